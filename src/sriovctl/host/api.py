@@ -1,0 +1,109 @@
+"""What the rest of sriovctl may ask of a host.
+
+The doors hand out raw bytes and text; ``codec/`` gives them meaning.  Therefore the same reading
+code runs on a live host, on a recording of one, and on the simulated host.
+
+Failures are raised as the families of :mod:`sriovctl.errors`, with the path and the errno as
+evidence.  "Not there" is an answer (``None`` or an empty tuple), not a failure.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple, Protocol
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+class FileTree(Protocol):
+    """The host's files below ``/``: sysfs, and what procfs and the firmware tables show.
+
+    Paths are absolute as on the host (``/sys/bus/pci/devices/…``), whatever the real root is.
+    """
+
+    def read_text(self, path: str) -> str | None:
+        """Read a small attribute, without its last newline; None if it does not exist.
+
+        :raises PermissionDenied: the kernel refuses.
+        :raises HostError: any other failure to read.
+        """
+
+    def read_bytes(self, path: str) -> bytes | None:
+        """Read a whole binary file (config space, ACPI table); None if it does not exist.
+
+        :raises PermissionDenied: the kernel refuses.
+        :raises HostError: any other failure to read.
+        """
+
+    def read_link(self, path: str) -> str | None:
+        """Last component of a symbolic link's target; None if there is no such link."""
+
+    def resolve(self, path: str) -> str | None:
+        """Return the absolute path, as on the host, after all links; None if nothing is there."""
+
+    def list_dir(self, path: str) -> tuple[str, ...]:
+        """Names in a directory, sorted; empty if there is no such directory."""
+
+    def exists(self, path: str) -> bool:
+        """Say whether the path leads to something."""
+
+    def write_text(self, path: str, text: str) -> None:
+        """Write an attribute in one ``write(2)``.
+
+        :raises LostError: the attribute (or its device) is not there.
+        :raises BusyError: EBUSY.
+        :raises PermissionDenied: EPERM or EACCES; a recording is read-only.
+        :raises HostError: any other errno, in the evidence.
+        """
+
+
+class NetlinkAnswer(NamedTuple):
+    """The kernel's answer to one request."""
+
+    errno: int  # 0 when the request was accepted
+    message: str | None  # the kernel's own words (NLMSGERR_ATTR_MSG), if any
+    payloads: tuple[bytes, ...]  # whole messages (header included) other than the ack
+
+
+class RouteNetlink(Protocol):
+    """Route netlink: raw messages out, raw messages in."""
+
+    def exchange(self, requests: Sequence[bytes]) -> tuple[NetlinkAnswer, ...]:
+        """Send requests and collect one answer for each, in order.
+
+        Each request is a whole netlink message; its sequence number is filled in by the door,
+        which also asks for an ack.
+
+        :raises HostError: the socket itself failed.
+        """
+
+
+class Clock(Protocol):
+    """Time, so that tests need not wait."""
+
+    def now(self) -> float:
+        """Seconds on a clock that never goes back."""
+
+    def sleep(self, seconds: float) -> None:
+        """Let time pass."""
+
+
+class Host(Protocol):
+    """One host: live, recorded or simulated."""
+
+    @property
+    def files(self) -> FileTree:
+        """The host's files."""
+
+    @property
+    def rtnl(self) -> RouteNetlink:
+        """The host's route netlink."""
+
+    @property
+    def clock(self) -> Clock:
+        """The host's time."""
+
+    @property
+    def description(self) -> str:
+        """What kind of host this is, for headings: "this host", "recording DIR", …"""

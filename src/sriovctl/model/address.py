@@ -1,0 +1,69 @@
+"""Where a PCI function sits."""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+from sriovctl.errors import InputError, UnsupportedError
+
+_ADDRESS = re.compile(r"(?:([0-9a-fA-F]{4,8}):)?([0-9a-fA-F]{2}):([01][0-9a-fA-F])\.([0-7])")
+
+
+class PCIAddress(NamedTuple):
+    """Where one PCI function sits.
+
+    Text form is the kernel's ``DDDD:BB:DD.F``, lower-case hex.  The domain may need more than
+    four digits (VMD numbers its domains from 0x10000).
+    """
+
+    pci_domain: int  # 0 .. 2**32-1
+    bus: int  # 0 .. 255
+    device: int  # 0 .. 31
+    function: int  # 0 .. 7
+
+    def __str__(self) -> str:
+        return f"{self.pci_domain:04x}:{self.bus:02x}:{self.device:02x}.{self.function:x}"
+
+    @property
+    def routing_id(self) -> int:
+        """16-bit bus/device/function number; says nothing about the domain."""
+        return self.bus << 8 | self.device << 3 | self.function
+
+
+def is_pci_address(text: str) -> bool:
+    """Say whether *text* has the form of a PCI address (the domain may be left out).  Pure."""
+    return _ADDRESS.fullmatch(text) is not None
+
+
+def parse_pci_address(text: str) -> PCIAddress:
+    """Read ``DDDD:BB:DD.F``, or ``BB:DD.F`` for domain 0.  Pure.
+
+    :raises InputError: *text* is not a PCI address.
+    """
+    match = _ADDRESS.fullmatch(text)
+    if match is None:
+        raise InputError("is not a PCI address", subject=text, hint="write it as 0000:01:00.0")
+    pci_domain, bus, device, function = match.groups()
+    return PCIAddress(int(pci_domain or "0", 16), int(bus, 16), int(device, 16), int(function))
+
+
+def vf_address(
+    pf: PCIAddress, vf_index: int, *, first_vf_offset: int, vf_stride: int
+) -> PCIAddress:
+    """Work out the address the kernel will give one VF.  Pure.
+
+    :param vf_index: 0-based, as in ``virtfnN`` and rtnetlink (the PCIe text counts from 1).
+    :param first_vf_offset: First VF Offset register, in routing IDs.  Read it *after* NumVFs is
+        set: hardware may change it, and the stride, with NumVFs or ARI.
+    :param vf_stride: VF Stride register, in routing IDs; 0 is legal for a single VF.
+    :raises UnsupportedError: the VF would fall beyond bus ff.
+
+    Source: PCIe Base Specification, SR-IOV Extended Capability; kernel ``drivers/pci/iov.c``.
+    """
+    routing_id = pf.routing_id + first_vf_offset + vf_stride * vf_index
+    if routing_id > 0xFFFF:
+        raise UnsupportedError(
+            f"VF {vf_index} would fall beyond bus ff", subject=pf, hint="ask for fewer VFs"
+        )
+    return PCIAddress(pf.pci_domain, routing_id >> 8, routing_id >> 3 & 0x1F, routing_id & 7)

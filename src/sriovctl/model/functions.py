@@ -1,0 +1,104 @@
+"""What a host has: physical functions, their VFs, and the VFs' attributes.
+
+``None`` always means "the kernel offers no such thing here" or "could not be read"; it is never
+written as 0 or an empty string.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import NamedTuple
+
+from sriovctl.model.address import PCIAddress
+
+
+class LinkState(StrEnum):
+    """Link state policy of a VF; the values are those of ``ip link set … vf N state``."""
+
+    AUTO = "auto"
+    ENABLE = "enable"
+    DISABLE = "disable"
+
+
+class VLANProtocol(StrEnum):
+    """Ethertype of the tag that the card adds and strips."""
+
+    DOT1Q = "802.1q"
+    DOT1AD = "802.1ad"
+
+
+class VLAN(NamedTuple):
+    """VLAN of a VF.  ``id`` 0 with ``qos`` 0 means that the card does not tag."""
+
+    id: int  # 0 .. 4095
+    qos: int = 0  # 0 .. 7, priority code point
+    protocol: str = VLANProtocol.DOT1Q  # a VLANProtocol, or the raw ethertype as 0x….
+
+
+class VFCounters(NamedTuple):
+    """Traffic counters that the PF's driver keeps for one VF (``IFLA_VF_STATS``)."""
+
+    rx_packets: int
+    tx_packets: int
+    rx_bytes: int
+    tx_bytes: int
+    broadcast: int | None = None
+    multicast: int | None = None
+    rx_dropped: int | None = None
+    tx_dropped: int | None = None
+
+
+class VFAttributes(NamedTuple):
+    """What the PF's driver holds for one VF, as rtnetlink reports it (``IFLA_VF_INFO``)."""
+
+    vf_index: int
+    admin_mac: str | None = None  # set through the PF; not the MAC of the VF's netdev
+    vlan: VLAN | None = None
+    spoofchk: bool | None = None
+    trust: bool | None = None
+    link_state: str | None = None  # a LinkState, or the raw number as text
+    min_tx_rate_mbps: int | None = None  # 0 means "no guarantee"
+    max_tx_rate_mbps: int | None = None  # 0 means "no limit"
+    rss_query: bool | None = None
+    node_guid: str | None = None
+    port_guid: str | None = None
+    counters: VFCounters | None = None
+
+
+class VF(NamedTuple):
+    """One virtual function."""
+
+    vf_index: int
+    address: PCIAddress | None  # None for VFs of a bus other than PCI
+    driver: str | None
+    netdev: str | None
+    iommu_group: int | None
+    numa_node: int | None
+    attributes: VFAttributes | None = None
+    owner: str | None = None
+
+
+class PF(NamedTuple):
+    """One physical function: a device with an ``sriov_numvfs`` of its own."""
+
+    device: str  # name of its sysfs device: the PCI address, or e.g. netdevsim10
+    address: PCIAddress | None  # None when the device is not on the PCI bus
+    vendor_id: str | None  # four lower-case hex digits
+    device_id: str | None
+    name: str | None  # from pci.ids
+    pci_class: str | None  # six lower-case hex digits
+    driver: str | None
+    netdev: str | None  # the first of several
+    numa_node: int | None
+    iommu_group: int | None
+    num_vfs: int  # enabled now: sriov_numvfs
+    total_vfs: int | None  # at most: sriov_totalvfs
+    drivers_autoprobe: bool | None
+    vfs: tuple[VF, ...] = ()
+
+
+class IOMMUGroup(NamedTuple):
+    """An IOMMU group: the smallest set of functions that can be given away together."""
+
+    id: int
+    members: tuple[str, ...]  # sysfs device names, in address order

@@ -1,0 +1,65 @@
+"""What somebody wants of a host: the state file, parsed.
+
+``UNSET`` means that the user did not say, so the thing is left alone.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import Final, Literal, NamedTuple
+
+from sriovctl.model.functions import VLAN
+
+
+class _Unset(Enum):
+    UNSET = "unset"
+
+    def __repr__(self) -> str:
+        return "UNSET"
+
+    def __bool__(self) -> Literal[False]:
+        return False
+
+
+UNSET: Final = _Unset.UNSET
+type_unset = Literal[_Unset.UNSET]
+
+
+class PFMatch(NamedTuple):
+    """Which PF is meant.  Every criterion that is given must fit, and exactly one PF may."""
+
+    address: str | None = None  # DDDD:BB:DD.F
+    netdev: str | None = None
+    permanent_mac: str | None = None
+    driver: str | None = None
+    vendor_id: str | None = None
+    device_id: str | None = None
+
+
+class WantedVF(NamedTuple):
+    """What is wanted of one VF."""
+
+    admin_mac: str | type_unset = UNSET
+    vlan: VLAN | type_unset = UNSET
+    spoofchk: bool | type_unset = UNSET
+    trust: bool | type_unset = UNSET
+    link_state: str | type_unset = UNSET
+    min_tx_rate_mbps: int | type_unset = UNSET
+    max_tx_rate_mbps: int | type_unset = UNSET
+    driver: str | type_unset = UNSET
+
+
+class WantedPF(NamedTuple):
+    """What is wanted of one PF and its VFs."""
+
+    label: str  # the user's own name for it
+    match: PFMatch
+    num_vfs: int | type_unset = UNSET
+    drivers_autoprobe: bool | type_unset = UNSET
+    vfs: tuple[tuple[int, WantedVF], ...] = ()  # vf_index, ascending; defaults merged in
+
+
+class DesiredState(NamedTuple):
+    """One state file."""
+
+    pfs: tuple[WantedPF, ...]
