@@ -1,0 +1,106 @@
+"""Composition root: builds the real host and turns errors into exit codes; nothing else does."""
+
+from __future__ import annotations
+
+import sys
+
+from sriovctl import __version__
+from sriovctl.errors import EXIT_FAILED, SriovctlError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Sequence
+
+    from sriovctl.cli.context import Context
+    from sriovctl.host.api import Host
+    from sriovctl.host.libvirt_api import Libvirt
+
+
+def run() -> None:
+    """Entry point of the command ``sriovctl``."""
+    sys.exit(main(sys.argv[1:]))
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run one command line.
+
+    :return: the exit code: 0 done, 1 failed, 2 usage, 3 changes pending, 4 refused.
+    """
+    if list(arguments) == ["--version"]:  # before argparse, which costs as much as Python's start
+        print(f"sriovctl {__version__}")
+        return 0
+    try:
+        return _run(arguments)
+    except SriovctlError as error:
+        return _report(error, arguments)
+    except KeyboardInterrupt:
+        print("sriovctl: interrupted", file=sys.stderr)
+        return 130
+    except BrokenPipeError:
+        # The reader went away (`sriovctl ls | head`): not our failure, and nothing to say.
+        sys.stderr.close()
+        return EXIT_FAILED
+    except Exception as bug:
+        return _report_bug(bug, arguments)
+
+
+def _run(arguments: Sequence[str]) -> int:
+    from sriovctl.cli.main import run_command
+
+    status = run_command(arguments, _make_context)
+    sys.stdout.flush()
+    return status
+
+
+def _make_context(args: argparse.Namespace) -> Context:
+    from sriovctl.cli.context import Context
+
+    return Context(
+        open_host=lambda: _open_host(args),
+        open_libvirt=_open_libvirt,
+        out=sys.stdout,
+        color=not args.no_color and sys.stdout.isatty(),
+    )
+
+
+def _open_host(args: argparse.Namespace) -> Host:
+    if args.host_tree is not None:
+        from sriovctl.host.recorded import RecordedHost
+
+        return RecordedHost(args.host_tree)
+    if args.simulated:
+        from sriovctl.host.simulated import simulated_82576
+
+        return simulated_82576()
+    from sriovctl.host.live import LiveHost
+
+    return LiveHost()
+
+
+def _open_libvirt() -> Libvirt:
+    from sriovctl.host.libvirt import LibvirtConnection
+
+    return LibvirtConnection()
+
+
+def _report(error: SriovctlError, arguments: Sequence[str]) -> int:
+    if "--debug" in arguments:
+        raise error
+    print(f"sriovctl: {error}", file=sys.stderr)
+    return error.exit_code
+
+
+def _report_bug(bug: Exception, arguments: Sequence[str]) -> int:
+    if "--debug" in arguments:
+        raise bug
+    print(
+        f"sriovctl: this is a bug of sriovctl: {type(bug).__name__}: {bug}; "
+        "please report it with the output of the same command and --debug",
+        file=sys.stderr,
+    )
+    return EXIT_FAILED
+
+
+if __name__ == "__main__":
+    run()

@@ -1,0 +1,72 @@
+"""What a verb gets from the composition root."""
+
+from __future__ import annotations
+
+import sys
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from typing import TextIO
+
+    from sriovctl.host.api import Host
+    from sriovctl.host.libvirt_api import Libvirt
+
+
+class Context:
+    """The host that the user chose, the way to libvirt, and the way to the user."""
+
+    def __init__(
+        self,
+        *,
+        open_host: Callable[[], Host],
+        open_libvirt: Callable[[], Libvirt],
+        out: TextIO,
+        color: bool,
+    ) -> None:
+        self._open_host = open_host
+        self._open_libvirt = open_libvirt
+        self._host: Host | None = None
+        self._libvirt: Libvirt | None = None
+        self._out = out
+        self.color = color
+
+    def host(self) -> Host:
+        """Return the host to read and write; opened once.
+
+        :raises InputError: the recording that the user named is none.
+        """
+        if self._host is None:
+            self._host = self._open_host()
+        return self._host
+
+    def libvirt(self) -> Libvirt:
+        """Return the connection to libvirt; opened once.
+
+        :raises UnsupportedError: the Python binding is not installed.
+        :raises HostError: libvirtd does not answer.
+        """
+        if self._libvirt is None:
+            self._libvirt = self._open_libvirt()
+        return self._libvirt
+
+    def close(self) -> None:
+        """End what was opened."""
+        if self._libvirt is not None:
+            self._libvirt.close()
+
+    def print(self, text: str) -> None:
+        """Write *text* and a newline to the user."""
+        self._out.write(text + "\n")
+
+    def print_json(self, verb: str, payload: Mapping[str, object]) -> None:
+        """Write *payload* as one JSON document whose first key names its schema."""
+        from json import JSONEncoder
+
+        document = {"schema": f"sriovctl/{verb}/1", **payload}
+        self._out.write(JSONEncoder(indent=2).encode(document) + "\n")
+
+    def progress(self, text: str) -> None:
+        """Tell a person at a terminal what takes time; silent in scripts."""
+        if sys.stderr.isatty():
+            sys.stderr.write(text + "\n")
