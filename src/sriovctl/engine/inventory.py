@@ -1,0 +1,215 @@
+"""Read which PFs and VFs a host has.
+
+``ls`` on a host with a thousand VFs is a measured promise, so this reads as little as it can:
+one existence check per function that is no PF, and of each VF only its four attributes.
+"""
+
+from __future__ import annotations
+
+from sriovctl.errors import HostError, LostError
+from sriovctl.model.address import is_pci_address, parse_pci_address
+from sriovctl.model.functions import PF, VF, IOMMUGroup
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from sriovctl.host.api import FileTree, Host
+    from sriovctl.model.functions import VFAttributes
+
+    NameLookup = Callable[[str, str], str | None]
+
+PCI_DEVICES = "/sys/bus/pci/devices"
+NET_CLASS = "/sys/class/net"
+IOMMU_GROUPS = "/sys/kernel/iommu_groups"
+
+
+def read_inventory(host: Host, *, name_of: NameLookup) -> tuple[PF, ...]:
+    """Read all PFs of a host, in address order, those of other buses last.
+
+    :param name_of: the name of a vendor and device id pair (four hex digits each).
+    :raises LostError: a PF went away while it was read.
+    :raises HostError: the kernel refused a read.
+    """
+    devices = find_pfs(host.files)
+    return tuple(read_pf(host, device, name_of=name_of) for device in devices)
+
+
+def find_pfs(files: FileTree) -> tuple[str, ...]:
+    """Find the sysfs directories of all PFs, in address order, those of other buses last."""
+    on_pci = tuple(_pfs_on_pci(files))
+    return on_pci + tuple(_pfs_elsewhere(files))
+
+
+def _pfs_on_pci(files: FileTree) -> Iterator[str]:
+    vfs: set[str] = set()  # a VF is never a PF; knowing them saves asking a thousand times
+    for name in sorted(files.list_dir(PCI_DEVICES), key=_address_order):
+        directory = f"{PCI_DEVICES}/{name}"
+        if name in vfs or not files.exists(f"{directory}/sriov_totalvfs"):
+            continue
+        vfs.update(vf_links(files, directory).values())
+        yield directory
+
+
+def _pfs_elsewhere(files: FileTree) -> Iterator[str]:
+    # netdevsim has sriov_numvfs, but is not on the PCI bus: its netdev leads to it.
+    for netdev in files.list_dir(NET_CLASS):
+        directory = f"{NET_CLASS}/{netdev}/device"
+        if not files.exists(f"{directory}/sriov_numvfs"):
+            continue
+        target = files.resolve(directory)
+        if target is not None and not is_pci_address(target.rpartition("/")[2]):
+            yield target
+
+
+def _address_order(name: str) -> tuple[int, ...]:
+    return parse_pci_address(name) if is_pci_address(name) else (1 << 32,)
+
+
+def vf_links(files: FileTree, pf_directory: str) -> dict[int, str]:
+    """Read the links ``virtfnN`` of a PF: vf_index -> sysfs device name, by ascending index."""
+    found = {}
+    for entry in files.list_dir(pf_directory):
+        if entry.startswith("virtfn") and entry[6:].isdigit():
+            target = files.read_link(f"{pf_directory}/{entry}")
+            if target is not None:
+                found[int(entry[6:])] = target
+    return dict(sorted(found.items()))
+
+
+def read_pf(host: Host, directory: str, *, name_of: NameLookup) -> PF:
+    """Read one PF and its VFs.
+
+    :param directory: its sysfs directory.
+    :raises LostError: it went away while it was read.
+    """
+    files = host.files
+    device = directory.rpartition("/")[2]
+    num_vfs = read_int(files, f"{directory}/sriov_numvfs")
+    if num_vfs is None:
+        raise LostError("the PF went away while it was read", subject=device, hint="run again")
+    vendor_id = read_hex(files, f"{directory}/vendor", digits=4)
+    device_id = read_hex(files, f"{directory}/device", digits=4)
+    netdev = read_netdev(files, directory)
+    return PF(
+        device=device,
+        address=parse_pci_address(device) if is_pci_address(device) else None,
+        vendor_id=vendor_id,
+        device_id=device_id,
+        name=name_of(vendor_id, device_id) if vendor_id and device_id else None,
+        pci_class=read_hex(files, f"{directory}/class", digits=6),
+        driver=files.read_link(f"{directory}/driver"),
+        netdev=netdev,
+        numa_node=read_numa_node(files, directory),
+        iommu_group=read_iommu_group(files, directory),
+        num_vfs=num_vfs,
+        total_vfs=read_int(files, f"{directory}/sriov_totalvfs"),
+        drivers_autoprobe=read_bool(files, f"{directory}/sriov_drivers_autoprobe"),
+        vfs=_read_vfs(host, directory, netdev, num_vfs=num_vfs),
+    )
+
+
+def _read_vfs(host: Host, directory: str, netdev: str | None, *, num_vfs: int) -> tuple[VF, ...]:
+    if num_vfs == 0:
+        return ()
+    attributes = read_attributes(host, netdev) if netdev else {}
+    links = vf_links(host.files, directory)
+    if links:
+        grouped = bool(host.files.list_dir(IOMMU_GROUPS))
+        return tuple(
+            _read_vf(host.files, index, name, attributes.get(index), grouped=grouped)
+            for index, name in links.items()
+        )
+    # VFs of another bus have no functions of their own, only attributes.
+    return tuple(VF(i, None, None, None, None, None, attributes.get(i)) for i in range(num_vfs))
+
+
+def _read_vf(
+    files: FileTree, vf_index: int, name: str, attributes: VFAttributes | None, *, grouped: bool
+) -> VF:
+    directory = f"{PCI_DEVICES}/{name}"
+    driver = files.read_link(f"{directory}/driver")
+    return VF(
+        vf_index=vf_index,
+        address=parse_pci_address(name),
+        driver=driver,
+        # Only a driver makes a netdev: without one there is nothing to look for.
+        netdev=read_netdev(files, directory) if driver else None,
+        iommu_group=read_iommu_group(files, directory) if grouped else None,
+        numa_node=read_numa_node(files, directory),
+        attributes=attributes,
+    )
+
+
+def read_attributes(host: Host, netdev: str) -> Mapping[int, VFAttributes]:
+    """Read what the driver of a PF's netdev holds per VF: vf_index -> attributes.
+
+    Empty when it cannot be known: the netdev is in another network namespace, or a recording
+    holds no netlink data.
+    """
+    from sriovctl.engine.vf_attributes import read_link
+
+    try:
+        return {vf.vf_index: vf for vf in read_link(host.rtnl, netdev).vfs}
+    except LostError:
+        return {}
+
+
+def read_iommu_groups(files: FileTree) -> tuple[IOMMUGroup, ...]:
+    """Read the kernel's IOMMU groups, by ascending number."""
+    numbers = sorted(int(name) for name in files.list_dir(IOMMU_GROUPS) if name.isdigit())
+    return tuple(IOMMUGroup(number, _members(files, number)) for number in numbers)
+
+
+def _members(files: FileTree, number: int) -> tuple[str, ...]:
+    names = files.list_dir(f"{IOMMU_GROUPS}/{number}/devices")
+    return tuple(sorted(names, key=lambda name: (_address_order(name), name)))
+
+
+def read_netdev(files: FileTree, directory: str) -> str | None:
+    """Name of the first netdev of a device, also when virtio stands between; None without one."""
+    netdevs = files.list_dir(f"{directory}/net")
+    if netdevs:
+        return min(netdevs, key=lambda name: (len(name), name))
+    for child in files.list_dir(directory):
+        if child.startswith("virtio") and (below := files.list_dir(f"{directory}/{child}/net")):
+            return below[0]
+    return None
+
+
+def read_iommu_group(files: FileTree, directory: str) -> int | None:
+    """Return the number of a device's IOMMU group."""
+    name = files.read_link(f"{directory}/iommu_group")
+    return int(name) if name is not None and name.isdigit() else None
+
+
+def read_numa_node(files: FileTree, directory: str) -> int | None:
+    """Return the NUMA node of a device; the kernel's -1 means that it does not know."""
+    node = read_int(files, f"{directory}/numa_node")
+    return None if node is None or node < 0 else node
+
+
+def read_int(files: FileTree, path: str) -> int | None:
+    """Read a decimal attribute.
+
+    :raises HostError: it holds something else.
+    """
+    text = files.read_text(path)
+    if text is None:
+        return None
+    try:
+        return int(text)
+    except ValueError:
+        raise HostError("is not a number", subject=path, evidence={"value": text[:40]}) from None
+
+
+def read_bool(files: FileTree, path: str) -> bool | None:
+    """Read an attribute that is 0 or 1."""
+    number = read_int(files, path)
+    return None if number is None else bool(number)
+
+
+def read_hex(files: FileTree, path: str, *, digits: int) -> str | None:
+    """Read an attribute such as ``0x8086`` as lower-case digits without the prefix."""
+    text = files.read_text(path)
+    return None if text is None else text.removeprefix("0x").lower().rjust(digits, "0")

@@ -1,0 +1,35 @@
+"""The names of PCI devices, from the file that the system's pciutils or hwdata brings."""
+
+from __future__ import annotations
+
+from sriovctl.codec.pci_ids import find_device_name
+
+# Debian's pciutils; Fedora's hwdata; what `update-pciids` leaves.
+PATHS = (
+    "/usr/share/misc/pci.ids",
+    "/usr/share/hwdata/pci.ids",
+    "/var/lib/pciutils/pci.ids",
+)
+
+
+class PCINames:
+    """Looks names up; the file is read at the first question."""
+
+    def __init__(self, paths: tuple[str, ...] = PATHS) -> None:
+        self._paths = paths
+        self._data: bytes | None = None
+
+    def name_of(self, vendor_id: str, device_id: str) -> str | None:
+        """Return the name of a device, or None when no file on this machine knows its vendor."""
+        if self._data is None:
+            self._data = self._read()
+        return find_device_name(self._data, vendor_id, device_id)
+
+    def _read(self) -> bytes:
+        for path in self._paths:
+            try:
+                with open(path, "rb", buffering=0) as file:
+                    return file.read()
+            except OSError:
+                continue  # names are a comfort: without them the ids speak for themselves
+        return b""

@@ -1,0 +1,151 @@
+"""PFs, VFs and IOMMU groups as text and as JSON."""
+
+from __future__ import annotations
+
+from sriovctl.render.table import format_table, format_value
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from sriovctl.model.functions import PF, VF, VLAN, IOMMUGroup, VFAttributes
+
+VF_HEADER = (
+    "VF", "address", "driver", "netdev", "group", "admin MAC", "VLAN", "spoofchk", "trust", "link", "rate",
+)  # fmt: skip
+
+
+def inventory_as_json(pfs: Sequence[PF]) -> dict[str, object]:
+    """Shape PFs as ``ls --json`` promises them."""
+    return {"pfs": [pf_as_json(pf) for pf in pfs]}
+
+
+def pf_as_json(pf: PF) -> dict[str, object]:
+    """Shape one PF."""
+    return {
+        "address": _text(pf.address),
+        "device": pf.device,
+        "vendor_id": pf.vendor_id,
+        "device_id": pf.device_id,
+        "name": pf.name,
+        "class": pf.pci_class,
+        "driver": pf.driver,
+        "netdev": pf.netdev,
+        "numa_node": pf.numa_node,
+        "iommu_group": pf.iommu_group,
+        "num_vfs": pf.num_vfs,
+        "total_vfs": pf.total_vfs,
+        "drivers_autoprobe": pf.drivers_autoprobe,
+        "vfs": [vf_as_json(vf) for vf in pf.vfs],
+    }
+
+
+def vf_as_json(vf: VF) -> dict[str, object]:
+    """Shape one VF."""
+    return {
+        "vf_index": vf.vf_index,
+        "address": _text(vf.address),
+        "driver": vf.driver,
+        "netdev": vf.netdev,
+        "iommu_group": vf.iommu_group,
+        "numa_node": vf.numa_node,
+        **attributes_as_json(vf.attributes),
+        "owner": vf.owner,
+    }
+
+
+def attributes_as_json(known: VFAttributes | None) -> dict[str, object]:
+    """Shape a VF's attributes; all of them are null when none could be read."""
+    return {
+        "admin_mac": known.admin_mac if known else None,
+        "vlan": _vlan_as_json(known.vlan) if known and known.vlan else None,
+        "spoofchk": known.spoofchk if known else None,
+        "trust": known.trust if known else None,
+        "link_state": known.link_state if known else None,
+        "min_tx_rate_mbps": known.min_tx_rate_mbps if known else None,
+        "max_tx_rate_mbps": known.max_tx_rate_mbps if known else None,
+    }
+
+
+def _vlan_as_json(vlan: VLAN) -> dict[str, object]:
+    return {"id": vlan.id, "qos": vlan.qos, "protocol": str(vlan.protocol)}
+
+
+def _text(value: object) -> str | None:
+    return None if value is None else str(value)
+
+
+def format_inventory(pfs: Sequence[PF]) -> str:
+    """Show PFs and their VFs to a person."""
+    if not pfs:
+        return "no PF: no device here has the SR-IOV capability and a kernel that uses it"
+    return "\n\n".join(format_pf(pf) for pf in pfs)
+
+
+def format_pf(pf: PF) -> str:
+    """Show one PF: two lines, and a table of its VFs."""
+    ids = f" [{pf.vendor_id}:{pf.device_id}]" if pf.vendor_id else ""
+    total = f" of {pf.total_vfs}" if pf.total_vfs is not None else ""
+    facts = [
+        f"netdev {format_value(pf.netdev)}",
+        f"driver {format_value(pf.driver)}",
+        f"VFs {pf.num_vfs}{total}",
+        f"autoprobe {format_value(pf.drivers_autoprobe)}",
+        f"IOMMU group {format_value(pf.iommu_group)}",
+        f"NUMA node {format_value(pf.numa_node)}",
+    ]
+    lines = [f"PF {pf.device}  {pf.name or 'unnamed'}{ids}", "   " + "   ".join(facts)]
+    if pf.vfs:
+        lines.append(format_table(VF_HEADER, [_vf_row(vf) for vf in pf.vfs], indent="   "))
+    return "\n".join(lines)
+
+
+def _vf_row(vf: VF) -> tuple[object, ...]:
+    known = vf.attributes
+    told = (
+        known.admin_mac if known else None,
+        format_vlan(known.vlan) if known else None,
+        known.spoofchk if known else None,
+        known.trust if known else None,
+        known.link_state if known else None,
+        format_rates(known) if known else None,
+    )
+    return (vf.vf_index, vf.address, vf.driver, vf.netdev, vf.iommu_group, *told)
+
+
+def format_vlan(vlan: VLAN | None) -> str | None:
+    """Show a VLAN shortly: ``42``, ``43 qos 3``, ``44 802.1ad``, or ``none``."""
+    if vlan is None:
+        return None
+    if vlan.id == 0 and vlan.qos == 0:
+        return "none"
+    qos = f" qos {vlan.qos}" if vlan.qos else ""
+    protocol = "" if vlan.protocol == "802.1q" else f" {vlan.protocol}"
+    return f"{vlan.id}{qos}{protocol}"
+
+
+def format_rates(known: VFAttributes) -> str | None:
+    """Show the transmit rates in Mbit/s: ``100..500``, ``..500``, or ``any``."""
+    low, high = known.min_tx_rate_mbps, known.max_tx_rate_mbps
+    if low is None and high is None:
+        return None
+    if not low and not high:
+        return "any"
+    return f"{low or ''}..{high or ''} Mbit/s"
+
+
+def groups_as_json(groups: Sequence[IOMMUGroup]) -> dict[str, object]:
+    """Shape IOMMU groups as ``groups --json`` promises them."""
+    return {"groups": [{"id": g.id, "members": list(g.members), "reason": None} for g in groups]}
+
+
+def format_groups(groups: Sequence[IOMMUGroup], labels: Mapping[str, str]) -> str:
+    """Show IOMMU groups to a person, one line per member.
+
+    :param labels: what to say of each member, by its sysfs device name.
+    """
+    lines = []
+    for group in groups:
+        lines.append(f"group {group.id}")
+        lines += [f"   {member}  {labels.get(member, '')}".rstrip() for member in group.members]
+    return "\n".join(lines)
