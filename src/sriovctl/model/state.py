@@ -46,7 +46,12 @@ class WantedVF(NamedTuple):
     link_state: str | type_unset = UNSET
     min_tx_rate_mbps: int | type_unset = UNSET
     max_tx_rate_mbps: int | type_unset = UNSET
-    driver: str | type_unset = UNSET
+    driver: str | None | type_unset = UNSET  # None: no driver
+
+
+def overlay(below: WantedVF, above: WantedVF) -> WantedVF:
+    """Take from *above* what it says, and the rest from *below*.  Pure."""
+    return WantedVF(*(b if a is UNSET else a for b, a in zip(below, above, strict=True)))
 
 
 class WantedPF(NamedTuple):
@@ -56,7 +61,13 @@ class WantedPF(NamedTuple):
     match: PFMatch
     num_vfs: int | type_unset = UNSET
     drivers_autoprobe: bool | type_unset = UNSET
-    vfs: tuple[tuple[int, WantedVF], ...] = ()  # vf_index, ascending; defaults merged in
+    link_up: bool | type_unset = UNSET
+    vf_default: WantedVF = WantedVF()
+    vfs: tuple[tuple[int, WantedVF], ...] = ()  # what is said of single VFs, by ascending index
+
+    def wanted_vf(self, vf_index: int) -> WantedVF:
+        """Return what is wanted of one VF: what is said of it, over what is said of all."""
+        return overlay(self.vf_default, dict(self.vfs).get(vf_index, WantedVF()))
 
 
 class DesiredState(NamedTuple):
