@@ -1,0 +1,150 @@
+"""``sriovctl lab``: machines with real SR-IOV hardware, emulated, to try and test things on."""
+
+from __future__ import annotations
+
+import argparse
+
+from sriovctl.errors import EXIT_DONE, InputError
+
+SUMMARY = "try and test things on emulated machines with real SR-IOV cards"
+EXAMPLES = """\
+examples:
+  sriovctl lab list
+  sriovctl lab run 82576 -- sriovctl ls
+  sriovctl lab run 82576 --with libvirt --results out -- ./my-script
+  sriovctl lab shell 82576-amd
+  sriovctl lab test 82576 tests/lab -k vlan
+"""
+
+_ACCELS = ("auto", "kvm", "tcg")
+_SERVICES = ("udev", "libvirt")
+_DEFAULT_TIMEOUT_S = 900.0
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the verbs of the lab and their options."""
+    verbs = parser.add_subparsers(dest="lab_verb", metavar="VERB", required=True)
+    verbs.add_parser("list", help="the machines there are").set_defaults(lab_run=_list)
+    prepare = verbs.add_parser("prepare", help="download and build what the lab boots")
+    prepare.set_defaults(lab_run=_prepare)
+    run = verbs.add_parser("run", help="run one command in a machine")
+    run.set_defaults(lab_run=_run)
+    _add_machine(run)
+    _add_limits(run)
+    run.add_argument("command", nargs="+", metavar="COMMAND", help="after --: what to run, as root")
+    shell = verbs.add_parser("shell", help="a shell in a machine, on this terminal")
+    shell.set_defaults(lab_run=_shell)
+    _add_machine(shell)
+    test = verbs.add_parser("test", help="run the tests written for a machine inside it")
+    test.set_defaults(lab_run=_test)
+    _add_machine(test)
+    _add_limits(test)
+    test.add_argument("pytest_args", nargs=argparse.REMAINDER, metavar="PYTEST_ARGS")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Do what the verb says."""
+    status: int = args.lab_run(args)
+    return status
+
+
+def _add_machine(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("machine", metavar="MACHINE", help="one of 'sriovctl lab list'")
+    parser.add_argument(
+        "--with",
+        dest="services",
+        action="append",
+        choices=_SERVICES,
+        default=[],
+        help="start this inside before the command (repeatable; libvirt brings udev)",
+    )
+    parser.add_argument(
+        "--accel",
+        choices=_ACCELS,
+        default="auto",
+        help="auto uses KVM only after it ran a small guest (default: %(default)s)",
+    )
+
+
+def _add_limits(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--results", metavar="DIR", help="keep what is left in $SRIOVCTL_LAB_RESULTS here"
+    )
+    parser.add_argument(
+        "--timeout",
+        type=float,
+        default=_DEFAULT_TIMEOUT_S,
+        metavar="SECONDS",
+        help="for the command, without the boot (default: %(default).0f)",
+    )
+
+
+def _list(args: argparse.Namespace) -> int:
+    from sriovctl.lab.machines import MACHINES
+
+    if args.json:
+        import json
+
+        from sriovctl.lab.describe import describe_machine
+
+        machines = [describe_machine(machine) for machine in MACHINES]
+        print(json.dumps({"schema": "sriovctl/lab/1", "machines": machines}, indent=2))
+    else:
+        width = max(len(machine.name) for machine in MACHINES)
+        for machine in MACHINES:
+            print(f"{machine.name:{width}}  {machine.summary}")
+    return EXIT_DONE
+
+
+def _prepare(args: argparse.Namespace) -> int:
+    from sriovctl.lab.image import prepare_image
+
+    image = prepare_image()
+    if args.json:
+        import json
+
+        facts = {"release": image.release, "directory": str(image.kernel.parent)}
+        print(json.dumps({"schema": "sriovctl/lab-prepare/1", **facts}))
+    else:
+        print(f"kernel {image.release} is ready in {image.kernel.parent}")
+    return EXIT_DONE
+
+
+def _run(args: argparse.Namespace) -> int:
+    from sriovctl.lab.session import run_on_streams
+
+    return run_on_streams(
+        args.machine,
+        tuple(args.command),
+        services=args.services,
+        accel=args.accel,
+        results=args.results,
+        timeout_s=args.timeout,
+    )
+
+
+def _shell(args: argparse.Namespace) -> int:
+    import sys
+
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        raise InputError(
+            "a shell needs a terminal", subject="lab shell", hint="use 'lab run' in scripts"
+        )
+    from sriovctl.lab.session import run_on_terminal
+
+    return run_on_terminal(args.machine, services=args.services, accel=args.accel)
+
+
+def _test(args: argparse.Namespace) -> int:
+    import sys
+
+    from sriovctl.lab.session import run_on_streams
+
+    return run_on_streams(
+        args.machine,
+        (sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *args.pytest_args),
+        services=args.services,
+        accel=args.accel,
+        results=args.results,
+        timeout_s=args.timeout,
+    )

@@ -1,0 +1,196 @@
+"""From a machine to the command line of QEMU.  Pure.
+
+Slots on the root bus are explicit.  ``amd-iommu`` takes the first free one for itself, and
+the addresses that tests name must not move when a device of the lab's own is added:
+
+    1         left to QEMU (amd-iommu)
+    2, 3, 4   virtio-serial, 9p of the host's root, 9p of the run directory
+    6 ..      root ports, in the order of the machine
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from itertools import count
+from pathlib import Path
+
+from sriovctl.lab.machines import IGB, IOMMU, Machine, NVMe, RootPort, Switch
+
+FIRST_ROOT_PORT_SLOT = 6
+
+# Names of the virtio-serial ports, in order: the guest finds the n-th as /dev/vport0pN.
+PORTS = ("control", "stdout", "stderr")
+
+_IOMMU_DEVICE = {
+    IOMMU.NONE: (),
+    IOMMU.INTEL: ("-device", "intel-iommu,intremap=on,device-iotlb=on"),
+    # With interrupt remapping the kernel panics at boot under emulation: "timer doesn't
+    # work through Interrupt-remapped IO-APIC" (QEMU 10.0, Linux 6.12).
+    IOMMU.AMD: ("-device", "amd-iommu,intremap=off"),
+}
+_IOMMU_KERNEL_ARGS = {
+    IOMMU.NONE: (),
+    IOMMU.INTEL: ("intel_iommu=on", "iommu=pt"),
+    IOMMU.AMD: ("amd_iommu=on", "iommu=pt", "intremap=off"),
+}
+# no_timer_check: the kernel counts ticks in a busy loop to see whether the timer works,
+# and panics when a loaded host does not deliver them in time.
+# The rest saves seconds of boot under emulation.
+_KERNEL_ARGS = (
+    "console=ttyS0",
+    "quiet",
+    "panic=-1",
+    "oops=panic",
+    "no_timer_check",
+    "nokaslr",
+    "mitigations=off",
+    "apparmor=0",
+    "audit=0",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Boot:
+    """What one start of a machine needs beyond the machine itself.
+
+    :param port_paths: where each port of PORTS writes to.
+    :param share: directory that the guest may write, seen there as /run/sriovctl-lab.
+    :param interactive: give the guest a console on QEMU's own standard input and output.
+    """
+
+    kernel: Path
+    initramfs: Path
+    share: Path
+    console_log: Path
+    port_paths: tuple[Path, ...]
+    kvm: bool = False
+    interactive: bool = False
+    extra_kernel_args: tuple[str, ...] = ()
+
+
+@dataclass(slots=True)
+class _Numbers:
+    # Chassis and slot numbers must be unique over all ports; MACs and serials over all cards.
+    ports: Iterator[int] = field(default_factory=lambda: count(1))
+    cards: Iterator[int] = field(default_factory=lambda: count(1))
+
+
+def qemu_argv(machine: Machine, boot: Boot) -> list[str]:
+    """Build the command line that starts one machine.  Pure."""
+    return [
+        *("qemu-system-x86_64", "-name", f"sriovctl-lab-{machine.name}"),
+        *("-M", "q35,kernel-irqchip=split", "-nodefaults", "-no-user-config"),
+        *("-accel", "kvm" if boot.kvm else "tcg", "-cpu", "host" if boot.kvm else "max"),
+        *("-smp", str(machine.cpus), "-m", f"{machine.memory_mib}M"),
+        *("-display", "none", "-no-reboot"),
+        # Without this, and with an IOMMU and many PFs, the firmware builds broken ACPI tables.
+        *("-global", "ICH9-LPC.acpi-pci-hotplug-with-bridge-support=off"),
+        *_IOMMU_DEVICE[machine.iommu],
+        *_boot_args(machine, boot),
+        *_port_args(boot),
+        *_share_args("hostroot", "/", slot=3, readonly=True),
+        *_share_args("lab", str(boot.share), slot=4, readonly=False),
+        *_hardware_args(machine.root_ports),
+    ]
+
+
+def _boot_args(machine: Machine, boot: Boot) -> list[str]:
+    words = (
+        *_KERNEL_ARGS,
+        *_IOMMU_KERNEL_ARGS[machine.iommu],
+        *machine.kernel_args,
+        *boot.extra_kernel_args,
+    )
+    return [
+        *("-kernel", str(boot.kernel), "-initrd", str(boot.initramfs), "-append", " ".join(words)),
+        *("-chardev", f"file,id=console,path={_escape(boot.console_log)}"),
+        *("-serial", "chardev:console"),
+    ]
+
+
+def _port_args(boot: Boot) -> list[str]:
+    args = ["-device", "virtio-serial-pci,addr=2,max_ports=8"]
+    if boot.interactive:
+        args += ["-chardev", "stdio,id=tty,signal=off", "-device", "virtconsole,nr=7,chardev=tty"]
+    for number, (name, path) in enumerate(zip(PORTS, boot.port_paths, strict=True), start=1):
+        args += ["-chardev", f"file,id={name},append=on,path={_escape(path)}"]
+        args += ["-device", f"virtserialport,nr={number},chardev={name},name={name}"]
+    return args
+
+
+def _share_args(tag: str, path: str, *, slot: int, readonly: bool) -> list[str]:
+    options = f"local,id={tag},path={_escape(path)},security_model=none,multidevs=remap"
+    return [
+        *("-fsdev", options + (",readonly=on" if readonly else "")),
+        *("-device", f"virtio-9p-pci,addr={slot},fsdev={tag},mount_tag={tag}"),
+    ]
+
+
+def _hardware_args(root_ports: tuple[RootPort, ...]) -> list[str]:
+    numbers = _Numbers()
+    args: list[str] = []
+    for index, port in enumerate(root_ports):
+        args += _root_port_args(port, index, numbers)
+    return args
+
+
+def _root_port_args(port: RootPort, index: int, numbers: _Numbers) -> list[str]:
+    number = next(numbers.ports)
+    device = (
+        f"pcie-root-port,id=rp{number},chassis={number},slot={number}"
+        f",addr={index + FIRST_ROOT_PORT_SLOT:#x}"
+    )
+    device += "" if port.acs else ",disable-acs=on"
+    device += f",mem-reserve={port.mem_reserve_mib}M" if port.mem_reserve_mib else ""
+    return ["-device", device, *_below_args(port.below, f"rp{number}", numbers)]
+
+
+def _below_args(below: IGB | NVMe | Switch | None, bus: str, numbers: _Numbers) -> list[str]:
+    match below:
+        case IGB():
+            return _igb_args(bus, next(numbers.cards))
+        case NVMe():
+            return _nvme_args(below, bus, next(numbers.cards))
+        case Switch():
+            return _switch_args(below, bus, numbers)
+        case None:
+            return []
+
+
+def _switch_args(switch: Switch, bus: str, numbers: _Numbers) -> list[str]:
+    upstream = f"up-{bus}"
+    args = ["-device", f"x3130-upstream,bus={bus},id={upstream}"]
+    for slot, device in enumerate(switch.devices):
+        number = next(numbers.ports)
+        args += [
+            "-device",
+            f"xio3130-downstream,bus={upstream},id=dn{number},chassis={number},slot={number}"
+            f",addr={slot:#x}",
+            *_below_args(device, f"dn{number}", numbers),
+        ]
+    return args
+
+
+def _igb_args(bus: str, card: int) -> list[str]:
+    # All cards sit on one hub, so that frames get from one to the other.
+    return [
+        *("-netdev", f"hubport,id=net{card},hubid=0"),
+        *("-device", f"igb,bus={bus},netdev=net{card},mac=52:54:00:6d:91:{card:02x},rombar=0"),
+    ]
+
+
+def _nvme_args(nvme: NVMe, bus: str, card: int) -> list[str]:
+    vfs = nvme.total_vfs
+    return [
+        *("-device", f"nvme-subsys,id=subsys{card},nqn=subsys{card}"),
+        "-device",
+        f"nvme,bus={bus},serial=lab{card},subsys=subsys{card},sriov_max_vfs={vfs}"
+        f",sriov_vq_flexible={2 * vfs},sriov_vi_flexible={vfs}"
+        f",max_ioqpairs={2 * vfs + 2},msix_qsize={vfs + 2}",
+    ]
+
+
+def _escape(path: Path | str) -> str:
+    # QEMU's option syntax: a comma inside a value is doubled.
+    return str(path).replace(",", ",,")

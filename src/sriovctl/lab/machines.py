@@ -1,0 +1,145 @@
+"""What a lab machine consists of, and the machines that have a name.  Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from sriovctl.errors import InputError
+
+
+class IOMMU(StrEnum):
+    """Which IOMMU the machine has."""
+
+    NONE = "none"
+    INTEL = "intel"
+    AMD = "amd"
+
+
+class Service(StrEnum):
+    """What can run inside a machine before the command does."""
+
+    UDEV = "udev"
+    LIBVIRT = "libvirt"
+
+
+@dataclass(frozen=True, slots=True)
+class IGB:
+    """An Intel 82576: 8086:10c9, its VFs 8086:10ca.  QEMU gives it 7 VFs, no more, no less."""
+
+
+@dataclass(frozen=True, slots=True)
+class NVMe:
+    """An NVMe controller whose VFs stay offline until they are given queues.
+
+    :param total_vfs: 1 .. 255; QEMU runs out of controller ids beyond.
+    """
+
+    total_vfs: int
+
+
+@dataclass(frozen=True, slots=True)
+class Switch:
+    """A PCIe switch without ACS (x3130 upstream, xio3130 downstream ports).
+
+    :param devices: one per downstream port.
+    """
+
+    devices: tuple[IGB | NVMe, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RootPort:
+    """One root port and what is plugged into it.
+
+    :param acs: whether the port has the ACS capability.
+    :param mem_reserve_mib: MMIO window kept by the firmware, for VF BARs; None: its default.
+    """
+
+    below: IGB | NVMe | Switch | None
+    acs: bool = True
+    mem_reserve_mib: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """One machine, completely.
+
+    :param memory_mib: at most 2048.  With RAM above 4 GiB the firmware places the 82576's
+        VF BARs there, and QEMU 10.0 maps them with the low 32 bits of the address only.
+    :param kernel_args: beyond those that the IOMMU needs.
+    :param modules: loaded, in this order, before the command runs.
+    """
+
+    name: str
+    summary: str
+    root_ports: tuple[RootPort, ...] = ()
+    iommu: IOMMU = IOMMU.NONE
+    memory_mib: int = 1024
+    cpus: int = 1  # more than one under emulation brings RCU stalls on a loaded host
+    kernel_args: tuple[str, ...] = ()
+    modules: tuple[str, ...] = ()
+
+
+_PORTS_OF_82576 = (
+    RootPort(IGB()),
+    RootPort(Switch((IGB(),))),
+    RootPort(NVMe(total_vfs=4)),
+)
+_MODULES_OF_82576 = ("igb", "igbvf", "nvme", "vfio-pci", "8021q")
+
+MACHINES = (
+    Machine(
+        name="82576",
+        summary="82576 behind a root port with ACS, another behind a switch without, "
+        "NVMe with 4 VFs; Intel IOMMU with interrupt remapping",
+        root_ports=_PORTS_OF_82576,
+        iommu=IOMMU.INTEL,
+        memory_mib=2048,
+        modules=_MODULES_OF_82576,
+    ),
+    Machine(
+        name="82576-amd",
+        summary="the same cards under an AMD IOMMU without interrupt remapping",
+        root_ports=_PORTS_OF_82576,
+        iommu=IOMMU.AMD,
+        memory_mib=2048,
+        modules=_MODULES_OF_82576,
+    ),
+    Machine(
+        name="no-iommu",
+        summary="the same cards and no IOMMU: VFs work on the host, not in guests",
+        root_ports=_PORTS_OF_82576,
+        modules=_MODULES_OF_82576,
+    ),
+    Machine(
+        name="scale",
+        summary="4 NVMe controllers of 255 VFs each and two 82576: 1034 VFs, no IOMMU",
+        # A vIOMMU costs memory that grows with the square of the VFs: not with this many.
+        root_ports=(
+            RootPort(IGB()),
+            RootPort(IGB()),
+            *(RootPort(NVMe(total_vfs=255), mem_reserve_mib=8) for _ in range(4)),
+        ),
+        memory_mib=1024,
+        modules=("igb", "nvme"),
+    ),
+    Machine(
+        name="netdevsim",
+        summary="no card at all, but the kernel's simulated network device: any number of VFs",
+        memory_mib=1024,
+        modules=("netdevsim",),
+    ),
+)
+
+
+def find_machine(name: str) -> Machine:
+    """Look one of the named machines up.  Pure.
+
+    :raises InputError: there is none of that name.
+    """
+    for machine in MACHINES:
+        if machine.name == name:
+            return machine
+    known = ", ".join(machine.name for machine in MACHINES)
+    raise InputError("no such lab machine", subject=name, hint=f"there are: {known}")

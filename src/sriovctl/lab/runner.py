@@ -1,0 +1,325 @@
+"""One lab machine's life: start, command, end.
+
+The guest reports over three virtio-serial ports: a control port with the lines ``booted``,
+``started`` and ``exit STATUS``, and one each for the command's standard output and error.
+They arrive here as pipes.  A machine that goes away, or stays away, before ``exit`` is lost
+(VMLostError), which says nothing about the command.
+
+Nothing outlives a run: QEMU gets SIGKILL from the kernel when this process dies however it
+does, and the run directory of a process that was killed is swept by the next run.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import selectors
+import shutil
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from sriovctl.errors import InputError, LostError
+from sriovctl.lab.accel import Accel, use_kvm
+from sriovctl.lab.argv import PORTS, Boot, qemu_argv
+from sriovctl.lab.image import GUEST_SCRIPTS, Image, prepare_image
+from sriovctl.lab.machines import Machine, Service
+from sriovctl.lab.programs import require_programs
+from sriovctl.lab.progress import busy, say
+from sriovctl.lab.settings import format_settings
+
+DEFAULT_TIMEOUT_S = 900.0
+# From QEMU's start to the command's.  Emulation on a loaded host takes 10 to 40 s.
+_BOOT_TIMEOUT_S = 240.0
+# What QEMU may map beyond the guest's RAM: translated code, firmware, and the vIOMMU's
+# tables, which grow with the square of the VFs and once ate a whole host.
+_MEMORY_BEYOND_RAM = 6 << 30
+_RUN_PREFIX = "sriovctl-lab-"
+_CONSOLE_TAIL_LINES = 25
+
+Sink = Callable[[bytes], object]
+
+
+class VMLostError(LostError):
+    """The machine panicked, hung or died; what the command would have said is not known."""
+
+    code = "vm-lost"
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What to run, where.
+
+    :param results: directory that gets what the command left in $SRIOVCTL_LAB_RESULTS.
+    :param timeout_s: for the command; the boot has a limit of its own.
+    :param terminal_size: columns and lines: the command gets a terminal, which is this
+        process's own.
+    """
+
+    machine: Machine
+    command: tuple[str, ...]
+    services: frozenset[Service] = frozenset()
+    results: Path | None = None
+    timeout_s: float = DEFAULT_TIMEOUT_S
+    accel: Accel = Accel.AUTO
+    environment: Mapping[str, str] = field(default_factory=dict)
+    terminal_size: tuple[int, int] | None = None
+
+
+@dataclass(slots=True)
+class _Progress:
+    # What the guest has said so far on its control port.
+    said: bytes = b""
+
+    def feed(self, data: bytes) -> None:
+        self.said += data
+
+    @property
+    def started(self) -> bool:
+        return b"started\n" in self.said
+
+    @property
+    def status(self) -> int | None:
+        for line in self.said.split(b"\n")[:-1]:
+            if line.startswith(b"exit "):
+                return int(line[5:])
+        return None
+
+
+def run_job(job: Job, *, stdout: Sink, stderr: Sink) -> int:
+    """Boot a machine, run one command in it, and return the command's exit status.
+
+    A machine that is lost before its command began is booted once more.
+
+    :param stdout: gets the command's output as it comes.
+    :raises VMLostError: the machine went away; the message ends with its console.
+    """
+    require_programs("qemu-system-x86_64", "setpriv", "prlimit")
+    image = prepare_image()
+    _sweep_run_directories()
+    kvm = use_kvm(job.accel, image)
+    try:
+        return _run_once(job, image, kvm=kvm, stdout=stdout, stderr=stderr)
+    except _LostAtBootError as lost:
+        # Under emulation on a loaded host a kernel now and then misses its timer.
+        say(f"{lost.cause}; booting once more")
+    return _run_once(job, image, kvm=kvm, stdout=stdout, stderr=stderr)
+
+
+class _LostAtBootError(VMLostError):
+    pass
+
+
+def _run_once(job: Job, image: Image, *, kvm: bool, stdout: Sink, stderr: Sink) -> int:
+    with _run_directory() as run, ExitStack() as stack:
+        _write_share(run / "share", job, image)
+        pipes = [stack.enter_context(_pipe()) for _ in PORTS]
+        boot = _boot(job, image, run, [pipe.write_path for pipe in pipes], kvm=kvm)
+        process = stack.enter_context(_qemu(job, boot, [pipe.write_fd for pipe in pipes]))
+        for pipe in pipes:
+            pipe.close_write()
+        life = _Life(job, process, boot.console_log)
+        sinks = dict(
+            zip([pipe.read_fd for pipe in pipes], (life.feed, stdout, stderr), strict=True)
+        )
+        try:
+            return life.follow(sinks)
+        finally:
+            _keep_results(run / "share/results", job.results)
+
+
+class _Life:
+    # Follows one QEMU process from its start until the command's exit status is known.
+
+    def __init__(self, job: Job, process: subprocess.Popen[bytes], console: Path) -> None:
+        self._job = job
+        self._process = process
+        self._console = console
+        self._progress = _Progress()
+        self.feed: Sink = self._progress.feed
+
+    def follow(self, sinks: dict[int, Sink]) -> int:
+        with selectors.DefaultSelector() as selector:
+            for fd, sink in sinks.items():
+                selector.register(fd, selectors.EVENT_READ, sink)
+            with busy(f"booting {self._job.machine.name}"):
+                self._pump(selector, _BOOT_TIMEOUT_S, until=lambda: self._progress.started)
+            self._pump(
+                selector, self._job.timeout_s, until=lambda: self._progress.status is not None
+            )
+            # Whatever the command wrote is in the pipes by now: the guest's writes wait
+            # for the host.  The end of QEMU ends the pipes.
+            _stop(self._process)
+            self._pump(selector, 10.0, until=lambda: not selector.get_map())
+        status = self._progress.status
+        assert status is not None  # noqa: S101
+        return status
+
+    def _pump(
+        self, selector: selectors.BaseSelector, timeout_s: float, *, until: Callable[[], bool]
+    ) -> None:
+        deadline = time.monotonic() + timeout_s
+        while not until():
+            if not selector.get_map():
+                raise self._lost(_cause_of_death(self._process))
+            ready = selector.select(deadline - time.monotonic())
+            if not ready:
+                raise self._lost(f"no end after {timeout_s:.0f} s")
+            for key, _events in ready:
+                _forward(selector, key)
+
+    def _lost(self, cause: str) -> VMLostError:
+        lines = self._console.read_text(errors="replace").splitlines()
+        family = VMLostError if self._progress.started else _LostAtBootError
+        panic = next((line for line in lines if "Kernel panic" in line), None)
+        when = "" if self._progress.started else " at boot"
+        return family(
+            f"the machine was lost{when}: {panic or cause}",
+            subject=f"lab machine {self._job.machine.name}",
+            evidence={"console": "\n" + "\n".join(lines[-_CONSOLE_TAIL_LINES:])},
+        )
+
+
+def _forward(selector: selectors.BaseSelector, key: selectors.SelectorKey) -> None:
+    data = os.read(key.fd, 65536)
+    if data:
+        key.data(data)
+    else:
+        selector.unregister(key.fd)
+
+
+def _cause_of_death(process: subprocess.Popen[bytes]) -> str:
+    try:
+        status = process.wait(10)
+    except subprocess.TimeoutExpired:
+        return "QEMU closed its output"
+    if status < 0:
+        return f"QEMU was killed by signal {-status}"
+    return "reset or powered off" if status == 0 else f"QEMU failed with status {status}"
+
+
+@dataclass(slots=True)
+class _Pipe:
+    read_fd: int
+    write_fd: int
+
+    @property
+    def write_path(self) -> Path:
+        return Path(f"/proc/self/fd/{self.write_fd}")
+
+    def close_write(self) -> None:
+        if self.write_fd >= 0:
+            os.close(self.write_fd)
+            self.write_fd = -1
+
+
+@contextmanager
+def _pipe() -> Iterator[_Pipe]:
+    pipe = _Pipe(*os.pipe())
+    try:
+        yield pipe
+    finally:
+        pipe.close_write()
+        os.close(pipe.read_fd)
+
+
+def _boot(job: Job, image: Image, run: Path, port_paths: list[Path], *, kvm: bool) -> Boot:
+    return Boot(
+        kernel=image.kernel,
+        initramfs=image.initramfs,
+        share=run / "share",
+        console_log=run / "console.log",
+        port_paths=tuple(port_paths),
+        kvm=kvm,
+        interactive=job.terminal_size is not None,
+    )
+
+
+@contextmanager
+def _qemu(job: Job, boot: Boot, pass_fds: list[int]) -> Iterator[subprocess.Popen[bytes]]:
+    interactive = job.terminal_size is not None
+    memory = (job.machine.memory_mib << 20) + _MEMORY_BEYOND_RAM
+    boot.console_log.touch()
+    process = subprocess.Popen(
+        (
+            *("setpriv", "--pdeathsig", "KILL", "--"),
+            *("prlimit", f"--as={memory}", "--core=0", "--"),
+            *qemu_argv(job.machine, boot),
+        ),
+        stdin=None if interactive else subprocess.DEVNULL,
+        stdout=None if interactive else subprocess.DEVNULL,
+        stderr=boot.console_log.open("ab"),
+        pass_fds=pass_fds,
+        # A Ctrl-C on the terminal is for us; a shell inside needs the terminal's group.
+        start_new_session=not interactive,
+    )
+    try:
+        yield process
+    finally:
+        _stop(process)
+
+
+def _stop(process: subprocess.Popen[bytes]) -> None:
+    # It has nothing to save, and SIGTERM would wait for its threads.
+    process.kill()
+    process.wait()
+
+
+def _write_share(share: Path, job: Job, image: Image) -> None:
+    (share / "results").mkdir(parents=True)
+    shutil.copy(GUEST_SCRIPTS / "start", share)
+    settings = format_settings(
+        job.machine,
+        job.command,
+        services=job.services,
+        modules_tree=image.modules_tree,
+        cwd=Path.cwd(),
+        environment=job.environment,
+        terminal_size=job.terminal_size,
+    )
+    (share / "settings").write_text(settings)
+
+
+def _keep_results(source: Path, target: Path | None) -> None:
+    if target is not None:
+        shutil.copytree(source, target, dirs_exist_ok=True, symlinks=True)
+
+
+def _run_root() -> Path:
+    return Path(os.environ.get("XDG_RUNTIME_DIR") or tempfile.gettempdir())
+
+
+@contextmanager
+def _run_directory() -> Iterator[Path]:
+    with tempfile.TemporaryDirectory(prefix=_RUN_PREFIX, dir=_run_root()) as name:
+        run = Path(name)
+        # Held as long as this process lives: see _sweep_run_directories.
+        with (run / "lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield run
+
+
+def _sweep_run_directories() -> None:
+    for lock in _run_root().glob(f"{_RUN_PREFIX}*/lock"):
+        with lock.open("r+") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                continue
+            shutil.rmtree(lock.parent, ignore_errors=True)
+
+
+def check_results_directory(path: Path) -> Path:
+    """Make sure that results can be kept in a directory; make it if need be.
+
+    :raises InputError: something else is in the way.
+    """
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError("not a directory for results", subject=path) from error
+    return path
