@@ -6,14 +6,17 @@ import argparse
 
 from sriovctl.errors import EXIT_DONE, InputError
 
-SUMMARY = "try and test things on emulated machines with real SR-IOV cards"
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from sriovctl.cli.context import Context
+
+SUMMARY = "run things on emulated SR-IOV hardware under QEMU"
 EXAMPLES = """\
-examples:
   sriovctl lab list
   sriovctl lab run 82576 -- sriovctl ls
   sriovctl lab run 82576 --with libvirt --results out -- ./my-script
   sriovctl lab shell 82576-amd
-  sriovctl lab test 82576 tests/lab -k vlan
+  sriovctl lab test 82576 -- tests/lab -k vlan
 """
 
 _ACCELS = ("auto", "kvm", "tcg")
@@ -24,9 +27,12 @@ _DEFAULT_TIMEOUT_S = 900.0
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the verbs of the lab and their options."""
     verbs = parser.add_subparsers(dest="lab_verb", metavar="VERB", required=True)
-    verbs.add_parser("list", help="the machines there are").set_defaults(lab_run=_list)
+    listing = verbs.add_parser("list", help="the machines there are")
+    listing.set_defaults(lab_run=_list)
+    _add_json(listing)
     prepare = verbs.add_parser("prepare", help="download and build what the lab boots")
     prepare.set_defaults(lab_run=_prepare)
+    _add_json(prepare)
     run = verbs.add_parser("run", help="run one command in a machine")
     run.set_defaults(lab_run=_run)
     _add_machine(run)
@@ -39,13 +45,20 @@ def configure(parser: argparse.ArgumentParser) -> None:
     test.set_defaults(lab_run=_test)
     _add_machine(test)
     _add_limits(test)
-    test.add_argument("pytest_args", nargs=argparse.REMAINDER, metavar="PYTEST_ARGS")
+    test.add_argument("pytest_args", nargs="*", metavar="PYTEST_ARGS", help="after --")
 
 
-def run(args: argparse.Namespace) -> int:
-    """Do what the verb says."""
-    status: int = args.lab_run(args)
+def run(args: argparse.Namespace, context: Context) -> int:
+    """Do what the verb says; ``run`` and ``test`` end with the status of what they ran."""
+    status: int = args.lab_run(args, context)
     return status
+
+
+def _add_json(parser: argparse.ArgumentParser) -> None:
+    # Suppressed, so as not to overwrite what stood before the verb.
+    parser.add_argument(
+        "--json", action="store_true", default=argparse.SUPPRESS, help="answer as JSON"
+    )
 
 
 def _add_machine(parser: argparse.ArgumentParser) -> None:
@@ -79,38 +92,32 @@ def _add_limits(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _list(args: argparse.Namespace) -> int:
+def _list(args: argparse.Namespace, context: Context) -> int:
+    from sriovctl.lab.describe import describe_machine
     from sriovctl.lab.machines import MACHINES
 
     if args.json:
-        import json
-
-        from sriovctl.lab.describe import describe_machine
-
-        machines = [describe_machine(machine) for machine in MACHINES]
-        print(json.dumps({"schema": "sriovctl/lab/1", "machines": machines}, indent=2))
-    else:
-        width = max(len(machine.name) for machine in MACHINES)
-        for machine in MACHINES:
-            print(f"{machine.name:{width}}  {machine.summary}")
+        context.print_json("lab", {"machines": [describe_machine(one) for one in MACHINES]})
+        return EXIT_DONE
+    width = max(len(machine.name) for machine in MACHINES)
+    for machine in MACHINES:
+        context.print(f"{machine.name:{width}}  {machine.summary}")
     return EXIT_DONE
 
 
-def _prepare(args: argparse.Namespace) -> int:
+def _prepare(args: argparse.Namespace, context: Context) -> int:
     from sriovctl.lab.image import prepare_image
 
     image = prepare_image()
+    directory = str(image.kernel.parent)
     if args.json:
-        import json
-
-        facts = {"release": image.release, "directory": str(image.kernel.parent)}
-        print(json.dumps({"schema": "sriovctl/lab-prepare/1", **facts}))
+        context.print_json("lab-prepare", {"release": image.release, "directory": directory})
     else:
-        print(f"kernel {image.release} is ready in {image.kernel.parent}")
+        context.print(f"kernel {image.release} is ready in {directory}")
     return EXIT_DONE
 
 
-def _run(args: argparse.Namespace) -> int:
+def _run(args: argparse.Namespace, _context: Context) -> int:
     from sriovctl.lab.session import run_on_streams
 
     return run_on_streams(
@@ -123,7 +130,7 @@ def _run(args: argparse.Namespace) -> int:
     )
 
 
-def _shell(args: argparse.Namespace) -> int:
+def _shell(args: argparse.Namespace, _context: Context) -> int:
     import sys
 
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
@@ -135,7 +142,7 @@ def _shell(args: argparse.Namespace) -> int:
     return run_on_terminal(args.machine, services=args.services, accel=args.accel)
 
 
-def _test(args: argparse.Namespace) -> int:
+def _test(args: argparse.Namespace, _context: Context) -> int:
     import sys
 
     from sriovctl.lab.session import run_on_streams

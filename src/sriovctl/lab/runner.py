@@ -156,7 +156,7 @@ class _Life:
             _stop(self._process)
             self._pump(selector, 10.0, until=lambda: not selector.get_map())
         status = self._progress.status
-        assert status is not None  # noqa: S101
+        assert status is not None
         return status
 
     def _pump(

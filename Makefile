@@ -1,0 +1,27 @@
+# What one types in a checkout.  The work itself is in packaging/setup and pyproject.toml.
+
+BIN := .venv/bin
+
+# The lab's tests may be skipped where nobody can run them, never where somebody can.
+REQUIRE_LAB := $(if $(filter 0,$(shell id -u)),1,0)
+
+.PHONY: setup lint unit test clean
+
+setup:
+	@packaging/setup
+
+lint:
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+unit:
+	$(BIN)/pytest -m 'not lab and not qemu' $(PYTEST_ARGS)
+
+test: setup lint
+	SRIOVCTL_REQUIRE_LAB=$(REQUIRE_LAB) $(BIN)/pytest $(PYTEST_ARGS)
+
+clean:
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist
+	find src tests -name __pycache__ -type d -prune -exec rm -rf {} +
