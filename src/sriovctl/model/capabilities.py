@@ -234,7 +234,7 @@ class PASIDCapability(NamedTuple):
 class ResizableBAR(NamedTuple):
     """One VF BAR whose size can be chosen."""
 
-    index: int
+    bar_index: int
     size: int | None  # bytes now; None if the register makes no sense
     supported_sizes: tuple[int, ...]  # bytes, ascending
 
