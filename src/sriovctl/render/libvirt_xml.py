@@ -32,7 +32,8 @@ def format_attachment(attachment: VFAttachment) -> str:
         ElementTree.SubElement(element, "alias", name=attachment.alias)
     ElementTree.indent(element)
     # libvirt's own documents quote with ', and so do everybody's how-tos.
-    return ElementTree.tostring(element, encoding="unicode").replace('"', "'")
+    text = ElementTree.tostring(element, encoding="unicode")
+    return text.replace("'", "&apos;").replace('"', "'").replace(" />", "/>")
 
 
 def _interface(attachment: VFAttachment) -> Element:
@@ -40,13 +41,14 @@ def _interface(attachment: VFAttachment) -> Element:
     if attachment.mac is not None:
         ElementTree.SubElement(element, "mac", address=attachment.mac)
     source = ElementTree.SubElement(element, "source")
-    ElementTree.SubElement(source, "address", type="pci", **_address(attachment.source))
+    ElementTree.SubElement(source, "address", {"type": "pci", **_address(attachment.source)})
     if attachment.vlan is not None:
         vlan = ElementTree.SubElement(element, "vlan")
         ElementTree.SubElement(vlan, "tag", id=str(attachment.vlan))
-    if attachment.teaming is not None:
-        persistent = attachment.teaming.persistent_alias
-        ElementTree.SubElement(element, "teaming", type="transient", persistent=persistent)
+    if attachment.teaming_with is not None:
+        ElementTree.SubElement(
+            element, "teaming", type="transient", persistent=attachment.teaming_with
+        )
     return element
 
 
@@ -55,7 +57,7 @@ def _hostdev(attachment: VFAttachment) -> Element:
         "hostdev", mode="subsystem", type="pci", managed=_yes(attachment.managed)
     )
     source = ElementTree.SubElement(element, "source")
-    ElementTree.SubElement(source, "address", **_address(attachment.source))
+    ElementTree.SubElement(source, "address", _address(attachment.source))
     return element
 
 

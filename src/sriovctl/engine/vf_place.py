@@ -1,0 +1,148 @@
+"""Read where a VF sits on the host and what stands in the way of giving it to a guest.
+
+Source: kernel ``Documentation/ABI/testing/sysfs-bus-pci`` (physfn, virtfnN), and for the groups
+``vfio_dev_viable`` in ``drivers/vfio/group.c`` and its successors.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from sriovctl.errors import InputError, UnsupportedError
+from sriovctl.model.address import PCIAddress, is_pci_address, parse_pci_address
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from sriovctl.host.api import FileTree
+
+_DEVICES = "/sys/bus/pci/devices"
+_IFF_UP = 1  # include/uapi/linux/if.h
+_CLASS_NETWORK = "0x02"
+_CLASS_BRIDGE = "0x0604"
+
+
+class VFPlace(NamedTuple):
+    """One VF as the host sees it."""
+
+    address: PCIAddress
+    vf_index: int
+    pf: PCIAddress
+    pf_netdev: str | None
+    pf_up: bool | None  # None: the PF has no netdev
+    is_network: bool
+    netdev: str | None
+    netdev_up: bool
+    netdev_uppers: tuple[str, ...]  # bridge, bond, VLAN… on top of the VF's netdev
+    netdev_elsewhere: bool  # the netdev was moved into another network namespace
+    iommu_group: str | None
+    group_blockers: tuple[
+        str, ...
+    ]  # others in the group that a host driver holds: "ADDRESS (driver)"
+
+
+def read_vf_place(files: FileTree, address: PCIAddress) -> VFPlace:
+    """Read where the VF *address* sits.
+
+    :raises InputError: there is no such function, or it is no VF.
+    """
+    path = f"{_DEVICES}/{address}"
+    if not files.exists(path):
+        raise InputError(
+            "no such PCI function", subject=address, hint="'sriovctl ls' lists the VFs"
+        )
+    physfn = files.read_link(f"{path}/physfn")
+    if physfn is None:
+        raise InputError(
+            "is not a VF: it has no physfn", subject=address, hint="'sriovctl ls' lists the VFs"
+        )
+    pf = parse_pci_address(physfn)
+    pf_netdev = _netdev_of(files, f"{_DEVICES}/{pf}")
+    netdev = _netdev_of(files, path)
+    return VFPlace(
+        address=address,
+        vf_index=_vf_index(files, pf, address),
+        pf=pf,
+        pf_netdev=pf_netdev,
+        pf_up=None if pf_netdev is None else _is_up(files, pf_netdev),
+        is_network=(files.read_text(f"{path}/class") or "").startswith(_CLASS_NETWORK),
+        netdev=netdev,
+        netdev_up=netdev is not None and _is_up(files, netdev),
+        netdev_uppers=() if netdev is None else _uppers(files, netdev),
+        # sysfs shows a netdev only in its own namespace, but its "net" directory everywhere.
+        netdev_elsewhere=netdev is None and files.exists(f"{path}/net"),
+        iommu_group=files.read_link(f"{path}/iommu_group"),
+        group_blockers=_group_blockers(files, address),
+    )
+
+
+def read_vf_addresses(files: FileTree, pf: PCIAddress) -> tuple[PCIAddress, ...]:
+    """Addresses of the PF's VFs, by vf_index."""
+    path = f"{_DEVICES}/{pf}"
+    links = [name for name in files.list_dir(path) if name.startswith("virtfn")]
+    links.sort(key=lambda name: int(name.removeprefix("virtfn")))
+    targets = (files.read_link(f"{path}/{link}") for link in links)
+    return tuple(parse_pci_address(target) for target in targets if target)
+
+
+def find_pf(files: FileTree, name: str) -> PCIAddress:
+    """Find a PF by its PCI address or its netdev.
+
+    :raises InputError: there is no such function or netdev.
+    :raises UnsupportedError: it has no SR-IOV.
+    """
+    if is_pci_address(name):
+        device: str | None = str(parse_pci_address(name))
+    else:
+        device = files.read_link(f"/sys/class/net/{name}/device")
+    if device is None or not files.exists(f"{_DEVICES}/{device}"):
+        raise InputError("no such PF", subject=name, hint="'sriovctl ls' lists the PFs")
+    if not files.exists(f"{_DEVICES}/{device}/sriov_totalvfs"):
+        raise UnsupportedError(
+            "has no SR-IOV", subject=name, hint="'sriovctl ls' lists the PFs that have"
+        )
+    return parse_pci_address(device)
+
+
+def read_driver(files: FileTree, address: PCIAddress) -> str | None:
+    """Name of the driver that is bound to a function; None without one."""
+    return files.read_link(f"{_DEVICES}/{address}/driver")
+
+
+def _netdev_of(files: FileTree, path: str) -> str | None:
+    return next(iter(files.list_dir(f"{path}/net")), None)
+
+
+def _is_up(files: FileTree, netdev: str) -> bool:
+    flags = files.read_text(f"/sys/class/net/{netdev}/flags")
+    return flags is not None and bool(int(flags, 16) & _IFF_UP)
+
+
+def _uppers(files: FileTree, netdev: str) -> tuple[str, ...]:
+    names = files.list_dir(f"/sys/class/net/{netdev}")
+    return tuple(name.removeprefix("upper_") for name in names if name.startswith("upper_"))
+
+
+def _vf_index(files: FileTree, pf: PCIAddress, address: PCIAddress) -> int:
+    addresses = read_vf_addresses(files, pf)
+    if address not in addresses:
+        raise InputError(f"PF {pf} does not list it as a VF", subject=address)
+    return addresses.index(address)
+
+
+def _group_blockers(files: FileTree, address: PCIAddress) -> tuple[str, ...]:
+    members = files.list_dir(f"{_DEVICES}/{address}/iommu_group/devices")
+    return tuple(
+        f"{member} ({driver})"
+        for member in members
+        if member != str(address) and (driver := _blocking_driver(files, member))
+    )
+
+
+def _blocking_driver(files: FileTree, member: str) -> str | None:
+    # The group must be the guest's alone.  Bridges, and functions without a driver or with one
+    # that leaves DMA alone, do no harm.
+    path = f"{_DEVICES}/{member}"
+    driver = files.read_link(f"{path}/driver")
+    harmless = driver is None or "vfio" in driver or driver == "pci-stub"
+    is_bridge = (files.read_text(f"{path}/class") or "").startswith(_CLASS_BRIDGE)
+    return None if harmless or is_bridge else driver
