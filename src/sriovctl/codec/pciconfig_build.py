@@ -144,7 +144,9 @@ def _put_extended(
         if offset < free or (not placed and offset != 0x100):
             raise ValueError(f"SR-IOV capability cannot stand at {offset:#x}")
         placed.append((offset, 0x10, _sriov(sriov)))
-    if placed and len(config) < 4096:
+    if not placed:
+        return
+    if len(config) < 4096:
         raise ValueError("a function that is not PCIe has no extended capabilities")
     following = [offset for offset, _, _ in placed[1:]] + [0]
     for (offset, identity, body), next_offset in zip(placed, following, strict=True):
