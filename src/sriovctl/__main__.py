@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 from sriovctl import __version__
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from sriovctl.cli.context import Context
-    from sriovctl.host.api import Host
+    from sriovctl.host.api import Host, Journal
     from sriovctl.host.libvirt_api import Libvirt
 
 
@@ -59,6 +60,7 @@ def _make_context(args: argparse.Namespace) -> Context:
     return Context(
         open_host=lambda: _open_host(args),
         open_libvirt=_open_libvirt,
+        open_journal=lambda: _open_journal(args),
         out=sys.stdout,
         color=not args.no_color and sys.stdout.isatty(),
     )
@@ -82,6 +84,14 @@ def _open_libvirt() -> Libvirt:
     from sriovctl.host.libvirt import LibvirtConnection
 
     return LibvirtConnection()
+
+
+def _open_journal(args: argparse.Namespace) -> Journal:
+    from sriovctl.host.journal import DEFAULT_DIRECTORY, SQLiteJournal
+
+    if args.host_tree is not None or args.simulated:
+        return SQLiteJournal(None)
+    return SQLiteJournal(os.environ.get("SRIOVCTL_STATE_DIR", DEFAULT_DIRECTORY))
 
 
 def _report(error: SriovctlError, arguments: Sequence[str]) -> int:

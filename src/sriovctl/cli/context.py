@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from typing import TextIO
 
-    from sriovctl.host.api import Host
+    from sriovctl.host.api import Host, Journal
     from sriovctl.host.libvirt_api import Libvirt
 
 
@@ -21,13 +21,16 @@ class Context:
         *,
         open_host: Callable[[], Host],
         open_libvirt: Callable[[], Libvirt],
+        open_journal: Callable[[], Journal],
         out: TextIO,
         color: bool,
     ) -> None:
         self._open_host = open_host
         self._open_libvirt = open_libvirt
+        self._open_journal = open_journal
         self._host: Host | None = None
         self._libvirt: Libvirt | None = None
+        self._journal: Journal | None = None
         self._out = out
         self.color = color
 
@@ -50,8 +53,16 @@ class Context:
             self._libvirt = self._open_libvirt()
         return self._libvirt
 
+    def journal(self) -> Journal:
+        """Return the journal of this host's runs; opened once."""
+        if self._journal is None:
+            self._journal = self._open_journal()
+        return self._journal
+
     def close(self) -> None:
         """End what was opened."""
+        if self._journal is not None:
+            self._journal.close()
         if self._libvirt is not None:
             self._libvirt.close()
 

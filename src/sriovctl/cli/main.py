@@ -58,7 +58,7 @@ run 'sriovctl VERB --help' for a verb's options and examples"""
 
 def module_of(verb: str) -> VerbModule:
     """Import the module of one verb."""
-    module: VerbModule = import_module(f"sriovctl.cli.{verb}")  # type: ignore[assignment]
+    module: VerbModule = import_module(f"sriovctl.cli.{verb}")
     return module
 
 

@@ -1,0 +1,1 @@
+"""Pure: bytes and text to the model's types, and back."""

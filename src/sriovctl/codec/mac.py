@@ -20,7 +20,5 @@ def parse_mac(text: str) -> str:
     if _MAC.fullmatch(mac) is None:
         raise InputError("is no MAC address", hint="write it as 52:54:00:6d:90:02")
     if int(mac[:2], 16) & 1:
-        raise InputError(
-            "is a multicast address", hint="the first byte of a VF's MAC must be even"
-        )
+        raise InputError("is a multicast address", hint="the first byte of a VF's MAC must be even")
     return mac

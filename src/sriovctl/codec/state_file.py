@@ -22,7 +22,7 @@ from sriovctl.codec.yaml_nodes import (
 from sriovctl.errors import InputError
 from sriovctl.model.address import parse_pci_address
 from sriovctl.model.functions import VLAN, LinkState, VLANProtocol
-from sriovctl.model.state import UNSET, DesiredState, PFMatch, WantedPF, WantedVF, overlay
+from sriovctl.model.state import UNSET, DesiredState, PFMatch, WantedPF, WantedVF
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -88,7 +88,9 @@ def _link_up(node: Node) -> bool | type_unset:
 def _match(node: Node) -> PFMatch:
     keys = mapping(node, allowed=MATCH_READERS)
     if not keys:
-        raise node.complain("needs at least one criterion", hint=f"known: {', '.join(MATCH_READERS)}")
+        raise node.complain(
+            "needs at least one criterion", hint=f"known: {', '.join(MATCH_READERS)}"
+        )
     return PFMatch(**{key: MATCH_READERS[key](value) for key, value in keys.items()})
 
 
@@ -116,7 +118,7 @@ def _indices(key: str, node: Node) -> range:
 def _vf(node: Node) -> WantedVF:
     keys = mapping(node, allowed=VF_READERS)
     values = {key: VF_READERS[key](value) for key, value in keys.items()}
-    wanted = overlay(WantedVF(), WantedVF(**values))  # type: ignore[arg-type]
+    wanted = WantedVF(**values)  # type: ignore[arg-type]
     low, high = wanted.min_tx_rate_mbps, wanted.max_tx_rate_mbps
     if low is not UNSET and high is not UNSET and 0 < high < low:
         raise node.complain(f"min_tx_rate_mbps {low} is above max_tx_rate_mbps {high}")
@@ -165,7 +167,9 @@ def _driver(node: Node) -> str | None:
         return None
     written = text(node)
     if re.fullmatch(r"[\w.-]{1,64}", written) is None:
-        raise node.complain(f"'{written}' is no driver's name", hint="for example vfio-pci, or none")
+        raise node.complain(
+            f"'{written}' is no driver's name", hint="for example vfio-pci, or none"
+        )
     return written
 
 

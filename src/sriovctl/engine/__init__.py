@@ -1,0 +1,1 @@
+"""What sriovctl does to a host: read, plan, apply, verify, undo; effects only through host/api.py."""

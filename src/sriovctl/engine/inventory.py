@@ -12,10 +12,11 @@ from sriovctl.model.functions import PF, VF, IOMMUGroup
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator
 
     from sriovctl.host.api import FileTree, Host
     from sriovctl.model.functions import VFAttributes
+    from sriovctl.model.link import LinkReport
 
     NameLookup = Callable[[str, str], str | None]
 
@@ -91,6 +92,7 @@ def read_pf(host: Host, directory: str, *, name_of: NameLookup) -> PF:
     vendor_id = read_hex(files, f"{directory}/vendor", digits=4)
     device_id = read_hex(files, f"{directory}/device", digits=4)
     netdev = read_netdev(files, directory)
+    link = _read_link(host, netdev)
     return PF(
         device=device,
         address=parse_pci_address(device) if is_pci_address(device) else None,
@@ -105,19 +107,23 @@ def read_pf(host: Host, directory: str, *, name_of: NameLookup) -> PF:
         num_vfs=num_vfs,
         total_vfs=read_int(files, f"{directory}/sriov_totalvfs"),
         drivers_autoprobe=read_bool(files, f"{directory}/sriov_drivers_autoprobe"),
-        vfs=_read_vfs(host, directory, netdev, num_vfs=num_vfs),
+        vfs=_read_vfs(files, directory, link, num_vfs=num_vfs),
+        up=link.up if link else None,
+        permanent_mac=link.permanent_mac if link else None,
     )
 
 
-def _read_vfs(host: Host, directory: str, netdev: str | None, *, num_vfs: int) -> tuple[VF, ...]:
+def _read_vfs(
+    files: FileTree, directory: str, link: LinkReport | None, *, num_vfs: int
+) -> tuple[VF, ...]:
     if num_vfs == 0:
         return ()
-    attributes = read_attributes(host, netdev) if netdev else {}
-    links = vf_links(host.files, directory)
+    attributes = {vf.vf_index: vf for vf in link.vfs} if link else {}
+    links = vf_links(files, directory)
     if links:
-        grouped = bool(host.files.list_dir(IOMMU_GROUPS))
+        grouped = bool(files.list_dir(IOMMU_GROUPS))
         return tuple(
-            _read_vf(host.files, index, name, attributes.get(index), grouped=grouped)
+            _read_vf(files, index, name, attributes.get(index), grouped=grouped)
             for index, name in links.items()
         )
     # VFs of another bus have no functions of their own, only attributes.
@@ -141,18 +147,17 @@ def _read_vf(
     )
 
 
-def read_attributes(host: Host, netdev: str) -> Mapping[int, VFAttributes]:
-    """Read what the driver of a PF's netdev holds per VF: vf_index -> attributes.
-
-    Empty when it cannot be known: the netdev is in another network namespace, or a recording
-    holds no netlink data.
-    """
+def _read_link(host: Host, netdev: str | None) -> LinkReport | None:
+    # None when it cannot be known: no netdev, one in another network namespace, or a recording
+    # without netlink data.
+    if netdev is None:
+        return None
     from sriovctl.engine.vf_attributes import read_link
 
     try:
-        return {vf.vf_index: vf for vf in read_link(host.rtnl, netdev).vfs}
+        return read_link(host.rtnl, netdev)
     except LostError:
-        return {}
+        return None
 
 
 def read_iommu_groups(files: FileTree) -> tuple[IOMMUGroup, ...]:

@@ -14,6 +14,9 @@ from typing import NamedTuple, Protocol
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from contextlib import AbstractContextManager
+
+    from sriovctl.model.plan import Step
 
 
 class FileTree(Protocol):
@@ -107,3 +110,37 @@ class Host(Protocol):
     @property
     def description(self) -> str:
         """What kind of host this is, for headings: "this host", "recording DIR", …"""
+
+
+class Journal(Protocol):
+    """The durable record of runs, written before the host is touched."""
+
+    def exclusive(self) -> AbstractContextManager[None]:
+        """Keep other sriovctl processes from applying or undoing meanwhile.
+
+        :raises BusyError: another one is at it.
+        """
+
+    def begin(self, steps: Sequence[Step]) -> int:
+        """Write down what is about to be done; return the run's number.
+
+        :raises HostError: it cannot be written (disk full, read-only).
+        """
+
+    def mark(self, run_id: int, positions: Sequence[int], status: str) -> None:
+        """Note that the steps at *positions* are ``started`` or ``done``."""
+
+    def finish(self, run_id: int, status: str) -> None:
+        """Note how a run ended: ``done``, ``taken back``, ``failed`` or ``undone``."""
+
+    def touched(self, run_id: int) -> tuple[Step, ...]:
+        """Steps of a run that were at least started, in order."""
+
+    def last_done(self) -> tuple[int, tuple[Step, ...]]:
+        """Return the newest run that still stands, and its touched steps.
+
+        :raises InputError: there is none.
+        """
+
+    def close(self) -> None:
+        """Let go of the file."""

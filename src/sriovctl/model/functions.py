@@ -95,6 +95,8 @@ class PF(NamedTuple):
     total_vfs: int | None  # at most: sriov_totalvfs
     drivers_autoprobe: bool | None
     vfs: tuple[VF, ...] = ()
+    up: bool | None = None  # its netdev is administratively up
+    permanent_mac: str | None = None
 
 
 class IOMMUGroup(NamedTuple):

@@ -7,15 +7,12 @@ today and taken tomorrow.
 
 from __future__ import annotations
 
-import re
 from enum import StrEnum
 from typing import NamedTuple
 
 from sriovctl.errors import InputError
 from sriovctl.model.address import PCIAddress
 
-_MAC = re.compile(r"[0-9a-f]{2}(?::[0-9a-f]{2}){5}")
-_MULTICAST_BIT = 0x01
 VLAN_IDS = range(1, 4095)  # 0 means "no tag", 4095 is reserved (IEEE 802.1Q, table 9-2)
 
 
@@ -109,27 +106,6 @@ class DetachResult(NamedTuple):
     changed: bool  # False: it was not there
     waited_s: float  # until the guest let go
     host_driver: str | None  # of the VF, back on the host
-
-
-def parse_mac(text: str) -> str:
-    """Read the MAC address of a single station; returns it in lower case with colons.  Pure.
-
-    :raises InputError: malformed, all zero, or a group (multicast) address.
-    """
-    mac = text.lower().replace("-", ":")
-    if not _MAC.fullmatch(mac):
-        raise InputError(
-            "is not a MAC address", subject=text, hint="write six hex pairs, 52:54:00:6d:90:02"
-        )
-    if int(mac[:2], 16) & _MULTICAST_BIT:
-        raise InputError(
-            "is a multicast address: the lowest bit of its first byte is set",
-            subject=text,
-            hint="a locally administered address starts with x2, x6, xa or xe, such as 52:54:00",
-        )
-    if mac == "00:00:00:00:00:00":
-        raise InputError("is no usable MAC address", subject=text, hint="leave --mac out")
-    return mac
 
 
 def parse_vlan_id(text: str) -> int:

@@ -46,7 +46,7 @@ class WantedVF(NamedTuple):
     link_state: str | type_unset = UNSET
     min_tx_rate_mbps: int | type_unset = UNSET
     max_tx_rate_mbps: int | type_unset = UNSET
-    driver: str | None | type_unset = UNSET  # None: no driver
+    driver: str | type_unset | None = UNSET  # None: no driver
 
 
 def overlay(below: WantedVF, above: WantedVF) -> WantedVF:

@@ -1,0 +1,1 @@
+"""Pure: results as tables, JSON, XML and scripts."""

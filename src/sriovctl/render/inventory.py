@@ -11,8 +11,9 @@ if TYPE_CHECKING:
     from sriovctl.model.functions import PF, VF, VLAN, IOMMUGroup, VFAttributes
 
 VF_HEADER = (
-    "VF", "address", "driver", "netdev", "group", "admin MAC", "VLAN", "spoofchk", "trust", "link", "rate",
-)  # fmt: skip
+    *("VF", "address", "driver", "netdev", "group"),
+    *("admin MAC", "VLAN", "spoofchk", "trust", "link", "rate"),
+)
 
 
 def inventory_as_json(pfs: Sequence[PF]) -> dict[str, object]:

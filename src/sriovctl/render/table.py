@@ -7,12 +7,15 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 
-def format_table(header: Sequence[str], rows: Sequence[Sequence[object]], *, indent: str = "") -> str:
+def format_table(
+    header: Sequence[str], rows: Sequence[Sequence[object]], *, indent: str = ""
+) -> str:
     """Lay out rows in columns; None is shown as a dash.  Pure."""
     cells = [list(header), *([format_value(value) for value in row] for row in rows)]
     widths = [max(len(row[column]) for row in cells) for column in range(len(header))]
     return "\n".join(
-        indent + "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        indent
+        + "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
         for row in cells
     )
 

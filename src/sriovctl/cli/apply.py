@@ -1,0 +1,57 @@
+"""``sriovctl apply``."""
+
+from __future__ import annotations
+
+from sriovctl.cli.state_arguments import add_file_argument, read_plan
+from sriovctl.engine.apply import apply_plan
+from sriovctl.errors import EXIT_DONE
+from sriovctl.render.plan import format_change, steps_as_json
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import argparse
+
+    from sriovctl.cli.context import Context
+    from sriovctl.engine.apply import Outcome
+
+SUMMARY = "bring this host to the state of a file, and verify each step"
+EXAMPLES = """\
+  sriovctl plan host.yaml      # look first
+  sriovctl apply host.yaml
+  sriovctl undo                # and back
+"""
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the file, and what must be allowed by name."""
+    add_file_argument(parser)
+    parser.add_argument(
+        "--allow-guest-disruption",
+        action="store_true",
+        help="also change or destroy VFs that vfio-pci holds, which may be inside a guest",
+    )
+
+
+def run(args: argparse.Namespace, context: Context) -> int:
+    """Apply the plan; an error has taken back what was done."""
+    outcome = apply_plan(
+        context.host(),
+        context.journal(),
+        read_plan(args.file, context),
+        allow_guest_disruption=args.allow_guest_disruption,
+        progress=context.progress,
+    )
+    if args.json:
+        context.print_json("apply", {"run": outcome.run_id, "steps": steps_as_json(outcome.steps)})
+    else:
+        context.print(format_outcome(outcome))
+    return EXIT_DONE
+
+
+def format_outcome(outcome: Outcome) -> str:
+    """Say what was done."""
+    if not outcome.steps:
+        return "nothing to do: the host is as the file wants it"
+    lines = [f"{step.subject}: {format_change(step)}  verified" for step in outcome.steps]
+    lines.append(f"{len(outcome.steps)} done; 'sriovctl undo' takes them back")
+    return "\n".join(lines)

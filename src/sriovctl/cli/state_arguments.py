@@ -1,0 +1,44 @@
+"""What ``plan`` and ``apply`` share: the state file, and the plan that it leads to."""
+
+from __future__ import annotations
+
+import sys
+
+from sriovctl.codec.state_file import parse_state
+from sriovctl.engine.inventory import read_inventory
+from sriovctl.errors import InputError
+from sriovctl.planner.diff import plan_state
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import argparse
+
+    from sriovctl.cli.context import Context
+    from sriovctl.model.plan import Plan
+
+
+def add_file_argument(parser: argparse.ArgumentParser) -> None:
+    """Add the argument that names the state file."""
+    parser.add_argument("file", metavar="FILE", help="the state file, or - for standard input")
+
+
+def read_plan(file: str, context: Context) -> Plan:
+    """Read a state file and the host, and plan.
+
+    :raises InputError: the file cannot be read, or is wrong.
+    """
+    source = "<stdin>" if file == "-" else file
+    state = parse_state(_read(file), source=source)
+    return plan_state(state, read_inventory(context.host(), name_of=lambda *_: None))
+
+
+def _read(file: str) -> str:
+    try:
+        if file == "-":
+            return sys.stdin.read()
+        with open(file, encoding="utf-8") as stream:
+            return stream.read()
+    except OSError as error:
+        raise InputError(f"cannot be read: {error.strerror}", subject=file) from None
+    except UnicodeDecodeError:
+        raise InputError("is not UTF-8 text", subject=file) from None

@@ -1,0 +1,204 @@
+"""Perform the steps of a plan, and read back what they left.
+
+Each action has a performer (takes all consecutive steps of one PF, so that a thousand VFs are set
+with a few messages) and an observer (what the kernel says now of the keys that a step sets).
+"""
+
+from __future__ import annotations
+
+from sriovctl.engine.inventory import PCI_DEVICES, read_bool, read_int, read_netdev
+from sriovctl.engine.vf_attributes import read_link, write_link_up, write_vf_attributes
+from sriovctl.errors import HostError, LostError
+from sriovctl.model.address import is_pci_address
+from sriovctl.model.functions import VLAN
+from sriovctl.model.plan import Action, Step
+from sriovctl.model.state import WantedVF
+from sriovctl.planner.diff import VFIO_DRIVERS, plain
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from sriovctl.host.api import FileTree, Host
+
+DRIVERS_PROBE = "/sys/bus/pci/drivers_probe"
+
+
+def perform(host: Host, steps: Sequence[Step]) -> None:
+    """Carry out steps of one action on one PF.
+
+    :raises LostError: the PF or VF is gone.
+    :raises BusyError: the kernel is not ready for it.
+    :raises HostError: the kernel refused.
+    """
+    _PERFORMERS[steps[0].action](host, steps)
+
+
+def observe(host: Host, steps: Sequence[Step]) -> list[dict[str, object]]:
+    """Read, for each step, the present values of the keys that it sets.
+
+    :raises LostError: the PF or VF is gone.
+    """
+    return _OBSERVERS[steps[0].action](host, steps)
+
+
+def find_directory(files: FileTree, device: str) -> str:
+    """Find the sysfs directory of a PF by its device name.
+
+    :raises LostError: there is none.
+    """
+    if is_pci_address(device):
+        directory = f"{PCI_DEVICES}/{device}"
+        if files.exists(directory):
+            return directory
+    for netdev in files.list_dir("/sys/class/net"):
+        target = files.resolve(f"/sys/class/net/{netdev}/device")
+        if target is not None and target.endswith(f"/{device}"):
+            return target
+    raise LostError("the PF is gone", subject=device, hint="'sriovctl ls' shows what is there")
+
+
+def _set_num_vfs(host: Host, steps: Sequence[Step]) -> None:
+    for step in steps:
+        directory = find_directory(host.files, step.device)
+        host.files.write_text(f"{directory}/sriov_numvfs", str(step.after["num_vfs"]))
+
+
+def _see_num_vfs(host: Host, steps: Sequence[Step]) -> list[dict[str, object]]:
+    directory = find_directory(host.files, steps[0].device)
+    return [{"num_vfs": read_int(host.files, f"{directory}/sriov_numvfs")} for _ in steps]
+
+
+def _set_autoprobe(host: Host, steps: Sequence[Step]) -> None:
+    for step in steps:
+        path = f"{find_directory(host.files, step.device)}/sriov_drivers_autoprobe"
+        host.files.write_text(path, "1" if step.after["drivers_autoprobe"] else "0")
+
+
+def _see_autoprobe(host: Host, steps: Sequence[Step]) -> list[dict[str, object]]:
+    path = f"{find_directory(host.files, steps[0].device)}/sriov_drivers_autoprobe"
+    return [{"drivers_autoprobe": read_bool(host.files, path)} for _ in steps]
+
+
+def _netdev(host: Host, device: str) -> str:
+    netdev = read_netdev(host.files, find_directory(host.files, device))
+    if netdev is None:
+        raise LostError("the PF has no netdev any more", subject=device)
+    return netdev
+
+
+def _set_link_up(host: Host, steps: Sequence[Step]) -> None:
+    for step in steps:
+        link = read_link(host.rtnl, _netdev(host, step.device))
+        write_link_up(host.rtnl, link.ifindex, up=bool(step.after["up"]))
+
+
+def _see_link_up(host: Host, steps: Sequence[Step]) -> list[dict[str, object]]:
+    up = read_link(host.rtnl, _netdev(host, steps[0].device)).up
+    return [{"up": up} for _ in steps]
+
+
+def _set_vfs(host: Host, steps: Sequence[Step]) -> None:
+    changes = [(_index(step), _as_wanted(step.after)) for step in steps]
+    write_vf_attributes(host.rtnl, _netdev(host, steps[0].device), changes)
+
+
+def _see_vfs(host: Host, steps: Sequence[Step]) -> list[dict[str, object]]:
+    link = read_link(host.rtnl, _netdev(host, steps[0].device))
+    vfs = {vf.vf_index: vf for vf in link.vfs}
+    return [
+        {key: plain(getattr(vfs.get(_index(step)), key, None)) for key in step.after}
+        for step in steps
+    ]
+
+
+def _as_wanted(values: dict[str, object]) -> WantedVF:
+    typed = dict(values)
+    if isinstance(vlan := typed.get("vlan"), dict):
+        typed["vlan"] = VLAN(**vlan)
+    return WantedVF(**typed)  # type: ignore[arg-type]
+
+
+def _index(step: Step) -> int:
+    assert step.vf_index is not None, "a step on VFs names one"
+    return step.vf_index
+
+
+def vf_device(files: FileTree, step: Step) -> str:
+    """Find the sysfs device name of the VF that a step is about.
+
+    :raises LostError: the VF is not there.
+    """
+    directory = find_directory(files, step.device)
+    name = files.read_link(f"{directory}/virtfn{_index(step)}")
+    if name is None:
+        raise LostError("the VF is gone", subject=step.subject)
+    return name
+
+
+def _bind_drivers(host: Host, steps: Sequence[Step]) -> None:
+    for step in steps:
+        driver = step.after["driver"]
+        bind_driver(
+            host.files, vf_device(host.files, step), None if driver is None else str(driver)
+        )
+
+
+def bind_driver(files: FileTree, device: str, driver: str | None) -> None:
+    """Give a PCI function to *driver*, or to none.
+
+    ``driver_override`` and ``drivers_probe`` bind this function alone; a plain write to ``bind``
+    fails with ENODEV while the PF's ``sriov_drivers_autoprobe`` is 0, and ``new_id`` would catch
+    every function with the same ids.  Source: kernel drivers/pci/pci-driver.c.
+
+    :raises UnsupportedError: there is no such driver, or it does not take the function.
+    """
+    directory = f"{PCI_DEVICES}/{device}"
+    if files.read_link(f"{directory}/driver") == driver:
+        return
+    if files.exists(f"{directory}/driver"):
+        files.write_text(f"{directory}/driver/unbind", device)
+    if driver is None:
+        files.write_text(f"{directory}/driver_override", "\n")
+        return
+    files.write_text(f"{directory}/driver_override", driver)
+    files.write_text(DRIVERS_PROBE, device)
+    if files.read_link(f"{directory}/driver") != driver:
+        files.write_text(f"{directory}/driver_override", "\n")
+        raise HostError(
+            f"the driver {driver} did not take it", subject=device, hint=_why_not(files, driver)
+        )
+    if driver not in VFIO_DRIVERS:
+        # The kernel would choose this driver by itself: leave no override behind.
+        files.write_text(f"{directory}/driver_override", "\n")
+
+
+def _why_not(files: FileTree, driver: str) -> str:
+    if not files.exists(f"/sys/bus/pci/drivers/{driver}"):
+        return f"it is not loaded: run 'modprobe {driver}'"
+    return "the kernel log says why: run 'dmesg | tail'"
+
+
+def _see_drivers(host: Host, steps: Sequence[Step]) -> list[dict[str, object]]:
+    files = host.files
+    return [
+        {"driver": files.read_link(f"{PCI_DEVICES}/{vf_device(files, step)}/driver")}
+        for step in steps
+    ]
+
+
+_PERFORMERS: dict[Action, Callable[[Host, Sequence[Step]], None]] = {
+    Action.SET_NUM_VFS: _set_num_vfs,
+    Action.SET_AUTOPROBE: _set_autoprobe,
+    Action.SET_LINK_UP: _set_link_up,
+    Action.SET_VF: _set_vfs,
+    Action.BIND_DRIVER: _bind_drivers,
+}
+
+_OBSERVERS: dict[Action, Callable[[Host, Sequence[Step]], list[dict[str, object]]]] = {
+    Action.SET_NUM_VFS: _see_num_vfs,
+    Action.SET_AUTOPROBE: _see_autoprobe,
+    Action.SET_LINK_UP: _see_link_up,
+    Action.SET_VF: _see_vfs,
+    Action.BIND_DRIVER: _see_drivers,
+}

@@ -1,0 +1,64 @@
+"""The classic commands that do what a step does, so that a plan also teaches."""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from sriovctl.model.functions import PF
+
+_WORDS = {
+    "admin_mac": "mac",
+    "spoofchk": "spoofchk",
+    "trust": "trust",
+    "link_state": "state",
+    "min_tx_rate_mbps": "min_tx_rate",
+    "max_tx_rate_mbps": "max_tx_rate",
+}
+
+
+def device_directory(pf: PF) -> str:
+    """Return the sysfs directory of a PF, as somebody would type it."""
+    if pf.address is not None:
+        return f"/sys/bus/pci/devices/{pf.device}"
+    return f"/sys/class/net/{pf.netdev}/device"
+
+
+def echo(value: object, path: str) -> str:
+    """Write a value to a file in the shell's words."""
+    return f"echo {value} > {path}"
+
+
+def ip_link_vf(netdev: str, vf_index: int, after: Mapping[str, object]) -> str:
+    """Set a VF's attributes in iproute2's words."""
+    words = [f"ip link set dev {netdev} vf {vf_index}"]
+    for key, value in after.items():
+        words.append(_vlan_words(value) if key == "vlan" else f"{_WORDS[key]} {_word(value)}")
+    return " ".join(words)
+
+
+def _vlan_words(value: object) -> str:
+    assert isinstance(value, dict)
+    qos = f" qos {value['qos']}" if value["qos"] else ""
+    protocol = "" if value["protocol"] == "802.1q" else f" proto {value['protocol']}"
+    return f"vlan {value['id']}{qos}{protocol}"
+
+
+def _word(value: object) -> str:
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    return str(value)
+
+
+def bind(address: str, driver: str | None) -> tuple[str, ...]:
+    """Give a function to a driver, in the shell's words."""
+    directory = f"/sys/bus/pci/devices/{address}"
+    unbind = f"[ ! -e {directory}/driver ] || echo {address} > {directory}/driver/unbind"
+    if driver is None:
+        return (unbind,)
+    return (
+        unbind,
+        echo(driver, f"{directory}/driver_override"),
+        echo(address, "/sys/bus/pci/drivers_probe"),
+    )

@@ -1,0 +1,74 @@
+"""Find the PF that a state file means."""
+
+from __future__ import annotations
+
+from sriovctl.errors import InputError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sriovctl.model.functions import PF
+    from sriovctl.model.state import PFMatch, WantedPF
+
+
+def match_pfs(wanted: Sequence[WantedPF], pfs: Sequence[PF]) -> tuple[tuple[WantedPF, PF], ...]:
+    """Pair each wanted PF with the one PF that it means.
+
+    :raises InputError: a match fits no PF or several, or two of them fit the same one.
+    """
+    pairs = tuple((one, match_pf(one, pfs)) for one in wanted)
+    labels: dict[str, str] = {}
+    for one, pf in pairs:
+        if pf.device in labels:
+            raise InputError(
+                f"is meant by both '{labels[pf.device]}' and '{one.label}'",
+                subject=pf.device,
+                hint="say everything about one PF in one place",
+            )
+        labels[pf.device] = one.label
+    return pairs
+
+
+def match_pf(wanted: WantedPF, pfs: Sequence[PF]) -> PF:
+    """Find the one PF that fits every criterion.
+
+    :raises InputError: none or several do.
+    """
+    fitting = [pf for pf in pfs if _fits(pf, wanted.match)]
+    if len(fitting) == 1:
+        return fitting[0]
+    if not fitting:
+        there = ", ".join(_name(pf) for pf in pfs) or "none at all"
+        raise InputError(
+            f"no PF fits {_describe(wanted.match)}",
+            subject=wanted.label,
+            hint=f"PFs of this host: {there}",
+        )
+    raise InputError(
+        f"{len(fitting)} PFs fit {_describe(wanted.match)}",
+        subject=wanted.label,
+        hint="add a criterion; they are " + ", ".join(_name(pf) for pf in fitting),
+    )
+
+
+def _fits(pf: PF, match: PFMatch) -> bool:
+    known = {
+        "address": pf.device,
+        "netdev": pf.netdev,
+        "permanent_mac": pf.permanent_mac,
+        "driver": pf.driver,
+        "vendor_id": pf.vendor_id,
+        "device_id": pf.device_id,
+    }
+    return all(known[key] == value for key, value in match._asdict().items() if value is not None)
+
+
+def _describe(match: PFMatch) -> str:
+    return ", ".join(
+        f"{key} {value}" for key, value in match._asdict().items() if value is not None
+    )
+
+
+def _name(pf: PF) -> str:
+    return f"{pf.device} ({pf.netdev})" if pf.netdev else pf.device
