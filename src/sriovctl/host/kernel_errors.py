@@ -56,3 +56,15 @@ def kernel_error(
         hint=_HINTS.get(number),
         evidence=evidence,
     )
+
+
+def write_error(exc: OSError, *, path: str, value: str, exists: bool) -> SriovctlError:
+    """Turn the refusal of a write to sysfs into one of our own.  Pure.
+
+    :param exists: whether *path* is still there.  ENOENT and ENODEV may be the driver's answer
+        (``sriov_numvfs`` without a driver, ``bind`` with autoprobe off) rather than "it is gone".
+    """
+    family: type[SriovctlError] | None = None
+    if exc.errno in (errno.ENOENT, errno.ENODEV, errno.ENXIO):
+        family = HostError if exists else LostError
+    return kernel_error(exc, subject=path, action="cannot write", value=value, family=family)

@@ -9,8 +9,7 @@ from __future__ import annotations
 import errno
 import os
 
-from sriovctl.errors import HostError, LostError
-from sriovctl.host.kernel_errors import NO_SUCH_VALUE, kernel_error
+from sriovctl.host.kernel_errors import NO_SUCH_VALUE, kernel_error, write_error
 
 _PAGE = 4096
 _MAX_LINKS = 40  # as many as the kernel follows (MAXSYMLINKS, include/linux/namei.h)
@@ -127,15 +126,7 @@ class SysfsTree:
             finally:
                 os.close(descriptor)
         except OSError as exc:
-            family = self._family_of_refusal(path, exc)
-            raise kernel_error(
-                exc, subject=path, action="cannot write", value=text, family=family
-            ) from exc
-
-    def _family_of_refusal(self, path: str, exc: OSError) -> type[HostError] | None:
-        if exc.errno not in (errno.ENOENT, errno.ENODEV, errno.ENXIO):
-            return None
-        return HostError if self.exists(path) else LostError
+            raise write_error(exc, path=path, value=text, exists=self.exists(path)) from exc
 
     # Below a root of our own the links must be followed by hand: the kernel would follow an
     # absolute one from the real root (openat2's RESOLVE_IN_ROOT is not in Python's os).
