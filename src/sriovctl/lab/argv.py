@@ -104,7 +104,7 @@ def _boot_args(machine: Machine, boot: Boot) -> list[str]:
     )
     return [
         *("-kernel", str(boot.kernel), "-initrd", str(boot.initramfs), "-append", " ".join(words)),
-        *("-chardev", f"file,id=console,path={_escape(boot.console_log)}"),
+        *("-chardev", f"file,id=console,append=on,path={_escape(boot.console_log)}"),
         *("-serial", "chardev:console"),
     ]
 

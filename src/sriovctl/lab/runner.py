@@ -40,14 +40,25 @@ _BOOT_TIMEOUT_S = 240.0
 _MEMORY_BEYOND_RAM = 6 << 30
 _RUN_PREFIX = "sriovctl-lab-"
 _CONSOLE_TAIL_LINES = 25
+_LINES_AFTER_PANIC = 15
 
 Sink = Callable[[bytes], object]
 
 
 class VMLostError(LostError):
-    """The machine panicked, hung or died; what the command would have said is not known."""
+    """The machine panicked, hung or died; what the command would have said is not known.
+
+    :param console: the last of what the guest's kernel and QEMU itself said.
+    """
 
     code = "vm-lost"
+
+    def __init__(self, cause: str, *, subject: object, console: str) -> None:
+        super().__init__(cause, subject=subject)
+        self.console = console
+
+    def __str__(self) -> str:
+        return f"{super().__str__()}\nits console:\n{self.console}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,15 +184,30 @@ class _Life:
                 _forward(selector, key)
 
     def _lost(self, cause: str) -> VMLostError:
-        lines = self._console.read_text(errors="replace").splitlines()
+        console = self._console.read_text(errors="replace")
         family = VMLostError if self._progress.started else _LostAtBootError
-        panic = next((line for line in lines if "Kernel panic" in line), None)
         when = "" if self._progress.started else " at boot"
         return family(
-            f"the machine was lost{when}: {panic or cause}",
+            f"the machine was lost{when}: {find_panic(console) or cause}",
             subject=f"lab machine {self._job.machine.name}",
-            evidence={"console": "\n" + "\n".join(lines[-_CONSOLE_TAIL_LINES:])},
+            console=console_tail(console),
         )
+
+
+def find_panic(console: str) -> str | None:
+    """Find the line in which a kernel says why it panicked.  Pure."""
+    return next((line for line in console.splitlines() if "Kernel panic" in line), None)
+
+
+def console_tail(console: str) -> str:
+    """Cut out what a person wants to see: the lines up to a panic and some after, or the last.
+
+    Pure.
+    """
+    lines = console.splitlines()
+    panic = find_panic(console)
+    end = lines.index(panic) + _LINES_AFTER_PANIC if panic else len(lines)
+    return "\n".join(lines[:end][-_CONSOLE_TAIL_LINES:])
 
 
 def _forward(selector: selectors.BaseSelector, key: selectors.SelectorKey) -> None:
@@ -243,20 +269,21 @@ def _boot(job: Job, image: Image, run: Path, port_paths: list[Path], *, kvm: boo
 def _qemu(job: Job, boot: Boot, pass_fds: list[int]) -> Iterator[subprocess.Popen[bytes]]:
     interactive = job.terminal_size is not None
     memory = (job.machine.memory_mib << 20) + _MEMORY_BEYOND_RAM
-    boot.console_log.touch()
-    process = subprocess.Popen(
-        (
-            *("setpriv", "--pdeathsig", "KILL", "--"),
-            *("prlimit", f"--as={memory}", "--core=0", "--"),
-            *qemu_argv(job.machine, boot),
-        ),
-        stdin=None if interactive else subprocess.DEVNULL,
-        stdout=None if interactive else subprocess.DEVNULL,
-        stderr=boot.console_log.open("ab"),
-        pass_fds=pass_fds,
-        # A Ctrl-C on the terminal is for us; a shell inside needs the terminal's group.
-        start_new_session=not interactive,
-    )
+    # QEMU's own complaints go where the kernel's are.
+    with boot.console_log.open("ab") as console:
+        process = subprocess.Popen(
+            (
+                *("setpriv", "--pdeathsig", "KILL", "--"),
+                *("prlimit", f"--as={memory}", "--core=0", "--"),
+                *qemu_argv(job.machine, boot),
+            ),
+            stdin=None if interactive else subprocess.DEVNULL,
+            stdout=None if interactive else subprocess.DEVNULL,
+            stderr=console,
+            pass_fds=pass_fds,
+            # A Ctrl-C on the terminal is for us; a shell inside needs the terminal's group.
+            start_new_session=not interactive,
+        )
     try:
         yield process
     finally:

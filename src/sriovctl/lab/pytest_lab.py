@@ -1,0 +1,246 @@
+"""pytest plugin: tests marked ``lab(machine, services=...)`` run inside a lab machine.
+
+Theory of operation.  On the host such tests are moved to the end and grouped by machine and
+services.  When the first of a group is due, the machine boots once and a second pytest runs
+inside on exactly the tests of the group.  It writes each report as a line of JSON into the
+results directory; here the reports are replayed, so that each test counts, and shows its
+failure, as if it had run here.  Its fixtures are never set up on the host.
+
+A test without a report failed: the machine was lost, or the pytest inside gave up.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sriovctl.errors import SriovctlError
+from sriovctl.lab.machines import Machine, Service, find_machine
+from sriovctl.lab.progress import say
+from sriovctl.lab.runner import Job, run_job
+from sriovctl.lab.session import guest_environment, stop_on_sigterm
+
+# Set by those who want a test that cannot run to fail instead of being skipped.
+REQUIRE_VARIABLE = "SRIOVCTL_REQUIRE_LAB"
+# For all tests of one group together.
+_TIMEOUT_S = float(os.environ.get("SRIOVCTL_LAB_TIMEOUT", "1500"))
+_OUTPUT_TAIL = 3000
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a test wants to run."""
+
+    machine: Machine
+    services: frozenset[Service]
+
+    def __str__(self) -> str:
+        return " with ".join((self.machine.name, *sorted(self.services)))
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What came back from one machine.
+
+    :param reports: by node id, in the order in which they were made.
+    :param failure: why a test without a report has none.
+    """
+
+    reports: dict[str, list[pytest.TestReport]] = field(default_factory=dict)
+    failure: str = "the tests inside were never begun"
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Choose the plugin's half: this process is on the host or inside a machine."""
+    inside = os.environ.get("SRIOVCTL_LAB_MACHINE")
+    half = Inside(config, inside) if inside else OnHost(config)
+    config.pluginmanager.register(half, "sriovctl-lab")
+
+
+def place_of(item: pytest.Item) -> Place | None:
+    """Read a test's marker; None when it has none."""
+    mark = item.get_closest_marker("lab")
+    if mark is None:
+        return None
+    return _place(*mark.args, **mark.kwargs)
+
+
+def _place(machine: str, *, services: Iterable[str] = ()) -> Place:
+    wanted = frozenset(map(Service, services))
+    return Place(find_machine(machine), wanted)
+
+
+def why_unavailable() -> str | None:
+    """Say why this host cannot run lab machines; None when it can."""
+    if os.geteuid() != 0:
+        return "lab machines show the host's root file system: that needs root"
+    if shutil.which("qemu-system-x86_64") is None:
+        return "qemu-system-x86_64 is not installed: run 'make setup' as root"
+    return None
+
+
+def is_required() -> bool:
+    """Say whether a lab test that cannot run is a failure."""
+    return os.environ.get(REQUIRE_VARIABLE) == "1"
+
+
+class OnHost:
+    """Runs the tests of each place in a machine of their own and replays their reports."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        self._config = config
+        self._outcomes: dict[Place, Outcome] = {}
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+        """Move lab tests to the end, place by place; skip them where they cannot run."""
+        reason = why_unavailable()
+        if reason and not is_required():
+            for item in items:
+                if item.get_closest_marker("lab") or item.get_closest_marker("qemu"):
+                    item.add_marker(pytest.mark.skip(reason=reason))
+        items.sort(key=lambda item: str(place_of(item) or ""))
+
+    def pytest_runtest_protocol(self, item: pytest.Item) -> bool | None:
+        """Replay what happened to a lab test inside; leave all others to pytest."""
+        place = place_of(item)
+        if place is None or item.get_closest_marker("skip"):
+            return None
+        if place not in self._outcomes:
+            group = [other for other in item.session.items if place_of(other) == place]
+            self._outcomes[place] = self._run_inside(place, group)
+        _replay(item, self._outcomes[place])
+        return True
+
+    def _run_inside(self, place: Place, items: list[pytest.Item]) -> Outcome:
+        capture = self._config.pluginmanager.getplugin("capturemanager")
+        with capture.global_and_fixture_disabled(), _work_directory() as work:
+            print(file=sys.stderr)  # the line that pytest's dots are on ends here
+            say(f"{len(items)} tests run inside {place}")
+            return self._boot_and_collect(place, items, work)
+
+    def _boot_and_collect(self, place: Place, items: list[pytest.Item], work: Path) -> Outcome:
+        (work / "items.json").write_text(json.dumps([item.nodeid for item in items]))
+        said = bytearray()
+        try:
+            with stop_on_sigterm():
+                status = run_job(
+                    self._job(place, items, work), stdout=said.extend, stderr=said.extend
+                )
+            failure = f"the tests inside ended with status {status} before this one"
+        except SriovctlError as error:
+            failure = str(error)
+        tail = said.decode(errors="replace")[-_OUTPUT_TAIL:]
+        outcome = Outcome(failure=f"{failure}\n\noutput inside:\n{tail}")
+        for report in self._read_reports(work / "reports.jsonl"):
+            outcome.reports.setdefault(report.nodeid, []).append(report)
+        return outcome
+
+    def _job(self, place: Place, items: list[pytest.Item], work: Path) -> Job:
+        files = dict.fromkeys(str(item.path) for item in items)
+        tb = self._config.getoption("tbstyle")
+        options = (
+            "-p",
+            "no:cacheprovider",
+            "-q",
+            f"--tb={tb}",
+            f"--rootdir={self._config.rootpath}",
+        )
+        ini = ("-c", str(self._config.inipath)) if self._config.inipath else ()
+        return Job(
+            machine=place.machine,
+            command=(sys.executable, "-m", "pytest", *options, *ini, *files),
+            services=place.services,
+            results=work,
+            timeout_s=_TIMEOUT_S,
+            environment={
+                **guest_environment(),
+                "SRIOVCTL_LAB_ITEMS": str(work / "items.json"),
+                # Plugins of others take seconds to import under emulation.
+                "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
+            },
+        )
+
+    def _read_reports(self, path: Path) -> Iterator[pytest.TestReport]:
+        if not path.exists():
+            return
+        # A lost machine may leave half a line.
+        for line in path.read_text().splitlines(keepends=True):
+            if line.endswith("\n"):
+                report: pytest.TestReport = self._config.hook.pytest_report_from_serializable(
+                    config=self._config, data=json.loads(line)
+                )
+                # JSON has no tuples, and pytest insists on one for a skip.
+                if isinstance(report.longrepr, list):
+                    report.longrepr = tuple(report.longrepr)
+                yield report
+
+
+def _replay(item: pytest.Item, outcome: Outcome) -> None:
+    hook = item.ihook
+    hook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
+    reports = outcome.reports.get(item.nodeid, [])
+    for report in reports:
+        hook.pytest_runtest_logreport(report=report)
+    # A test is over with its teardown: one whose machine was lost half way failed too.
+    if not reports or reports[-1].when != "teardown":
+        hook.pytest_runtest_logreport(report=_failed_report(item, outcome.failure))
+        outcome.failure = outcome.failure.partition("\n")[0]  # the rest is said once
+    hook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
+
+
+def _failed_report(item: pytest.Item, why: str) -> pytest.TestReport:
+    return pytest.TestReport(
+        nodeid=item.nodeid,
+        location=item.location,
+        keywords={},
+        outcome="failed",
+        longrepr=why,
+        when="call",
+    )
+
+
+@contextmanager
+def _work_directory() -> Iterator[Path]:
+    with tempfile.TemporaryDirectory(prefix="sriovctl-lab-tests-") as name:
+        yield Path(name)
+
+
+class Inside:
+    """Keeps to the tests of this machine and writes down what becomes of them."""
+
+    def __init__(self, config: pytest.Config, machine: str) -> None:
+        self._config = config
+        self._machine = machine
+        self._reports = Path(os.environ["SRIOVCTL_LAB_RESULTS"]) / "reports.jsonl"
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+        """Drop the tests that are not for here."""
+        wanted = [item for item in items if self._is_wanted(item)]
+        self._config.hook.pytest_deselected(items=[one for one in items if one not in wanted])
+        items[:] = wanted
+
+    def _is_wanted(self, item: pytest.Item) -> bool:
+        if listed := os.environ.get("SRIOVCTL_LAB_ITEMS"):
+            return item.nodeid in json.loads(Path(listed).read_text())
+        place = place_of(item)
+        return place is not None and place.machine.name == self._machine
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Write one report where the host will find it, even should the machine be lost next."""
+        data: dict[str, Any] = self._config.hook.pytest_report_to_serializable(
+            config=self._config, report=report
+        )
+        with self._reports.open("a") as file:
+            file.write(json.dumps(data) + "\n")
