@@ -1,0 +1,118 @@
+"""The drivers of the simulated host: what each can do for its VFs, and what it refuses.
+
+igb, igbvf, nvme and vfio-pci behave as seen on Linux 6.12 in the lab; the contract suite keeps
+them so.  ice, iavf and mlx5_core follow a reading of their ``ndo_set_vf_*`` functions.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sriovctl.model.functions import VLANProtocol
+
+IDs = tuple[int, int]  # vendor, device
+
+
+@dataclass(frozen=True, slots=True)
+class VFSupport:
+    """What ``ndo_set_vf_*`` of a PF's driver accepts."""
+
+    spoofchk: bool = True
+    trust: bool = True
+    link_state: bool = True
+    rates: bool = True
+    min_rate: bool = True
+    vlan_protocols: tuple[str, ...] = (VLANProtocol.DOT1Q, VLANProtocol.DOT1AD)
+    max_vlan_id: int = 4094
+    spoofchk_default: bool | None = True
+    # igb limits rates relative to the speed of the link (igb_ndo_set_vf_bw), so it needs one.
+    rates_need_link: bool = False
+    link_speed_mbps: int = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Driver:
+    """One PCI driver.
+
+    :param ids: what it binds to without ``driver_override``.
+    :param configures_sriov: has ``sriov_configure``.
+    :param max_vfs: the limit it tells the kernel (``pci_sriov_set_totalvfs``).
+    :param vfs: None if its netdev has no VF operations.
+    :param removes_vfs: its ``remove()`` disables SR-IOV; other drivers leave the VFs behind.
+    :param link_delay_s: from "up", or from a reset of the PF, until there is a carrier.
+    :param resets_on_sriov: changing the number of VFs resets the PF.
+    :param refuses_vfs: its ``probe()`` fails on VFs.
+    """
+
+    name: str
+    ids: frozenset[IDs] = frozenset()
+    makes_netdev: bool = False
+    configures_sriov: bool = False
+    max_vfs: int | None = None
+    vfs: VFSupport | None = None
+    removes_vfs: bool = True
+    link_delay_s: float = 0.0
+    resets_on_sriov: bool = False
+    refuses_vfs: bool = False
+
+
+IGB = Driver(
+    name="igb",
+    ids=frozenset({(0x8086, 0x10C9), (0x8086, 0x1521)}),
+    makes_netdev=True,
+    configures_sriov=True,
+    max_vfs=7,  # the capability says 8 (drivers/net/ethernet/intel/igb/igb_main.c)
+    vfs=VFSupport(
+        link_state=False,
+        min_rate=False,
+        vlan_protocols=(VLANProtocol.DOT1Q,),
+        max_vlan_id=4095,
+        rates_need_link=True,
+    ),
+    link_delay_s=3.0,
+    resets_on_sriov=True,
+)
+IGBVF = Driver(name="igbvf", ids=frozenset({(0x8086, 0x10CA), (0x8086, 0x1520)}), makes_netdev=True)
+# An NVMe VF without queue resources: "Device not ready; aborting initialisation, CSTS=0x2".
+NVME = Driver(
+    name="nvme",
+    ids=frozenset({(0x1B36, 0x0010)}),
+    configures_sriov=True,
+    removes_vfs=False,
+    refuses_vfs=True,
+)
+ICE = Driver(
+    name="ice",
+    ids=frozenset({(0x8086, 0x1592)}),
+    makes_netdev=True,
+    configures_sriov=True,
+    vfs=VFSupport(link_speed_mbps=100_000),
+)
+IAVF = Driver(name="iavf", ids=frozenset({(0x8086, 0x1889)}), makes_netdev=True)
+MLX5 = Driver(
+    name="mlx5_core",
+    ids=frozenset({(0x15B3, 0x101D), (0x15B3, 0x101E)}),
+    makes_netdev=True,
+    configures_sriov=True,
+    vfs=VFSupport(spoofchk_default=False, link_speed_mbps=100_000),
+)
+PCIEPORT = Driver(
+    name="pcieport",
+    ids=frozenset({(0x1B36, 0x000C), (0x104C, 0x8232), (0x104C, 0x8233)}),
+)
+VFIO_PCI = Driver(name="vfio-pci")
+PCI_STUB = Driver(name="pci-stub")
+PCI_PF_STUB = Driver(name="pci-pf-stub", configures_sriov=True, removes_vfs=False)
+
+ALL_DRIVERS = (
+    PCIEPORT,
+    IGB,
+    IGBVF,
+    NVME,
+    ICE,
+    IAVF,
+    MLX5,
+    VFIO_PCI,
+    PCI_STUB,
+    PCI_PF_STUB,
+)

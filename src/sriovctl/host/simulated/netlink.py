@@ -1,0 +1,185 @@
+"""Route netlink of the simulated host: raw messages in, raw messages out."""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Sequence
+
+from sriovctl.codec.netlink import NLM_F_DUMP, decode_header
+from sriovctl.codec.rtnl import (
+    RTM_GETLINK,
+    RTM_SETLINK,
+    LinkQuery,
+    decode_getlink,
+    decode_set_link_up,
+    decode_set_vfs,
+    encode_link,
+)
+from sriovctl.host.api import NetlinkAnswer
+from sriovctl.host.simulated.drivers import VFSupport
+from sriovctl.host.simulated.functions import ZERO_MAC, Netdev, SRIOVState, VFRecord
+from sriovctl.host.simulated.kernel import SimulatedKernel
+from sriovctl.host.simulated.tree import refuse
+from sriovctl.model.functions import VLAN
+from sriovctl.model.link import LinkReport
+from sriovctl.model.state import UNSET, WantedVF
+
+_MULTICAST_BIT = 1
+
+# The order of do_setvfinfo(), net/core/rtnetlink.c.
+_KERNEL_ORDER = ("admin_mac", "vlan", "max_tx_rate_mbps", "spoofchk", "link_state", "trust")
+
+
+class SimulatedRouteNetlink:
+    """A :class:`sriovctl.host.api.RouteNetlink` of the simulated kernel."""
+
+    def __init__(self, kernel: SimulatedKernel) -> None:
+        self._kernel = kernel
+        self._failures: list[int] = []
+        self.requests: list[bytes] = []  # for tests to count
+
+    def fail(self, number: int, *, times: int = 1) -> None:
+        """Answer the next requests with an errno, for tests."""
+        self._failures.extend([number] * times)
+
+    def exchange(self, requests: Sequence[bytes]) -> tuple[NetlinkAnswer, ...]:
+        """Answer each request; see :class:`sriovctl.host.api.RouteNetlink`."""
+        return tuple(self._answer(request) for request in requests)
+
+    def _answer(self, request: bytes) -> NetlinkAnswer:
+        self.requests.append(request)
+        try:
+            if self._failures:
+                raise refuse(self._failures.pop(0))
+            return NetlinkAnswer(0, None, self._dispatch(request))
+        except OSError as exc:
+            return NetlinkAnswer(exc.errno or errno.EIO, None, ())
+
+    def _dispatch(self, request: bytes) -> tuple[bytes, ...]:
+        header = decode_header(request)
+        if header.type == RTM_GETLINK:
+            query = decode_getlink(request)
+            if header.flags & NLM_F_DUMP == NLM_F_DUMP:
+                return tuple(self._describe(n, query) for n in self._kernel.netdevs.values())
+            return (self._describe(self._find(query.ifindex, query.ifname), query),)
+        if header.type == RTM_SETLINK:
+            self._set_link(request)
+            return ()
+        raise refuse(errno.EOPNOTSUPP)
+
+    def _find(self, ifindex: int | None, ifname: str | None) -> Netdev:
+        for netdev in self._kernel.netdevs.values():
+            if netdev.ifindex == ifindex or (ifindex is None and netdev.name == ifname):
+                return netdev
+        raise refuse(errno.ENODEV if ifindex or ifname else errno.EINVAL)
+
+    def _describe(self, netdev: Netdev, query: LinkQuery) -> bytes:
+        state = _vf_state(netdev)
+        # rtnl_fill_vf(): a parent device without VFs says 0; one that cannot have any, too.
+        with_vfs = query.with_vfs
+        return encode_link(
+            LinkReport(
+                ifindex=netdev.ifindex,
+                ifname=netdev.name,
+                mac=netdev.mac,
+                permanent_mac=netdev.mac if netdev.random_mac else netdev.function.mac,
+                up=netdev.is_up,
+                num_vfs=(state.capability.num_vfs if state else 0) if with_vfs else None,
+                parent_device=netdev.function.name,
+                parent_bus="pci",
+                vfs=tuple(r.attributes for r in state.records) if state and with_vfs else (),
+            )
+        )
+
+    def _set_link(self, request: bytes) -> None:
+        ifindex, up = decode_set_link_up(request)
+        netdev = self._find(ifindex, None)
+        if up is not None:
+            self._kernel.set_link_up(netdev, up=up)
+        # In the order of the message; what came before a refusal stays (do_setlink()).
+        for vf_index, wanted in decode_set_vfs(request)[1]:
+            self._set_vf(netdev, vf_index, wanted)
+
+    def _set_vf(self, netdev: Netdev, vf_index: int, wanted: WantedVF) -> None:
+        driver, state = netdev.function.driver, _vf_state(netdev)
+        if driver is None or driver.vfs is None or state is None:
+            raise refuse(errno.EOPNOTSUPP)
+        _require_supported_first(driver.vfs, wanted)
+        if vf_index >= len(state.records):
+            raise refuse(errno.EINVAL)
+        record = state.records[vf_index]
+        if wanted.admin_mac is not UNSET:
+            _set_mac(record, wanted.admin_mac)
+        if wanted.vlan is not UNSET:
+            _set_vlan(driver.vfs, record, wanted.vlan)
+        if wanted.max_tx_rate_mbps is not UNSET:
+            has_carrier = self._kernel.has_carrier(netdev)
+            _set_rates(driver.vfs, record, wanted, has_carrier=has_carrier)
+        _set_switches(driver.vfs, record, wanted)
+
+
+def _vf_state(netdev: Netdev) -> SRIOVState | None:
+    return netdev.function.sriov
+
+
+# The kernel knows what a driver lacks before the driver looks at the VF's number, but only for
+# the attribute whose turn it is: with nothing else wanted, EOPNOTSUPP comes before EINVAL.
+def _require_supported_first(support: VFSupport, wanted: WantedVF) -> None:
+    present = [name for name in _KERNEL_ORDER if getattr(wanted, name) is not UNSET]
+    if present and not _offers(support, present[0]):
+        raise refuse(errno.EOPNOTSUPP)
+
+
+def _offers(support: VFSupport, name: str) -> bool:
+    if name in ("min_tx_rate_mbps", "max_tx_rate_mbps"):
+        return support.rates
+    return bool(getattr(support, name, True))
+
+
+def _set_mac(record: VFRecord, mac: str) -> None:
+    if int(mac[:2], 16) & _MULTICAST_BIT:
+        raise refuse(errno.EINVAL)
+    # All zero gives the choice back to the VF.
+    record.admin_mac_set = mac != ZERO_MAC
+    record.attributes = record.attributes._replace(admin_mac=mac)
+
+
+def _set_vlan(support: VFSupport, record: VFRecord, vlan: VLAN) -> None:
+    if vlan.id > support.max_vlan_id or vlan.qos > 7:
+        raise refuse(errno.EINVAL)
+    if vlan.protocol not in support.vlan_protocols:
+        raise refuse(errno.EPROTONOSUPPORT)
+    record.attributes = record.attributes._replace(vlan=vlan)
+
+
+def _set_rates(
+    support: VFSupport, record: VFRecord, wanted: WantedVF, *, has_carrier: bool
+) -> None:
+    if not support.rates:
+        raise refuse(errno.EOPNOTSUPP)
+    assert wanted.max_tx_rate_mbps is not UNSET
+    minimum = wanted.min_tx_rate_mbps
+    if minimum is UNSET:
+        minimum = record.attributes.min_tx_rate_mbps or 0
+    maximum = wanted.max_tx_rate_mbps
+    if minimum and not support.min_rate:
+        raise refuse(errno.EINVAL)
+    if maximum and minimum > maximum:
+        raise refuse(errno.EINVAL)
+    if support.rates_need_link and not has_carrier:
+        raise refuse(errno.EINVAL)
+    if maximum > support.link_speed_mbps:
+        raise refuse(errno.EINVAL)
+    record.attributes = record.attributes._replace(
+        min_tx_rate_mbps=minimum, max_tx_rate_mbps=maximum
+    )
+
+
+def _set_switches(support: VFSupport, record: VFRecord, wanted: WantedVF) -> None:
+    for name in ("spoofchk", "link_state", "trust"):
+        value = getattr(wanted, name)
+        if value is UNSET:
+            continue
+        if not _offers(support, name):
+            raise refuse(errno.EOPNOTSUPP)
+        record.attributes = record.attributes._replace(**{name: value})
