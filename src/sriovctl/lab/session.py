@@ -17,6 +17,8 @@ from sriovctl.lab.accel import Accel
 from sriovctl.lab.machines import Service, find_machine
 from sriovctl.lab.runner import Job, Sink, check_results_directory, run_job
 
+# Nobody is to be thrown out; a week is for the shell that was forgotten.
+_SHELL_TIMEOUT_S = 7 * 24 * 3600.0
 # Passed on to the guest when set here.
 _PASSED_ON = ("LANG", "LC_ALL", "NO_COLOR", "TERM")
 
@@ -63,7 +65,7 @@ def run_on_terminal(machine: str, *, services: Sequence[str], accel: str) -> int
         machine=find_machine(machine),
         command=("bash", "-l"),
         services=frozenset(map(Service, services)),
-        timeout_s=float("inf"),
+        timeout_s=_SHELL_TIMEOUT_S,
         accel=Accel(accel),
         environment={**guest_environment(), "debian_chroot": f"lab {machine}"},
         terminal_size=(size.columns, size.lines),
