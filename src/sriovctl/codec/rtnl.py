@@ -1,0 +1,407 @@
+"""Route netlink link messages: what sriovctl asks, what the kernel answers.  Pure.
+
+How many VFs fit.  An attribute's length is 16 bits wide.  The list of VFs outgrows it
+
+- in an answer, beyond 221 VFs with counters and 334 without: the kernel writes the low 16 bits
+  of the length and goes on.  All VFs are there, and the length of the *message* (32 bits) is
+  right, so :func:`decode_link` walks the VFs themselves and does not believe the list's length.
+- in a request, beyond some 650 VFs: the kernel reads the low 16 bits, finds fewer VFs (or none),
+  and answers that all went well.  So :func:`encode_set_vfs` starts a new message before that.
+
+Source: kernel ``net/core/rtnetlink.c`` (``rtnl_fill_vf()`` and ``nla_nest_end()``,
+``do_setlink()``), ``include/uapi/linux/if_link.h``.
+"""
+
+from __future__ import annotations
+
+from struct import Struct
+from typing import NamedTuple
+
+from sriovctl.codec.netlink import (
+    ATTRIBUTE_HEADER_SIZE,
+    HEADER_SIZE,
+    MAX_ATTRIBUTE_LENGTH,
+    NLM_F_DUMP,
+    NLM_F_REQUEST,
+    attribute_header,
+    attributes,
+    decode_header,
+    decode_text,
+    encode_attribute,
+    encode_message,
+    encode_wrapping_nest,
+    malformed,
+)
+from sriovctl.codec.rtnl_vf import (
+    ETHERNET_MAC_SIZE,
+    IFLA_VF_INFO,
+    INFINIBAND_MAC_SIZE,
+    decode_vf_attributes,
+    decode_wanted_vf,
+    encode_vf_attributes,
+    encode_wanted_vf,
+    format_mac,
+    mac_octets,
+)
+from sriovctl.errors import InputError
+from sriovctl.model.link import LinkReport
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from sriovctl.model.functions import VFAttributes
+    from sriovctl.model.state import WantedVF
+
+RTM_NEWLINK = 16
+RTM_GETLINK = 18
+RTM_SETLINK = 19
+
+IFLA_ADDRESS = 1
+IFLA_IFNAME = 3
+IFLA_NUM_VF = 21
+IFLA_VFINFO_LIST = 22
+IFLA_EXT_MASK = 29
+IFLA_ALT_IFNAME = 53
+IFLA_PERM_ADDRESS = 54
+IFLA_PARENT_DEV_NAME = 56
+IFLA_PARENT_DEV_BUS_NAME = 57
+
+RTEXT_FILTER_VF = 1
+RTEXT_FILTER_SKIP_STATS = 8
+
+IFF_UP = 1
+
+_ARPHRD_ETHER = 1
+_ARPHRD_INFINIBAND = 32
+_IFNAME_MAX = 15  # IFNAMSIZ without the NUL
+_ALT_IFNAME_MAX = 127  # ALTIFNAMSIZ without the NUL
+
+_IFINFO = Struct("=BxHiII")  # family, hardware type, ifindex, flags, mask of flags to change
+_BODY = HEADER_SIZE + _IFINFO.size
+_U32 = Struct("=I")
+
+
+class LinkQuery(NamedTuple):
+    """An ``RTM_GETLINK`` request, decoded.  Without ifindex and ifname it is a dump of all."""
+
+    ifindex: int | None
+    ifname: str | None
+    with_vfs: bool
+    with_counters: bool
+
+
+# --- asking ----------------------------------------------------------------------------------
+
+
+def encode_getlink(
+    *,
+    ifindex: int | None = None,
+    ifname: str | None = None,
+    with_counters: bool,
+    with_vfs: bool = True,
+) -> bytes:
+    """Encode the question about one netdev, by index or by (alternative) name.  Pure.
+
+    :param with_counters: ask for the VFs' counters too: half as many bytes again.
+    :raises InputError: neither or both are given, or *ifname* cannot be a netdev's name.
+    """
+    if (ifindex is None) == (ifname is None):
+        raise InputError("a netdev is asked for by its index or by its name")
+    parts = [_encode_ext_mask(with_vfs=with_vfs, with_counters=with_counters)]
+    if ifname is not None:
+        parts.append(_encode_ifname(ifname))
+    return _encode_link(RTM_GETLINK, ifindex or 0, parts)
+
+
+def encode_link_dump(*, with_vfs: bool, with_counters: bool = False) -> bytes:
+    """Encode the question about all netdevs.  Pure.
+
+    A dump is for overviews: with many thousands of VFs on one PF its messages outgrow the
+    kernel's buffers (ENOBUFS), where :func:`encode_getlink` still works.
+    """
+    mask = _encode_ext_mask(with_vfs=with_vfs, with_counters=with_counters)
+    return _encode_link(RTM_GETLINK, 0, [mask], message_flags=NLM_F_REQUEST | NLM_F_DUMP)
+
+
+def decode_getlink(message: bytes) -> LinkQuery:
+    """Read what :func:`encode_getlink` and :func:`encode_link_dump` write.  Pure.
+
+    :raises HostError: *message* is malformed, or of another type.
+    """
+    ifindex, _, _, end = _decode_body(message, RTM_GETLINK)
+    mask, ifname = 0, None
+    for kind, first, last in attributes(message, _BODY, end):
+        if kind == IFLA_EXT_MASK:
+            mask = _decode_u32(message, first, last)
+        elif kind in (IFLA_IFNAME, IFLA_ALT_IFNAME):
+            ifname = decode_text(message, first, last)
+    return LinkQuery(
+        ifindex=ifindex or None,
+        ifname=ifname,
+        with_vfs=bool(mask & RTEXT_FILTER_VF),
+        with_counters=not mask & RTEXT_FILTER_SKIP_STATS,
+    )
+
+
+def _encode_ext_mask(*, with_vfs: bool, with_counters: bool) -> bytes:
+    mask = RTEXT_FILTER_VF if with_vfs else 0
+    mask |= 0 if with_counters else RTEXT_FILTER_SKIP_STATS
+    return encode_attribute(IFLA_EXT_MASK, _U32.pack(mask))
+
+
+# IFLA_IFNAME finds alternative names too, but is limited to 15 bytes.
+def _encode_ifname(ifname: str) -> bytes:
+    raw = ifname.encode("utf-8", "surrogateescape")
+    if not 0 < len(raw) <= _ALT_IFNAME_MAX or b"\0" in raw:
+        raise InputError("is not the name of a netdev", subject=ifname or "''")
+    kind = IFLA_IFNAME if len(raw) <= _IFNAME_MAX else IFLA_ALT_IFNAME
+    return encode_attribute(kind, raw + b"\0")
+
+
+# --- answers ---------------------------------------------------------------------------------
+
+
+def decode_link(message: bytes) -> LinkReport:
+    """Read one ``RTM_NEWLINK``.  Pure.
+
+    :raises HostError: *message* is malformed, or of another type.
+    """
+    ifindex, hardware, flags, end = _decode_body(message, RTM_NEWLINK)
+    mac_size = INFINIBAND_MAC_SIZE if hardware == _ARPHRD_INFINIBAND else ETHERNET_MAC_SIZE
+    fields: dict[str, object] = {}
+    for kind, first, last in _link_attributes(message, _BODY, end):
+        if kind in _TEXTS:
+            fields[_TEXTS[kind]] = decode_text(message, first, last)
+        elif kind in _ADDRESSES:
+            fields[_ADDRESSES[kind]] = format_mac(message[first:last]) or None
+        elif kind == IFLA_NUM_VF:
+            fields["num_vfs"] = _decode_u32(message, first, last)
+        elif kind == IFLA_VFINFO_LIST:
+            fields["vfs"] = _decode_vfs(message, first, last, mac_size)
+    if "ifname" not in fields:
+        raise malformed("a netdev without a name", _BODY)
+    return LinkReport(ifindex, up=bool(flags & IFF_UP), **fields)  # type: ignore[arg-type]
+
+
+_TEXTS = {
+    IFLA_IFNAME: "ifname",
+    IFLA_PARENT_DEV_NAME: "parent_device",
+    IFLA_PARENT_DEV_BUS_NAME: "parent_bus",
+}
+_ADDRESSES = {IFLA_ADDRESS: "mac", IFLA_PERM_ADDRESS: "permanent_mac"}
+
+
+# Like attributes(), but finds the end of the list of VFs by itself.
+def _link_attributes(message: bytes, start: int, end: int) -> Iterator[tuple[int, int, int]]:
+    num_vfs = 0
+    while end - start >= ATTRIBUTE_HEADER_SIZE:
+        kind, length = attribute_header(message, start, end)
+        first, last = start + ATTRIBUTE_HEADER_SIZE, start + length
+        if kind == IFLA_VFINFO_LIST:
+            last = _vf_list_end(message, first, end, num_vfs)
+            if (last - start) & MAX_ATTRIBUTE_LENGTH != length:
+                raise malformed(f"a list of VFs of length {length}", start)
+        elif not first <= last <= end:
+            raise malformed(f"attribute {kind} of length {length}", start)
+        elif kind == IFLA_NUM_VF:
+            num_vfs = _decode_u32(message, first, last)
+        yield kind, first, last
+        start += last - start + 3 & ~3
+
+
+# rtnl_fill_vf() puts one IFLA_VF_INFO for each VF into the list, without its length ever being
+# checked against the 16 bits that nla_nest_end() has for it (seen up to Linux 6.12).  Two things
+# tell where the list really ends: the number of VFs, which stands before it, and the type of what
+# follows; no netdev attribute behind the list has the number of IFLA_VF_INFO, as that is
+# IFLA_ADDRESS.  A VF whose driver gives no answer is left out of the list, therefore the second.
+def _vf_list_end(message: bytes, start: int, end: int, num_vfs: int) -> int:
+    for _ in range(num_vfs):
+        if end - start < ATTRIBUTE_HEADER_SIZE:
+            break
+        kind, length = attribute_header(message, start, end)
+        if kind != IFLA_VF_INFO:
+            break
+        if length < ATTRIBUTE_HEADER_SIZE or start + length > end:
+            raise malformed(f"a VF of length {length}", start)
+        start += length + 3 & ~3
+    return min(start, end)
+
+
+def _decode_vfs(message: bytes, start: int, end: int, mac_size: int) -> tuple[VFAttributes, ...]:
+    return tuple(
+        decode_vf_attributes(message, first, last, mac_size=mac_size)
+        for _, first, last in attributes(message, start, end)
+    )
+
+
+def encode_link(report: LinkReport) -> bytes:
+    """Encode the ``RTM_NEWLINK`` that a kernel would send, wrapped list length and all.  Pure.
+
+    :raises InputError: the report holds a value that no kernel could report.
+    """
+    parts = [_encode_ifname(report.ifname)]
+    if report.mac is not None:
+        parts.append(encode_attribute(IFLA_ADDRESS, mac_octets(report.mac)))
+    parts += _encode_vfs(report)
+    if report.permanent_mac is not None:
+        parts.append(encode_attribute(IFLA_PERM_ADDRESS, mac_octets(report.permanent_mac)))
+    for kind, text in (
+        (IFLA_PARENT_DEV_NAME, report.parent_device),
+        (IFLA_PARENT_DEV_BUS_NAME, report.parent_bus),
+    ):
+        if text is not None:
+            raw = text.encode("utf-8", "surrogateescape")
+            parts.append(encode_attribute(kind, raw + b"\0"))
+    return _encode_link(
+        RTM_NEWLINK,
+        report.ifindex,
+        parts,
+        hardware=_hardware_type(report),
+        flags=IFF_UP if report.up else 0,
+        message_flags=0,
+    )
+
+
+def _encode_vfs(report: LinkReport) -> list[bytes]:
+    if report.num_vfs is None:
+        return []
+    vfs = b"".join(encode_vf_attributes(vf) for vf in report.vfs)
+    return [
+        encode_attribute(IFLA_NUM_VF, _U32.pack(report.num_vfs)),
+        encode_wrapping_nest(IFLA_VFINFO_LIST, vfs),
+    ]
+
+
+def _hardware_type(report: LinkReport) -> int:
+    macs = [report.mac, *(vf.admin_mac for vf in report.vfs[:1])]
+    long = any(mac is not None and len(mac_octets(mac)) == INFINIBAND_MAC_SIZE for mac in macs)
+    return _ARPHRD_INFINIBAND if long else _ARPHRD_ETHER
+
+
+# --- changing --------------------------------------------------------------------------------
+
+
+def encode_set_vfs(
+    ifindex: int,
+    changes: Sequence[tuple[int, WantedVF]],
+    *,
+    current: Mapping[int, VFAttributes],
+) -> tuple[bytes, ...]:
+    """Encode what is wanted of VFs in as few ``RTM_SETLINK`` messages as possible.  Pure.
+
+    The kernel's cost is per message, not per VF.  It works through a message in order and stops
+    at the first VF that fails; what came before stays applied.
+
+    :param changes: (vf_index, what is wanted); UNSET is left alone, ``driver`` is not for here.
+    :param current: by vf_index, what the VFs have now; looked at only for VFs of which
+        ``min_tx_rate_mbps`` is wanted but not ``max_tx_rate_mbps``.
+    :raises InputError: a value does not fit into its field.
+    :raises UnsupportedError: a minimum rate alone, and no current maximum to keep.
+    """
+    entries = (
+        encode_wanted_vf(vf_index, wanted, current=current.get(vf_index))
+        for vf_index, wanted in changes
+    )
+    return tuple(
+        _encode_link(RTM_SETLINK, ifindex, [encode_attribute(IFLA_VFINFO_LIST, payload)])
+        for payload in _fill_lists(entries)
+    )
+
+
+# Counted in bytes, not in VFs: how many fit depends on how much is wanted of each.
+def _fill_lists(entries: Iterator[bytes]) -> Iterator[bytes]:
+    room = MAX_ATTRIBUTE_LENGTH - ATTRIBUTE_HEADER_SIZE
+    batch: list[bytes] = []
+    size = 0
+    for entry in entries:
+        if size + len(entry) > room:
+            yield b"".join(batch)
+            batch, size = [], 0
+        batch.append(entry)
+        size += len(entry)
+    if size:
+        yield b"".join(batch)
+
+
+def encode_set_vf(
+    ifindex: int, vf_index: int, wanted: WantedVF, *, current: VFAttributes | None
+) -> bytes:
+    """Encode what is wanted of one VF, in a message of its own.  Pure.
+
+    :param current: what the VF has now; see :func:`encode_set_vfs`.
+    :raises InputError: a value does not fit into its field.
+    :raises UnsupportedError: a minimum rate alone, and no current maximum to keep.
+    """
+    entry = encode_wanted_vf(vf_index, wanted, current=current)
+    return _encode_link(RTM_SETLINK, ifindex, [encode_attribute(IFLA_VFINFO_LIST, entry)])
+
+
+def decode_set_vfs(message: bytes) -> tuple[int, tuple[tuple[int, WantedVF], ...]]:
+    """Read an ``RTM_SETLINK`` as the kernel does: (ifindex, ((vf_index, what is wanted), …)).
+
+    Pure.  Empty when the message is about something else.
+
+    :raises HostError: *message* is malformed, or of another type.
+    """
+    ifindex, _, _, end = _decode_body(message, RTM_SETLINK)
+    changes: tuple[tuple[int, WantedVF], ...] = ()
+    for kind, start, stop in attributes(message, _BODY, end):
+        if kind == IFLA_VFINFO_LIST:
+            changes = tuple(
+                decode_wanted_vf(message, first, last)
+                for _, first, last in attributes(message, start, stop)
+            )
+    return ifindex, changes
+
+
+def encode_set_link_up(ifindex: int, *, up: bool) -> bytes:
+    """Encode ``ip link set … up`` or ``down``.  Pure."""
+    flags = IFF_UP if up else 0
+    return _encode_link(RTM_SETLINK, ifindex, [], flags=flags, change=IFF_UP)
+
+
+def decode_set_link_up(message: bytes) -> tuple[int, bool | None]:
+    """Read an ``RTM_SETLINK``: (ifindex, up); None when it leaves that alone.  Pure.
+
+    :raises HostError: *message* is malformed, or of another type.
+    """
+    ifindex, _, flags, _ = _decode_body(message, RTM_SETLINK)
+    change = int(_IFINFO.unpack_from(message, HEADER_SIZE)[4])
+    return ifindex, bool(flags & IFF_UP) if change & IFF_UP else None
+
+
+# --- common ----------------------------------------------------------------------------------
+
+
+def _encode_link(
+    kind: int,
+    ifindex: int,
+    parts: list[bytes],
+    *,
+    hardware: int = 0,
+    flags: int = 0,
+    change: int = 0,
+    message_flags: int = NLM_F_REQUEST,
+) -> bytes:
+    if not 0 <= ifindex <= 0x7FFFFFFF:
+        raise InputError("is not the index of a netdev", subject=ifindex)
+    body = _IFINFO.pack(0, hardware, ifindex, flags, change)
+    return encode_message(kind, body + b"".join(parts), flags=message_flags)
+
+
+def _decode_body(message: bytes, kind: int) -> tuple[int, int, int, int]:
+    """Return (ifindex, hardware type, flags, end of the message)."""
+    header = decode_header(message)
+    if header.type != kind:
+        raise malformed(f"type {header.type} where {kind} is expected", 4)
+    if header.length < _BODY:
+        raise malformed("a link message without its head", HEADER_SIZE)
+    _, hardware, ifindex, flags, _ = _IFINFO.unpack_from(message, HEADER_SIZE)
+    return ifindex, hardware, flags, header.length
+
+
+def _decode_u32(message: bytes, first: int, last: int) -> int:
+    if last - first < _U32.size:
+        raise malformed("a number is cut short", first)
+    return int(_U32.unpack_from(message, first)[0])

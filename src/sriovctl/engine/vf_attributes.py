@@ -1,0 +1,363 @@
+"""Read, write and verify the attributes of many VFs at once.
+
+Theory of operation.  The kernel takes the attributes of hundreds of VFs in one message and is ten
+times faster so than with one message each.  But when one VF fails it says neither which, nor why:
+it stops there, keeps what it has done, and returns a bare errno.  So the fast way is tried first;
+where it fails, the VFs are read back and what is still missing is sent one VF at a time, then for
+the first failing VF one attribute at a time.  Nothing is sent twice that has taken effect already,
+because with some cards each write resets the VF.
+
+An accepted write proves nothing: drivers exist that ignore attributes, and the kernel itself
+acknowledges a message that was too long and had no effect.  :func:`verify_vf_attributes` looks.
+
+Source: ``do_setlink()`` and ``do_setvfinfo()`` in kernel ``net/core/rtnetlink.c``.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+from typing import NamedTuple
+
+from sriovctl.codec.rtnl import (
+    decode_link,
+    decode_set_vfs,
+    encode_getlink,
+    encode_set_link_up,
+    encode_set_vf,
+    encode_set_vfs,
+)
+from sriovctl.errors import (
+    BusyError,
+    HostError,
+    LostError,
+    PermissionDenied,
+    SriovctlError,
+    UnsupportedError,
+    VerifyError,
+)
+from sriovctl.model.functions import VLAN, VFAttributes
+from sriovctl.model.state import UNSET, WantedVF
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from sriovctl.host.api import NetlinkAnswer, RouteNetlink
+    from sriovctl.model.link import LinkReport
+
+    Changes = Sequence[tuple[int, WantedVF]]
+
+_SHOWN = 3  # mismatches named in one error
+
+_FAMILIES: dict[int, tuple[type[SriovctlError], str | None]] = {
+    errno.EPERM: (PermissionDenied, "run as root (CAP_NET_ADMIN)"),
+    errno.EACCES: (PermissionDenied, "run as root (CAP_NET_ADMIN)"),
+    errno.EOPNOTSUPP: (UnsupportedError, "the PF's driver does not offer this"),
+    errno.ENODEV: (LostError, None),
+    errno.EBUSY: (BusyError, "try again"),
+    errno.EAGAIN: (BusyError, "try again"),
+}
+# No VF is to blame for these: asking VF by VF would only repeat them.
+_ABOUT_THE_PF = (errno.EPERM, errno.EACCES, errno.ENODEV)
+
+
+class Mismatch(NamedTuple):
+    """One attribute that does not read back as wanted."""
+
+    vf_index: int
+    attribute: str  # field of WantedVF; "vf_index" when the VF is not there at all
+    wanted: object
+    found: object  # None: the driver reports no such thing
+
+    def __str__(self) -> str:
+        if self.attribute == "vf_index":
+            return f"vf {self.vf_index} is not there"
+        found = "is not reported" if self.found is None else f"reads back as {_show(self.found)}"
+        return f"vf {self.vf_index} {self.attribute} {found}, not {_show(self.wanted)}"
+
+
+# --- reading ---------------------------------------------------------------------------------
+
+
+def read_link(rtnl: RouteNetlink, netdev: str | int, *, with_counters: bool = False) -> LinkReport:
+    """Read one netdev with all its VFs.
+
+    :param netdev: name, alternative name, or ifindex.
+    :raises LostError: there is no such netdev.
+    :raises PermissionDenied: the kernel refuses.
+    :raises HostError: any other failure, or an answer that cannot be understood.
+    """
+    return _ask_link(rtnl, netdev, with_counters=with_counters, with_vfs=True)
+
+
+def _ask_link(
+    rtnl: RouteNetlink, netdev: str | int, *, with_counters: bool, with_vfs: bool
+) -> LinkReport:
+    request = encode_getlink(
+        ifindex=netdev if isinstance(netdev, int) else None,
+        ifname=None if isinstance(netdev, int) else netdev,
+        with_counters=with_counters,
+        with_vfs=with_vfs,
+    )
+    (answer,) = rtnl.exchange([request])
+    subject = _subject(netdev)
+    if answer.errno == errno.ENODEV:
+        raise LostError("no such netdev", subject=subject, evidence=_evidence(answer))
+    if answer.errno:
+        raise _refusal(answer, subject, "the kernel did not describe it")
+    if not answer.payloads:
+        raise HostError("the kernel's answer is empty", subject=subject)
+    return decode_link(answer.payloads[0])
+
+
+# --- comparing -------------------------------------------------------------------------------
+
+
+def find_mismatches(link: LinkReport, changes: Changes) -> tuple[Mismatch, ...]:
+    """Compare what a netdev's VFs have with what is wanted of them.  Pure.
+
+    An attribute that the driver does not report counts as a mismatch: nothing proves it.
+    """
+    found = {vf.vf_index: vf for vf in link.vfs}
+    return tuple(
+        mismatch
+        for vf_index, wanted in changes
+        for mismatch in _vf_mismatches(vf_index, wanted, found.get(vf_index))
+    )
+
+
+def _vf_mismatches(
+    vf_index: int, wanted: WantedVF, found: VFAttributes | None
+) -> Iterable[Mismatch]:
+    if found is None:
+        yield Mismatch(vf_index, "vf_index", vf_index, None)
+        return
+    for name, value in zip(wanted._fields, wanted, strict=True):
+        if value is UNSET or name == "driver":
+            continue
+        if not _is_same(value, getattr(found, name)):
+            yield Mismatch(vf_index, name, value, getattr(found, name))
+
+
+def _is_same(wanted: object, found: object) -> bool:
+    if isinstance(wanted, VLAN) and isinstance(found, VLAN) and not (wanted.id or wanted.qos):
+        return not (found.id or found.qos)  # no tag, hence no protocol either
+    if isinstance(wanted, str) and isinstance(found, str):
+        return wanted.lower() == found.lower()
+    return wanted == found
+
+
+def verify_vf_attributes(rtnl: RouteNetlink, netdev: str | int, changes: Changes) -> LinkReport:
+    """Read the VFs back and require that they are as wanted; return what was read.
+
+    :raises VerifyError: they are not; the first few differences are named.
+    :raises LostError: the netdev is gone.
+    :raises HostError: it cannot be read.
+    """
+    link = read_link(rtnl, netdev)
+    mismatches = find_mismatches(link, changes)
+    if mismatches:
+        shown = "; ".join(str(mismatch) for mismatch in mismatches[:_SHOWN])
+        more = len(mismatches) - _SHOWN
+        raise VerifyError(
+            shown + (f"; and {more} more" if more > 0 else ""),
+            subject=link.ifname,
+            hint="the write was accepted: the driver ignores it, or somebody else writes too",
+            evidence={"vfs": _format_indexes(m.vf_index for m in mismatches)},
+        )
+    return link
+
+
+# --- writing ---------------------------------------------------------------------------------
+
+
+def write_vf_attributes(rtnl: RouteNetlink, netdev: str | int, changes: Changes) -> None:
+    """Set what is wanted of VFs; does not read back what was accepted.
+
+    When a VF is refused the others are still set, and the error names the first refused one and
+    says in its evidence which were applied and which not.
+
+    :param netdev: name or ifindex of the PF.
+    :param changes: (vf_index, what is wanted); UNSET is left alone, and so is ``driver``.
+    :raises InputError: a value that cannot be sent.
+    :raises LostError: there is no such netdev.
+    :raises PermissionDenied: the kernel refuses this user.
+    :raises UnsupportedError: the driver does not offer one of the attributes.
+    :raises BusyError: the driver is busy.
+    :raises HostError: any other refusal.
+    """
+    ifindex, current = _address_and_current(rtnl, netdev, changes)
+    messages = encode_set_vfs(ifindex, changes, current=current)
+    answers = rtnl.exchange(messages)
+    refused = [(m, a) for m, a in zip(messages, answers, strict=True) if a.errno]
+    if not refused:
+        return
+    for _, answer in refused:
+        if answer.errno in _ABOUT_THE_PF:
+            raise _refusal(answer, _subject(netdev), "the kernel refused")
+    left = [change for message, _ in refused for change in decode_set_vfs(message)[1]]
+    _write_one_by_one(rtnl, ifindex, left, changes)
+
+
+# Reads no more than needed: the VFs' present attributes matter for a minimum rate alone only.
+def _address_and_current(
+    rtnl: RouteNetlink, netdev: str | int, changes: Changes
+) -> tuple[int, dict[int, VFAttributes]]:
+    if any(w.min_tx_rate_mbps is not UNSET and w.max_tx_rate_mbps is UNSET for _, w in changes):
+        link = read_link(rtnl, netdev)
+        return link.ifindex, {vf.vf_index: vf for vf in link.vfs}
+    if isinstance(netdev, int):
+        return netdev, {}
+    return _ask_link(rtnl, netdev, with_counters=False, with_vfs=False).ifindex, {}
+
+
+def _write_one_by_one(rtnl: RouteNetlink, ifindex: int, left: Changes, changes: Changes) -> None:
+    missing = _still_missing(read_link(rtnl, ifindex), left)
+    messages = [encode_set_vf(ifindex, index, w, current=None) for index, w in missing]
+    answers = rtnl.exchange(messages)
+    failed = [(c, a) for c, a in zip(missing, answers, strict=True) if a.errno]
+    if failed:
+        raise _name_the_attribute(rtnl, ifindex, failed, changes)
+
+
+# What is wanted, reduced to what a VF does not have yet.
+def _still_missing(link: LinkReport, changes: Changes) -> list[tuple[int, WantedVF]]:
+    found = {vf.vf_index: vf for vf in link.vfs}
+    reduced = ((index, _reduce(wanted, found.get(index))) for index, wanted in changes)
+    return [(index, wanted) for index, wanted in reduced if wanted != WantedVF()]
+
+
+def _reduce(wanted: WantedVF, found: VFAttributes | None) -> WantedVF:
+    if found is None:
+        return wanted
+    names = {mismatch.attribute for mismatch in _vf_mismatches(0, wanted, found)}
+    # The rates travel together: without the maximum the minimum could not be sent.
+    if "min_tx_rate_mbps" in names:
+        names.add("max_tx_rate_mbps")
+    return WantedVF(**{name: getattr(wanted, name) for name in names})
+
+
+def _name_the_attribute(
+    rtnl: RouteNetlink,
+    ifindex: int,
+    failed: Sequence[tuple[tuple[int, WantedVF], NetlinkAnswer]],
+    changes: Changes,
+) -> SriovctlError:
+    (vf_index, wanted), answer = failed[0]
+    attribute, answer = _first_refused(rtnl, ifindex, vf_index, wanted) or ("it", answer)
+    link = read_link(rtnl, ifindex)
+    not_applied = {mismatch.vf_index for mismatch in find_mismatches(link, changes)}
+    evidence = {
+        "applied to vfs": _format_indexes({i for i, _ in changes} - not_applied),
+        "not to": _format_indexes(not_applied),
+    }
+    subject = f"{link.ifname} vf {vf_index}"
+    hint = None
+    if link.num_vfs is not None and vf_index >= link.num_vfs:
+        hint = f"{link.ifname} has {link.num_vfs} VFs now, numbered from 0"
+    return _refusal(answer, subject, f"the kernel refused {attribute}", evidence, hint)
+
+
+# The kernel stops at a VF's first failing attribute, so nothing more is set than it would have.
+def _first_refused(
+    rtnl: RouteNetlink, ifindex: int, vf_index: int, wanted: WantedVF
+) -> tuple[str, NetlinkAnswer] | None:
+    for single in _split(wanted):
+        message = encode_set_vf(ifindex, vf_index, single, current=None)
+        (answer,) = rtnl.exchange([message])
+        if answer.errno:
+            return _describe(single), answer
+    return None
+
+
+# In the order of do_setvfinfo().
+_ORDER = (
+    ("admin_mac",),
+    ("vlan",),
+    ("min_tx_rate_mbps", "max_tx_rate_mbps"),
+    ("spoofchk",),
+    ("link_state",),
+    ("trust",),
+)
+
+
+def _split(wanted: WantedVF) -> list[WantedVF]:
+    singles = [WantedVF(**{name: getattr(wanted, name) for name in names}) for names in _ORDER]
+    return [single for single in singles if single != WantedVF()]
+
+
+def _describe(wanted: WantedVF) -> str:
+    values = zip(wanted._fields, wanted, strict=True)
+    return " and ".join(f"{name} {_show(value)}" for name, value in values if value is not UNSET)
+
+
+def write_link_up(rtnl: RouteNetlink, netdev: str | int, *, up: bool) -> None:
+    """Bring a netdev up or down, administratively.
+
+    :param netdev: name or ifindex.
+    :raises LostError: there is no such netdev.
+    :raises PermissionDenied: the kernel refuses this user.
+    :raises HostError: any other refusal.
+    """
+    ifindex, _ = _address_and_current(rtnl, netdev, ())
+    (answer,) = rtnl.exchange([encode_set_link_up(ifindex, up=up)])
+    if answer.errno:
+        state = "up" if up else "down"
+        raise _refusal(answer, _subject(netdev), f"the kernel did not bring it {state}")
+
+
+# --- errors ----------------------------------------------------------------------------------
+
+
+def _refusal(
+    answer: NetlinkAnswer,
+    subject: str,
+    what: str,
+    evidence: dict[str, object] | dict[str, str] | None = None,
+    hint: str | None = None,
+) -> SriovctlError:
+    family, usual_hint = _FAMILIES.get(answer.errno, (HostError, None))
+    return family(
+        f"{what}: {os.strerror(answer.errno)}",
+        subject=subject,
+        hint=hint or usual_hint,
+        evidence={**_evidence(answer), **(evidence or {})},
+    )
+
+
+def _subject(netdev: str | int) -> str:
+    return f"netdev {netdev}" if isinstance(netdev, int) else netdev
+
+
+def _evidence(answer: NetlinkAnswer) -> dict[str, object]:
+    evidence: dict[str, object] = {"errno": _errno_name(answer.errno)}
+    if answer.message:
+        evidence["kernel"] = answer.message
+    return evidence
+
+
+# Linux has one number for two names; everybody knows it by this one.
+def _errno_name(number: int) -> str:
+    if number == errno.EOPNOTSUPP:
+        return "EOPNOTSUPP"
+    return errno.errorcode.get(number, str(number))
+
+
+def _show(value: object) -> str:
+    if isinstance(value, VLAN):
+        return f"{value.id} qos {value.qos} {value.protocol}"
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    return str(value)
+
+
+def _format_indexes(indexes: Iterable[int]) -> str:
+    """Write "0-4,6", or "none"."""
+    runs: list[list[int]] = []
+    for index in sorted(set(indexes)):
+        if runs and runs[-1][1] == index - 1:
+            runs[-1][1] = index
+        else:
+            runs.append([index, index])
+    return ",".join(str(a) if a == b else f"{a}-{b}" for a, b in runs) or "none"
