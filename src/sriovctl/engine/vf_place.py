@@ -8,17 +8,19 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from sriovctl.errors import InputError, UnsupportedError
+from sriovctl.engine.inventory import NET_CLASS, PCI_DEVICES, read_netdev, vf_links
+from sriovctl.errors import InputError, LostError, UnsupportedError
 from sriovctl.model.address import PCIAddress, is_pci_address, parse_pci_address
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from sriovctl.host.api import FileTree
+    from sriovctl.host.api import FileTree, Host
+    from sriovctl.model.functions import VFAttributes
 
-_DEVICES = "/sys/bus/pci/devices"
 _IFF_UP = 1  # include/uapi/linux/if.h
 _CLASS_NETWORK = "0x02"
 _CLASS_BRIDGE = "0x0604"
+_HINT_LS = "'sriovctl ls' lists the PFs and VFs"
 
 
 class VFPlace(NamedTuple):
@@ -35,9 +37,9 @@ class VFPlace(NamedTuple):
     netdev_uppers: tuple[str, ...]  # bridge, bond, VLAN… on top of the VF's netdev
     netdev_elsewhere: bool  # the netdev was moved into another network namespace
     iommu_group: str | None
-    group_blockers: tuple[
-        str, ...
-    ]  # others in the group that a host driver holds: "ADDRESS (driver)"
+    # Others in the group that a host driver holds, as "ADDRESS (driver)".
+    group_blockers: tuple[str, ...]
+    driver: str | None
 
 
 def read_vf_place(files: FileTree, address: PCIAddress) -> VFPlace:
@@ -45,19 +47,10 @@ def read_vf_place(files: FileTree, address: PCIAddress) -> VFPlace:
 
     :raises InputError: there is no such function, or it is no VF.
     """
-    path = f"{_DEVICES}/{address}"
-    if not files.exists(path):
-        raise InputError(
-            "no such PCI function", subject=address, hint="'sriovctl ls' lists the VFs"
-        )
-    physfn = files.read_link(f"{path}/physfn")
-    if physfn is None:
-        raise InputError(
-            "is not a VF: it has no physfn", subject=address, hint="'sriovctl ls' lists the VFs"
-        )
-    pf = parse_pci_address(physfn)
-    pf_netdev = _netdev_of(files, f"{_DEVICES}/{pf}")
-    netdev = _netdev_of(files, path)
+    path = f"{PCI_DEVICES}/{address}"
+    pf = _pf_of(files, address)
+    pf_netdev = read_netdev(files, f"{PCI_DEVICES}/{pf}")
+    netdev = read_netdev(files, path)
     return VFPlace(
         address=address,
         vf_index=_vf_index(files, pf, address),
@@ -72,16 +65,31 @@ def read_vf_place(files: FileTree, address: PCIAddress) -> VFPlace:
         netdev_elsewhere=netdev is None and files.exists(f"{path}/net"),
         iommu_group=files.read_link(f"{path}/iommu_group"),
         group_blockers=_group_blockers(files, address),
+        driver=read_driver(files, address),
     )
+
+
+def read_attributes(host: Host, place: VFPlace) -> VFAttributes | None:
+    """What the PF's driver holds for this VF; None if it cannot be known.
+
+    :raises PermissionDenied: the kernel refuses.
+    :raises HostError: netlink failed.
+    """
+    if place.pf_netdev is None:
+        return None
+    from sriovctl.engine.vf_attributes import read_link
+
+    try:
+        report = read_link(host.rtnl, place.pf_netdev)
+    except LostError:  # a recording without netlink data
+        return None
+    return next((vf for vf in report.vfs if vf.vf_index == place.vf_index), None)
 
 
 def read_vf_addresses(files: FileTree, pf: PCIAddress) -> tuple[PCIAddress, ...]:
     """Addresses of the PF's VFs, by vf_index."""
-    path = f"{_DEVICES}/{pf}"
-    links = [name for name in files.list_dir(path) if name.startswith("virtfn")]
-    links.sort(key=lambda name: int(name.removeprefix("virtfn")))
-    targets = (files.read_link(f"{path}/{link}") for link in links)
-    return tuple(parse_pci_address(target) for target in targets if target)
+    links = vf_links(files, f"{PCI_DEVICES}/{pf}")
+    return tuple(parse_pci_address(device) for device in links.values())
 
 
 def find_pf(files: FileTree, name: str) -> PCIAddress:
@@ -90,47 +98,52 @@ def find_pf(files: FileTree, name: str) -> PCIAddress:
     :raises InputError: there is no such function or netdev.
     :raises UnsupportedError: it has no SR-IOV.
     """
+    device: str | None
     if is_pci_address(name):
-        device: str | None = str(parse_pci_address(name))
+        device = str(parse_pci_address(name))
     else:
-        device = files.read_link(f"/sys/class/net/{name}/device")
-    if device is None or not files.exists(f"{_DEVICES}/{device}"):
-        raise InputError("no such PF", subject=name, hint="'sriovctl ls' lists the PFs")
-    if not files.exists(f"{_DEVICES}/{device}/sriov_totalvfs"):
-        raise UnsupportedError(
-            "has no SR-IOV", subject=name, hint="'sriovctl ls' lists the PFs that have"
-        )
+        device = files.read_link(f"{NET_CLASS}/{name}/device")
+    if device is None or not files.exists(f"{PCI_DEVICES}/{device}"):
+        raise InputError("no such PF", subject=name, hint=_HINT_LS)
+    if not files.exists(f"{PCI_DEVICES}/{device}/sriov_totalvfs"):
+        raise UnsupportedError("has no SR-IOV", subject=name, hint=_HINT_LS)
     return parse_pci_address(device)
 
 
 def read_driver(files: FileTree, address: PCIAddress) -> str | None:
     """Name of the driver that is bound to a function; None without one."""
-    return files.read_link(f"{_DEVICES}/{address}/driver")
+    return files.read_link(f"{PCI_DEVICES}/{address}/driver")
 
 
-def _netdev_of(files: FileTree, path: str) -> str | None:
-    return next(iter(files.list_dir(f"{path}/net")), None)
+def _pf_of(files: FileTree, address: PCIAddress) -> PCIAddress:
+    path = f"{PCI_DEVICES}/{address}"
+    if not files.exists(path):
+        raise InputError("no such PCI function", subject=address, hint=_HINT_LS)
+    physfn = files.read_link(f"{path}/physfn")
+    if physfn is None:
+        raise InputError("is not a VF: it has no physfn", subject=address, hint=_HINT_LS)
+    return parse_pci_address(physfn)
+
+
+def _vf_index(files: FileTree, pf: PCIAddress, address: PCIAddress) -> int:
+    for index, device in vf_links(files, f"{PCI_DEVICES}/{pf}").items():
+        if device == str(address):
+            return index
+    raise LostError(f"its PF {pf} does not list it as a VF", subject=address, hint=_HINT_LS)
 
 
 def _is_up(files: FileTree, netdev: str) -> bool:
-    flags = files.read_text(f"/sys/class/net/{netdev}/flags")
+    flags = files.read_text(f"{NET_CLASS}/{netdev}/flags")
     return flags is not None and bool(int(flags, 16) & _IFF_UP)
 
 
 def _uppers(files: FileTree, netdev: str) -> tuple[str, ...]:
-    names = files.list_dir(f"/sys/class/net/{netdev}")
+    names = files.list_dir(f"{NET_CLASS}/{netdev}")
     return tuple(name.removeprefix("upper_") for name in names if name.startswith("upper_"))
 
 
-def _vf_index(files: FileTree, pf: PCIAddress, address: PCIAddress) -> int:
-    addresses = read_vf_addresses(files, pf)
-    if address not in addresses:
-        raise InputError(f"PF {pf} does not list it as a VF", subject=address)
-    return addresses.index(address)
-
-
 def _group_blockers(files: FileTree, address: PCIAddress) -> tuple[str, ...]:
-    members = files.list_dir(f"{_DEVICES}/{address}/iommu_group/devices")
+    members = files.list_dir(f"{PCI_DEVICES}/{address}/iommu_group/devices")
     return tuple(
         f"{member} ({driver})"
         for member in members
@@ -141,7 +154,7 @@ def _group_blockers(files: FileTree, address: PCIAddress) -> tuple[str, ...]:
 def _blocking_driver(files: FileTree, member: str) -> str | None:
     # The group must be the guest's alone.  Bridges, and functions without a driver or with one
     # that leaves DMA alone, do no harm.
-    path = f"{_DEVICES}/{member}"
+    path = f"{PCI_DEVICES}/{member}"
     driver = files.read_link(f"{path}/driver")
     harmless = driver is None or "vfio" in driver or driver == "pci-stub"
     is_bridge = (files.read_text(f"{path}/class") or "").startswith(_CLASS_BRIDGE)

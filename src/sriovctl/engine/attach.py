@@ -1,0 +1,287 @@
+"""Give a VF to a guest, and take it back.
+
+Theory of operation.  libvirt does the work: at attach it saves the VF's MAC and VLAN below
+``/run/libvirt``, sets the new ones through the PF, binds vfio-pci and plugs the device; at detach
+it does the reverse.  What it lacks is what stands here: every check comes before the first
+change, the result is read back rather than believed, and the guest's consent to an unplug has a
+deadline.
+
+Source: libvirt ``src/hypervisor/virhostdev.c``, ``src/util/virnetdev.c`` and
+``src/qemu/qemu_hotplug.c``.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from sriovctl.engine import attach_checks as checks
+from sriovctl.engine.attach_checks import Scope
+from sriovctl.engine.guests import holders, read_guest, read_guests
+from sriovctl.engine.vf_place import (
+    find_pf,
+    read_attributes,
+    read_driver,
+    read_vf_addresses,
+    read_vf_place,
+)
+from sriovctl.errors import BusyError, InputError, UnsupportedError, VerifyError
+from sriovctl.model.guest import (
+    AttachResult,
+    DetachResult,
+    DeviceKind,
+    GuestDevice,
+    VFAttachment,
+    alias_of,
+)
+from sriovctl.render.libvirt_xml import format_attachment
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from sriovctl.engine.vf_place import VFPlace
+    from sriovctl.host.api import FileTree, Host
+    from sriovctl.host.libvirt_api import Libvirt
+    from sriovctl.model.address import PCIAddress
+    from sriovctl.model.guest import Guest
+
+NO_VLAN = 0  # "no tag", said on purpose; None means "as it is"
+DETACH_TIMEOUT_S = 30.0
+_POLL_S = 0.5
+
+
+class Wanted(NamedTuple):
+    """What the user asks of ``attach``."""
+
+    mac: str | None = None  # None: the one that the VF has, or else one of libvirt's
+    vlan: int | None = None  # None: the one that the VF has; NO_VLAN: none
+    live: bool = False
+    config: bool = False  # neither: live if the guest runs, config if it is persistent
+    boot_order: int | None = None
+    teaming_with: str | None = None
+
+
+def attach(
+    host: Host, libvirt: Libvirt, *, guest: str, vf: PCIAddress, wanted: Wanted
+) -> AttachResult:
+    """Give the VF to the guest; nothing happens if the guest has it as wanted.
+
+    :raises InputError: no such guest or VF, or flags that do not fit the guest's state.
+    :raises SafetyError: the VF or the MAC belongs to somebody else.
+    :raises UnsupportedError: no IOMMU, group not viable, or no free port.
+    :raises BusyError: the guest has the VF with other settings.
+    :raises VerifyError: libvirt's definition reads back differently.
+    """
+    target = read_guest(libvirt, guest)
+    scope = checks.choose_scope(target, live=wanted.live, config=wanted.config)
+    place = read_vf_place(host.files, vf)
+    guests = read_guests(libvirt)
+    checks.check_not_in_another_guest(guests, guest, vf)
+    attachment = _complete(host, place, target.holds(vf), wanted)
+    checks.check_same_settings(target.holds(vf), attachment)
+    missing = scope.without(checks.scope_of(target.holds(vf)))
+    if not any(missing):
+        return _result(target, place, scope, changed=False, warnings=())
+    warnings = _check(guests, target, place, attachment, missing)
+    libvirt.attach_device(
+        guest, format_attachment(attachment), live=missing.live, config=missing.config
+    )
+    after = read_guest(libvirt, guest)
+    _verify(after, attachment, scope)
+    return _result(after, place, scope, changed=True, warnings=warnings)
+
+
+def pick_vf(host: Host, libvirt: Libvirt, *, pf: str) -> PCIAddress:
+    """Choose the free VF with the lowest index of a PF, given by its netdev or address.
+
+    Free means: no guest has it, now or after its next boot, and its netdev is down and here.
+
+    :raises InputError: there is no such PF.
+    :raises UnsupportedError: it has no VFs.
+    :raises BusyError: all VFs are taken.
+    """
+    addresses = read_vf_addresses(host.files, find_pf(host.files, pf))
+    if not addresses:
+        raise UnsupportedError("has no VFs", subject=pf, hint="create some first: num_vfs")
+    guests = read_guests(libvirt)
+    users = {str(vf): _user_of(host.files, guests, vf) for vf in addresses}
+    for vf in addresses:
+        if users[str(vf)] is None:
+            return vf
+    raise BusyError("all its VFs are taken", subject=pf, evidence=users)
+
+
+def detach(
+    host: Host,
+    libvirt: Libvirt,
+    *,
+    guest: str,
+    vf: PCIAddress,
+    live: bool = False,
+    config: bool = False,
+    timeout_s: float = DETACH_TIMEOUT_S,
+) -> DetachResult:
+    """Take the VF back from the guest; nothing happens if the guest does not have it.
+
+    Without flags it is taken out of both definitions.
+
+    :raises InputError: there is no such guest, or the VF is in another one.
+    :raises BusyError: the guest did not let go in time; the message says what state is left.
+    :raises VerifyError: libvirt's definition still has it.
+    """
+    target = read_guest(libvirt, guest)
+    held = target.holds(vf)
+    here = checks.scope_of(held)
+    scope = Scope(here.live and (live or not config), here.config and (config or not live))
+    if not any(scope):
+        _check_not_elsewhere(libvirt, target, vf)
+        return DetachResult(guest, vf, False, False, False, 0.0, read_driver(host.files, vf))
+    started = host.clock.now()
+    for device in held:
+        _request_detach(libvirt, guest, device, scope)
+    if scope.live:
+        _wait_for_consent(host, libvirt, guest, vf, deadline=started + timeout_s)
+    after = checks.scope_of(read_guest(libvirt, guest).holds(vf))
+    if scope.config and after.config:
+        raise VerifyError("the guest's next boot still has it", subject=f"{guest}: {vf}")
+    waited_s = host.clock.now() - started
+    driver = read_driver(host.files, vf)
+    return DetachResult(guest, vf, scope.live, scope.config, True, waited_s, driver)
+
+
+def _complete(
+    host: Host, place: VFPlace, held: tuple[GuestDevice, ...], wanted: Wanted
+) -> VFAttachment:
+    checks.check_settings_possible(place, mac=wanted.mac, vlan=wanted.vlan)
+    kind = checks.kind_of(place)
+    attachment = VFAttachment(
+        kind=kind,
+        source=place.address,
+        alias=alias_of(place.address),
+        boot_order=wanted.boot_order,
+        teaming_with=wanted.teaming_with,
+    )
+    if kind is not DeviceKind.INTERFACE:
+        return attachment
+    standing_mac, standing_vlan = checks.standing_settings(
+        held, None if held else read_attributes(host, place)
+    )
+    return attachment._replace(
+        mac=wanted.mac or standing_mac,
+        vlan=standing_vlan if wanted.vlan is None else wanted.vlan or None,
+    )
+
+
+def _check(
+    guests: tuple[Guest, ...],
+    target: Guest,
+    place: VFPlace,
+    attachment: VFAttachment,
+    missing: Scope,
+) -> tuple[str, ...]:
+    # A VF that the running guest holds is not the host's any more: only ask about the rest.
+    if not checks.scope_of(target.holds(place.address)).live:
+        checks.check_not_used_by_host(place)
+        checks.check_isolated(place)
+    if missing.live:
+        checks.check_room(target)
+    doubts = checks.check_mac_unique(guests, target.name, attachment)
+    return (*doubts, *checks.warnings_for(target, place, missing))
+
+
+def _verify(after: Guest, attachment: VFAttachment, scope: Scope) -> None:
+    held = after.holds(attachment.source)
+    if scope.without(checks.scope_of(held)) != Scope(False, False):
+        raise VerifyError(
+            "libvirt accepted the VF, but the guest does not have it",
+            subject=f"{after.name}: {attachment.source}",
+        )
+    for device in held:
+        for name, asked in (("mac", attachment.mac), ("vlan", attachment.vlan)):
+            found = getattr(device, name)
+            # A MAC that was left to libvirt cannot be compared.
+            if found != asked and not (name == "mac" and asked is None):
+                raise VerifyError(
+                    f"libvirt has another {name} than was asked for",
+                    subject=f"{after.name}: {attachment.source}",
+                    evidence={"asked": asked, "found": found},
+                )
+
+
+def _result(
+    guest: Guest, place: VFPlace, scope: Scope, *, changed: bool, warnings: tuple[str, ...]
+) -> AttachResult:
+    # The live device first: it has the address that the guest sees now.
+    device = max(guest.holds(place.address), key=lambda each: each.live)
+    return AttachResult(
+        guest=guest.name,
+        vf=place.address,
+        vf_index=place.vf_index,
+        pf=place.pf,
+        pf_netdev=place.pf_netdev,
+        kind=device.kind,
+        mac=device.mac,
+        vlan=device.vlan,
+        guest_address=device.guest_address,
+        live=scope.live,
+        config=scope.config,
+        changed=changed,
+        warnings=warnings,
+    )
+
+
+def _user_of(files: FileTree, guests: Iterable[Guest], vf: PCIAddress) -> str | None:
+    names = [guest.name for guest in holders(guests, vf)]
+    if names:
+        return f"guest {' and '.join(names)}"
+    place = read_vf_place(files, vf)
+    if place.netdev_elsewhere:
+        return "another network namespace"
+    return f"host netdev {place.netdev}" if place.netdev_up or place.netdev_uppers else None
+
+
+def _check_not_elsewhere(libvirt: Libvirt, target: Guest, vf: PCIAddress) -> None:
+    for other in holders(read_guests(libvirt), vf):
+        if other.name != target.name:
+            raise InputError(
+                f"is in guest {other.name}, not in {target.name}",
+                subject=vf,
+                hint=f"sriovctl detach {other.name} --vf {vf}",
+            )
+
+
+def _request_detach(libvirt: Libvirt, guest: str, device: GuestDevice, scope: Scope) -> None:
+    live, config = device.live and scope.live, device.config and scope.config
+    if not (live or config):
+        return
+    # An alias that libvirt made up (hostdev0) names the live device only.
+    own_alias = device.alias if device.alias and device.alias.startswith("ua-") else None
+    xml = format_attachment(
+        VFAttachment(device.kind, device.source, device.mac, device.vlan, own_alias)
+    )
+    try:
+        libvirt.detach_device(guest, xml, live=live, config=config)
+    except BusyError:
+        # An earlier request that the guest has not answered yet: QEMU takes no second one.
+        if config:
+            libvirt.detach_device(guest, xml, live=False, config=True)
+        if not live:
+            raise
+
+
+def _wait_for_consent(
+    host: Host, libvirt: Libvirt, guest: str, vf: PCIAddress, *, deadline: float
+) -> None:
+    while True:
+        after = checks.scope_of(read_guest(libvirt, guest).holds(vf))
+        if not after.live:
+            return
+        if host.clock.now() >= deadline:
+            raise BusyError(
+                "the running guest has not let go of the VF; the request stays open",
+                subject=f"{guest}: {vf}",
+                hint="the guest's system must answer it: is it up, and is the VF idle there?  "
+                "Run the same command again to keep waiting, or shut the guest down",
+                evidence={"now": "attached", "next boot": "attached" if after.config else "gone"},
+            )
+        host.clock.sleep(_POLL_S)
