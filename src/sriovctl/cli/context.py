@@ -71,11 +71,15 @@ class Context:
         self._out.write(text + "\n")
 
     def print_json(self, verb: str, payload: Mapping[str, object]) -> None:
-        """Write *payload* as one JSON document whose first key names its schema."""
-        from json import JSONEncoder
+        """Write *payload* as one JSON document whose first key names its schema.
+
+        Laid out for a person at a terminal, on one line for a program: json's C encoder cannot
+        indent, and its Python one takes half of the time of a big ``ls``.
+        """
+        from json import dumps
 
         document = {"schema": f"sriovctl/{verb}/1", **payload}
-        self._out.write(JSONEncoder(indent=2).encode(document) + "\n")
+        self._out.write(dumps(document, indent=2 if self._out.isatty() else None) + "\n")
 
     def progress(self, text: str) -> None:
         """Tell a person at a terminal what takes time; silent in scripts."""

@@ -63,7 +63,7 @@ def module_of(verb: str) -> VerbModule:
 
 
 def build_parser(verbs: Sequence[str]) -> argparse.ArgumentParser:
-    """Build the parser; only *verbs* get their own arguments, and only they are imported."""
+    """Build the parser of *verbs*, importing only them; of all verbs' names when none is given."""
     parser = argparse.ArgumentParser(
         prog="sriovctl",
         description="SR-IOV on Linux, from bare host to a VM with its own virtual function.",
@@ -72,9 +72,16 @@ def build_parser(verbs: Sequence[str]) -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"sriovctl {__version__}")
     add_global_options(parser, suppress=False)
-    subparsers = parser.add_subparsers(dest="verb", metavar="VERB", required=True)
-    for verb, summary in VERBS.items():
-        add_verb(subparsers, verb, summary, configured=verb in verbs)
+    # With a prog of our own argparse need not format one, for which it would import shutil.
+    subparsers = parser.add_subparsers(
+        dest="verb", metavar="VERB", required=True, prog="sriovctl"
+    )
+    if verbs:
+        for verb in verbs:
+            add_verb(subparsers, verb)
+    else:
+        for verb, summary in VERBS.items():
+            subparsers.add_parser(verb, help=summary, add_help=False)
     return parser
 
 
@@ -107,20 +114,13 @@ def add_global_options(parser: argparse.ArgumentParser, *, suppress: bool) -> No
 
 
 def add_verb(
-    subparsers: argparse._SubParsersAction[argparse.ArgumentParser],
-    verb: str,
-    summary: str,
-    *,
-    configured: bool,
+    subparsers: argparse._SubParsersAction[argparse.ArgumentParser], verb: str
 ) -> None:
-    """Add one verb; without its own arguments unless *configured*."""
-    if not configured:
-        subparsers.add_parser(verb, help=summary, add_help=False)
-        return
+    """Add one verb with its own arguments."""
     module = module_of(verb)
     parser = subparsers.add_parser(
         verb,
-        help=summary,
+        help=VERBS[verb],
         description=module.SUMMARY[0].upper() + module.SUMMARY[1:] + ".",
         epilog=f"examples:\n{module.EXAMPLES.rstrip()}",
         formatter_class=argparse.RawDescriptionHelpFormatter,

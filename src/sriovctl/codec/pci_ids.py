@@ -9,6 +9,10 @@ devices follow with one tab, their subsystems with two.
 
 from __future__ import annotations
 
+import re
+
+_VENDOR_LINE = re.compile(rb"\n[0-9a-zA-Z]")  # also the "C 00" lines of classes, at the end
+
 
 def find_device_name(data: bytes, vendor_id: str, device_id: str) -> str | None:
     """Find "VENDOR DEVICE"; the vendor alone when the device is unknown.  Pure.
@@ -36,10 +40,5 @@ def _rest_of_line(data: bytes, start: int) -> tuple[str, int]:
 
 
 def _end_of_vendor(data: bytes, start: int) -> int:
-    # The vendor's block ends at the first line that starts with neither a tab nor a comment.
-    position = start
-    while 0 <= position < len(data) and data[position : position + 1] in (b"\t", b"#", b"\n"):
-        position = data.find(b"\n", position) + 1
-        if position == 0:
-            return len(data)
-    return position
+    following = _VENDOR_LINE.search(data, start - 1)
+    return following.start() + 1 if following else len(data)

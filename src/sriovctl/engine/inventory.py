@@ -6,6 +6,8 @@ one existence check per function that is no PF, and of each VF only its four att
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from sriovctl.errors import HostError, LostError
 from sriovctl.model.address import is_pci_address, parse_pci_address
 from sriovctl.model.functions import PF, VF, IOMMUGroup
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
 PCI_DEVICES = "/sys/bus/pci/devices"
 NET_CLASS = "/sys/class/net"
 IOMMU_GROUPS = "/sys/kernel/iommu_groups"
+NODES_ONLINE = "/sys/devices/system/node/online"
 
 
 def read_inventory(host: Host, *, name_of: NameLookup) -> tuple[PF, ...]:
@@ -32,24 +35,21 @@ def read_inventory(host: Host, *, name_of: NameLookup) -> tuple[PF, ...]:
     :raises LostError: a PF went away while it was read.
     :raises HostError: the kernel refused a read.
     """
-    devices = find_pfs(host.files)
-    return tuple(read_pf(host, device, name_of=name_of) for device in devices)
+    return (
+        *_pfs_on_pci(host, name_of=name_of),
+        *(read_pf(host, one, name_of=name_of) for one in _pfs_elsewhere(host.files)),
+    )
 
 
-def find_pfs(files: FileTree) -> tuple[str, ...]:
-    """Find the sysfs directories of all PFs, in address order, those of other buses last."""
-    on_pci = tuple(_pfs_on_pci(files))
-    return on_pci + tuple(_pfs_elsewhere(files))
-
-
-def _pfs_on_pci(files: FileTree) -> Iterator[str]:
+def _pfs_on_pci(host: Host, *, name_of: NameLookup) -> Iterator[PF]:
     vfs: set[str] = set()  # a VF is never a PF; knowing them saves asking a thousand times
-    for name in sorted(files.list_dir(PCI_DEVICES), key=_address_order):
+    for name in sorted(host.files.list_dir(PCI_DEVICES), key=_address_order):
         directory = f"{PCI_DEVICES}/{name}"
-        if name in vfs or not files.exists(f"{directory}/sriov_totalvfs"):
+        if name in vfs or not host.files.exists(f"{directory}/sriov_totalvfs"):
             continue
-        vfs.update(vf_links(files, directory).values())
-        yield directory
+        pf = read_pf(host, directory, name_of=name_of)
+        vfs.update(str(vf.address) for vf in pf.vfs)
+        yield pf
 
 
 def _pfs_elsewhere(files: FileTree) -> Iterator[str]:
@@ -63,8 +63,9 @@ def _pfs_elsewhere(files: FileTree) -> Iterator[str]:
             yield target
 
 
-def _address_order(name: str) -> tuple[int, ...]:
-    return parse_pci_address(name) if is_pci_address(name) else (1 << 32,)
+def _address_order(name: str) -> tuple[int, str]:
+    # The digits are lower-case hex of fixed width, but for domains beyond ffff, which are longer.
+    return len(name), name
 
 
 def vf_links(files: FileTree, pf_directory: str) -> dict[int, str]:
@@ -121,17 +122,33 @@ def _read_vfs(
     attributes = {vf.vf_index: vf for vf in link.vfs} if link else {}
     links = vf_links(files, directory)
     if links:
-        grouped = bool(files.list_dir(IOMMU_GROUPS))
+        survey = _Survey.of(files, directory)
         return tuple(
-            _read_vf(files, index, name, attributes.get(index), grouped=grouped)
+            _read_vf(files, index, name, attributes.get(index), survey)
             for index, name in links.items()
         )
     # VFs of another bus have no functions of their own, only attributes.
     return tuple(VF(i, None, None, None, None, None, attributes.get(i)) for i in range(num_vfs))
 
 
+class _Survey(NamedTuple):
+    # What spares a read per VF.
+    grouped: bool  # the host has IOMMU groups at all
+    numa: bool  # the host has several NUMA nodes
+    node: int | None  # the PF's; with one node in the host there is nothing to differ
+
+    @classmethod
+    def of(cls, files: FileTree, pf_directory: str) -> _Survey:
+        online = files.read_text(NODES_ONLINE)
+        return cls(
+            grouped=bool(files.list_dir(IOMMU_GROUPS)),
+            numa=online is None or not online.isdigit(),
+            node=read_numa_node(files, pf_directory),
+        )
+
+
 def _read_vf(
-    files: FileTree, vf_index: int, name: str, attributes: VFAttributes | None, *, grouped: bool
+    files: FileTree, vf_index: int, name: str, attributes: VFAttributes | None, survey: _Survey
 ) -> VF:
     directory = f"{PCI_DEVICES}/{name}"
     driver = files.read_link(f"{directory}/driver")
@@ -141,8 +158,8 @@ def _read_vf(
         driver=driver,
         # Only a driver makes a netdev: without one there is nothing to look for.
         netdev=read_netdev(files, directory) if driver else None,
-        iommu_group=read_iommu_group(files, directory) if grouped else None,
-        numa_node=read_numa_node(files, directory),
+        iommu_group=read_iommu_group(files, directory) if survey.grouped else None,
+        numa_node=read_numa_node(files, directory) if survey.numa else survey.node,
         attributes=attributes,
     )
 
@@ -168,7 +185,7 @@ def read_iommu_groups(files: FileTree) -> tuple[IOMMUGroup, ...]:
 
 def _members(files: FileTree, number: int) -> tuple[str, ...]:
     names = files.list_dir(f"{IOMMU_GROUPS}/{number}/devices")
-    return tuple(sorted(names, key=lambda name: (_address_order(name), name)))
+    return tuple(sorted(names, key=_address_order))
 
 
 def read_netdev(files: FileTree, directory: str) -> str | None:
