@@ -151,10 +151,13 @@ def _encode_ext_mask(*, with_vfs: bool, with_counters: bool) -> bytes:
 
 
 # IFLA_IFNAME finds alternative names too, but is limited to 15 bytes.
-def _encode_ifname(ifname: str) -> bytes:
-    raw = ifname.encode("utf-8", "surrogateescape")
-    if not 0 < len(raw) <= _ALT_IFNAME_MAX or b"\0" in raw:
-        raise InputError("is not the name of a netdev", subject=ifname or "''")
+def _encode_ifname(ifname: str, *, longest: int = _ALT_IFNAME_MAX) -> bytes:
+    try:
+        raw = ifname.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:
+        raw = b""
+    if not 0 < len(raw) <= longest or b"\0" in raw:
+        raise InputError("is not the name of a netdev", subject=repr(ifname))
     kind = IFLA_IFNAME if len(raw) <= _IFNAME_MAX else IFLA_ALT_IFNAME
     return encode_attribute(kind, raw + b"\0")
 
@@ -240,7 +243,7 @@ def encode_link(report: LinkReport) -> bytes:
 
     :raises InputError: the report holds a value that no kernel could report.
     """
-    parts = [_encode_ifname(report.ifname)]
+    parts = [_encode_ifname(report.ifname, longest=_IFNAME_MAX)]
     if report.mac is not None:
         parts.append(encode_attribute(IFLA_ADDRESS, mac_octets(report.mac)))
     parts += _encode_vfs(report)
@@ -267,6 +270,8 @@ def _encode_vfs(report: LinkReport) -> list[bytes]:
     if report.num_vfs is None:
         return []
     vfs = b"".join(encode_vf_attributes(vf) for vf in report.vfs)
+    if not len(report.vfs) <= report.num_vfs <= 0xFFFF:  # PCI has no more routing IDs
+        raise InputError("num_vfs does not fit the VFs", subject=report.ifname)
     return [
         encode_attribute(IFLA_NUM_VF, _U32.pack(report.num_vfs)),
         encode_wrapping_nest(IFLA_VFINFO_LIST, vfs),
