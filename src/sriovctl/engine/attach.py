@@ -19,6 +19,7 @@ from sriovctl.engine.attach_checks import Scope
 from sriovctl.engine.guests import holders, read_guest, read_guests
 from sriovctl.engine.vf_place import (
     find_pf,
+    is_vf,
     read_attributes,
     read_driver,
     read_vf_addresses,
@@ -77,7 +78,7 @@ def attach(
     place = read_vf_place(host.files, vf)
     guests = read_guests(libvirt)
     checks.check_not_in_another_guest(guests, guest, vf)
-    attachment = _complete(host, place, target.holds(vf), wanted)
+    attachment = plan_attachment(host, place, target.holds(vf), wanted)
     checks.check_same_settings(target.holds(vf), attachment)
     missing = scope.without(checks.scope_of(target.holds(vf)))
     if not any(missing):
@@ -89,6 +90,34 @@ def attach(
     after = read_guest(libvirt, guest)
     _verify(after, attachment, scope)
     return _result(after, place, scope, changed=True, warnings=warnings)
+
+
+def plan_attachment(
+    host: Host, place: VFPlace, held: tuple[GuestDevice, ...], wanted: Wanted
+) -> VFAttachment:
+    """Complete what the user asks for by what the VF has; changes nothing.
+
+    :param held: the VF's devices in the guest, if it is there already.
+    :raises UnsupportedError: a MAC or VLAN is asked of a VF that can have none.
+    """
+    checks.check_settings_possible(place, mac=wanted.mac, vlan=wanted.vlan)
+    kind = checks.kind_of(place)
+    attachment = VFAttachment(
+        kind=kind,
+        source=place.address,
+        alias=alias_of(place.address),
+        boot_order=wanted.boot_order,
+        teaming_with=wanted.teaming_with,
+    )
+    if kind is not DeviceKind.INTERFACE:
+        return attachment
+    standing_mac, standing_vlan = checks.standing_settings(
+        held, None if held else read_attributes(host, place)
+    )
+    return attachment._replace(
+        mac=wanted.mac or standing_mac,
+        vlan=standing_vlan if wanted.vlan is None else wanted.vlan or None,
+    )
 
 
 def pick_vf(host: Host, libvirt: Libvirt, *, pf: str) -> PCIAddress:
@@ -109,6 +138,17 @@ def pick_vf(host: Host, libvirt: Libvirt, *, pf: str) -> PCIAddress:
         if users[str(vf)] is None:
             return vf
     raise BusyError("all its VFs are taken", subject=pf, evidence=users)
+
+
+def held_vfs(host: Host, libvirt: Libvirt, *, guest: str) -> tuple[PCIAddress, ...]:
+    """VFs of this host that a guest holds, now or after its next boot.
+
+    Other functions (a whole GPU, a PF) are left out.
+
+    :raises InputError: there is no guest of that name.
+    """
+    sources = {device.source for device in read_guest(libvirt, guest).devices}
+    return tuple(vf for vf in sorted(sources) if is_vf(host.files, vf))
 
 
 def detach(
@@ -147,29 +187,6 @@ def detach(
     waited_s = host.clock.now() - started
     driver = read_driver(host.files, vf)
     return DetachResult(guest, vf, scope.live, scope.config, True, waited_s, driver)
-
-
-def _complete(
-    host: Host, place: VFPlace, held: tuple[GuestDevice, ...], wanted: Wanted
-) -> VFAttachment:
-    checks.check_settings_possible(place, mac=wanted.mac, vlan=wanted.vlan)
-    kind = checks.kind_of(place)
-    attachment = VFAttachment(
-        kind=kind,
-        source=place.address,
-        alias=alias_of(place.address),
-        boot_order=wanted.boot_order,
-        teaming_with=wanted.teaming_with,
-    )
-    if kind is not DeviceKind.INTERFACE:
-        return attachment
-    standing_mac, standing_vlan = checks.standing_settings(
-        held, None if held else read_attributes(host, place)
-    )
-    return attachment._replace(
-        mac=wanted.mac or standing_mac,
-        vlan=standing_vlan if wanted.vlan is None else wanted.vlan or None,
-    )
 
 
 def _check(

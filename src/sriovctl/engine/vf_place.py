@@ -110,6 +110,16 @@ def find_pf(files: FileTree, name: str) -> PCIAddress:
     return parse_pci_address(device)
 
 
+def is_vf(files: FileTree, address: PCIAddress) -> bool:
+    """Say whether a function is a VF of this host."""
+    return files.read_link(f"{PCI_DEVICES}/{address}/physfn") is not None
+
+
+def is_present(files: FileTree, address: PCIAddress) -> bool:
+    """Say whether this host has a function at *address*."""
+    return files.exists(f"{PCI_DEVICES}/{address}")
+
+
 def read_driver(files: FileTree, address: PCIAddress) -> str | None:
     """Name of the driver that is bound to a function; None without one."""
     return files.read_link(f"{PCI_DEVICES}/{address}/driver")
@@ -117,7 +127,7 @@ def read_driver(files: FileTree, address: PCIAddress) -> str | None:
 
 def _pf_of(files: FileTree, address: PCIAddress) -> PCIAddress:
     path = f"{PCI_DEVICES}/{address}"
-    if not files.exists(path):
+    if not is_present(files, address):
         raise InputError("no such PCI function", subject=address, hint=_HINT_LS)
     physfn = files.read_link(f"{path}/physfn")
     if physfn is None:

@@ -7,12 +7,14 @@ today and taken tomorrow.
 
 from __future__ import annotations
 
+import re
 from enum import StrEnum
 from typing import NamedTuple
 
 from sriovctl.errors import InputError
 from sriovctl.model.address import PCIAddress
 
+_ALIAS = re.compile(r"ua-[A-Za-z0-9_-]+")
 VLAN_IDS = range(1, 4095)  # 0 means "no tag", 4095 is reserved (IEEE 802.1Q, table 9-2)
 
 
@@ -116,6 +118,20 @@ def parse_vlan_id(text: str) -> int:
     if not (text.isascii() and text.isdigit() and int(text) in VLAN_IDS):
         raise InputError("is not a VLAN id", subject=text, hint="use 1 to 4094")
     return int(text)
+
+
+def parse_alias(text: str) -> str:
+    """Read an alias that a user gave to a device.  Pure.
+
+    :raises InputError: libvirt would not keep it.
+    """
+    if not _ALIAS.fullmatch(text):
+        raise InputError(
+            "is no user's alias",
+            subject=text,
+            hint="it starts with ua-, with letters, digits, - and _ after that",
+        )
+    return text
 
 
 def alias_of(source: PCIAddress) -> str:

@@ -1,0 +1,74 @@
+"""``sriovctl detach``."""
+
+from __future__ import annotations
+
+from sriovctl.cli.guest_arguments import (
+    add_guest_argument,
+    add_scope_arguments,
+    require_this_host,
+)
+from sriovctl.engine.attach import DETACH_TIMEOUT_S, detach, held_vfs
+from sriovctl.errors import EXIT_DONE
+from sriovctl.model.address import parse_pci_address
+from sriovctl.render.guests import detach_as_json, format_detach
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import argparse
+
+    from sriovctl.cli.context import Context
+
+SUMMARY = "take a VF back from a libvirt guest"
+EXAMPLES = """\
+  sriovctl detach MyGuest --vf 0000:01:10.0
+  sriovctl detach MyGuest --all --timeout 120
+  sriovctl detach MyGuest --vf 01:10.0 --config
+"""
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add guest and VFs."""
+    add_guest_argument(parser)
+    which = parser.add_mutually_exclusive_group(required=True)
+    which.add_argument(
+        "--vf",
+        metavar="ADDRESS",
+        action="append",
+        dest="vfs",
+        help="PCI address of the VF on the host (repeatable)",
+    )
+    which.add_argument("--all", action="store_true", help="all VFs that the guest holds")
+    add_scope_arguments(parser)
+    parser.add_argument(
+        "--timeout",
+        type=float,
+        default=DETACH_TIMEOUT_S,
+        metavar="SECONDS",
+        help="how long to wait for a running guest to let go (default: %(default).0f)",
+    )
+
+
+def run(args: argparse.Namespace, context: Context) -> int:
+    """Detach one VF after the other and say what became of them."""
+    require_this_host(args)
+    vfs = tuple(parse_pci_address(text) for text in args.vfs or ())
+    host, libvirt = context.host(), context.libvirt()
+    results = []
+    for vf in vfs or held_vfs(host, libvirt, guest=args.guest):
+        result = detach(
+            host,
+            libvirt,
+            guest=args.guest,
+            vf=vf,
+            live=args.live,
+            config=args.config,
+            timeout_s=args.timeout,
+        )
+        results.append(result)
+        if not args.json:
+            context.print(format_detach(result))
+    if args.json:
+        context.print_json("detach", detach_as_json(results))
+    elif not results:
+        context.print(f"{args.guest} holds no VF")
+    return EXIT_DONE

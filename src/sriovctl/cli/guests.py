@@ -1,0 +1,35 @@
+"""``sriovctl guests``."""
+
+from __future__ import annotations
+
+from sriovctl.cli.guest_arguments import require_this_host
+from sriovctl.engine.guests import read_guests
+from sriovctl.errors import EXIT_DONE
+from sriovctl.render.guests import format_guests, guests_as_json
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import argparse
+
+    from sriovctl.cli.context import Context
+
+SUMMARY = "list which guest has which VF, now and after its next boot"
+EXAMPLES = """\
+  sriovctl guests
+  sriovctl guests --json | jq -r '.guests[] | .name as $g | .devices[] | [$g, .address] | @tsv'
+"""
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """``guests`` has no arguments of its own."""
+
+
+def run(args: argparse.Namespace, context: Context) -> int:
+    """List guests and the host's functions they hold."""
+    require_this_host(args)
+    guests = read_guests(context.libvirt())
+    if args.json:
+        context.print_json("guests", guests_as_json(guests))
+    else:
+        context.print(format_guests(guests))
+    return EXIT_DONE

@@ -1,0 +1,1 @@
+"""What demonstrations and lab tests share."""
