@@ -28,6 +28,8 @@ _HINTS = {errno.EACCES: "run as root", errno.EPERM: "run as root"}
 
 def errno_name(number: int) -> str:
     """Symbolic name of an errno (``EBUSY``), or the number as text.  Pure."""
+    if number == errno.EOPNOTSUPP:  # Python knows the number by its other name, ENOTSUP
+        return "EOPNOTSUPP"
     return errno.errorcode.get(number, str(number))
 
 

@@ -29,6 +29,8 @@ _MULTICAST_BIT = 1
 # The order of do_setvfinfo(), net/core/rtnetlink.c.
 _KERNEL_ORDER = ("admin_mac", "vlan", "max_tx_rate_mbps", "spoofchk", "link_state", "trust")
 
+_LOOPBACK = encode_link(LinkReport(ifindex=1, ifname="lo", mac=ZERO_MAC, up=True))
+
 
 class SimulatedRouteNetlink:
     """A :class:`sriovctl.host.api.RouteNetlink` of the simulated kernel."""
@@ -60,7 +62,10 @@ class SimulatedRouteNetlink:
         if header.type == RTM_GETLINK:
             query = decode_getlink(request)
             if header.flags & NLM_F_DUMP == NLM_F_DUMP:
-                return tuple(self._describe(n, query) for n in self._kernel.netdevs.values())
+                netdevs = self._kernel.netdevs.values()
+                return (_LOOPBACK, *(self._describe(netdev, query) for netdev in netdevs))
+            if query.ifindex == 1 or query.ifname == "lo":
+                return (_LOOPBACK,)
             return (self._describe(self._find(query.ifindex, query.ifname), query),)
         if header.type == RTM_SETLINK:
             self._set_link(request)

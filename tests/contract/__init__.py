@@ -1,0 +1,6 @@
+from __future__ import annotations
+
+import pytest
+
+# Before the contract is imported, so that a failing assert there says why.
+pytest.register_assert_rewrite("tests.contract.contract")
