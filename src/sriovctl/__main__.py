@@ -47,9 +47,14 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _run(arguments: Sequence[str]) -> int:
-    from sriovctl.cli.main import run_command
+    from sriovctl.cli.main import parse_arguments, run_verb
 
-    status = run_command(arguments, _make_context)
+    args = parse_arguments(arguments)
+    context = _make_context(args)
+    try:
+        status = run_verb(args, context)
+    finally:
+        context.close()
     sys.stdout.flush()
     return status
 

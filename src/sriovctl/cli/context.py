@@ -34,6 +34,16 @@ class Context:
         self._out = out
         self.color = color
 
+    def writing_to(self, out: TextIO) -> Context:
+        """Return a context of the same host and journal that writes elsewhere."""
+        return Context(
+            open_host=self.host,
+            open_libvirt=self.libvirt,
+            open_journal=self.journal,
+            out=out,
+            color=self.color,
+        )
+
     def host(self) -> Host:
         """Return the host to read and write; opened once.
 

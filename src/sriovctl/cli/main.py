@@ -134,20 +134,14 @@ def wanted_verb(arguments: Sequence[str]) -> list[str]:
     return [word for word in arguments if word in VERBS][:1]
 
 
-def run_command(
-    arguments: Sequence[str], make_context: Callable[[argparse.Namespace], Context]
-) -> int:
-    """Run one command line and return its exit code.
+def parse_arguments(arguments: Sequence[str]) -> argparse.Namespace:
+    """Parse one command line; wrong usage ends the process with 2, ``--help`` with 0."""
+    return build_parser(wanted_verb(arguments)).parse_args(arguments)
+
+
+def run_verb(args: argparse.Namespace, context: Context) -> int:
+    """Run what was parsed, and return its exit code.
 
     :raises SriovctlError: as the verb does.
     """
-    args = build_parser(wanted_verb(arguments)).parse_args(arguments)
-    context = make_context(args)
-    try:
-        return module_of(args.verb).run(args, context)
-    finally:
-        context.close()
-
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
+    return module_of(args.verb).run(args, context)

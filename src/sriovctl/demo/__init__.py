@@ -1,1 +1,1 @@
-"""What demonstrations and lab tests share."""
+"""The story that ``make demo`` tells: from no VFs to a guest with its own VF, and back."""
