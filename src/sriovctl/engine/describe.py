@@ -24,7 +24,7 @@ from sriovctl.model.description import FunctionDescription
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
 
     from sriovctl.host.api import FileTree, Host
     from sriovctl.model.address import PCIAddress
@@ -97,7 +97,8 @@ def read_function(
     directory = f"{PCI_DEVICES}/{address}"
     if not files.exists(directory):
         raise _no_such_function(files, address)
-    config = _with_sizes(read_config(files, address), files.read_text(f"{directory}/resource"))
+    resource = files.read_text(f"{directory}/resource")
+    config = _with_sizes(read_config(files, address), resource)
     vendor_id = read_hex(files, f"{directory}/vendor", digits=4)
     device_id = read_hex(files, f"{directory}/device", digits=4)
     pf_address, vf_index = _place_among_vfs(files, directory)
@@ -119,7 +120,7 @@ def read_function(
         sriov_total_vfs=total_vfs,
         bridge_above=bridge,
         bridge_forwards_ari=_forwards_ari(files, bridge),
-        notes=tuple(_notes(config, total_vfs=total_vfs)),
+        notes=(*_notes(config), *_sriov_notes(config, resource, total_vfs=total_vfs)),
     )
     if not files.exists(directory):
         raise LostError("went away while it was read", subject=address)
@@ -185,7 +186,7 @@ def _forwards_ari(files: FileTree, bridge: PCIAddress | None) -> bool | None:
     return None if express is None else express.ari_forwarding_enable
 
 
-def _notes(config: ConfigSpace, *, total_vfs: int | None) -> list[str]:
+def _notes(config: ConfigSpace) -> list[str]:
     notes = []
     if not config.knows_capabilities:
         notes.append(
@@ -198,10 +199,26 @@ def _notes(config: ConfigSpace, *, total_vfs: int | None) -> list[str]:
             "PASID are not known (run as root; under a hypervisor, give the machine PCIe "
             "config access, e.g. q35)"
         )
-    if config.sriov is not None and total_vfs is None:
-        notes.append(
+    notes += [f"config space contradicts itself: {problem}" for problem in config.problems]
+    return notes
+
+
+def _sriov_notes(
+    config: ConfigSpace, resource: str | None, *, total_vfs: int | None
+) -> Iterator[str]:
+    if config.sriov is None:
+        return
+    if total_vfs is None:
+        yield (
             "the kernel does not use this SR-IOV capability: no sriov_totalvfs in sysfs "
             "(TotalVFs 0, an unusable page size or VF offset, or a kernel without CONFIG_PCI_IOV)"
         )
-    notes += [f"config space contradicts itself: {problem}" for problem in config.problems]
-    return notes
+    elif resource is not None:
+        # An all-zero line of "resource" for a VF BAR that exists: the kernel found no space.
+        for bar in config.sriov.vf_bars:
+            if bar.size is None:
+                yield (
+                    f"VF BAR {bar.bar_index} got no MMIO space from the kernel, so enabling VFs "
+                    "fails with ENOMEM; 'Above 4G Decoding' in the firmware or pci=realloc on the "
+                    "kernel's command line may help"
+                )

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 _UNITS = ((1 << 40, "TiB"), (1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB"))
 _REQUIRED_ACS = acs_mask(("SV", "RR", "CR", "UF"))  # what the kernel asks for isolation
+_INTEGRATED_ENDPOINT = 9
 _PORTS_WITH_BUS_BELOW = (4, 6)  # Express types that may forward ARI
 _ACS_MEANINGS = {
     "SV": ("Source Validation", "a request from below must carry an address from below"),
@@ -69,7 +70,7 @@ def _section(title: str, offset: int | None, rows: Iterable[Row]) -> str:
 
 def _line(row: Row) -> str:
     what, value, meaning = row
-    return f"   {what:<24}  {value:<26}  {meaning}".rstrip()
+    return f"   {what:<26}  {value:<24}  {meaning}".rstrip()
 
 
 def _head(function: FunctionDescription) -> Iterator[str]:
@@ -193,10 +194,7 @@ def _addresses(function: FunctionDescription, sriov: SRIOVCapability) -> Iterato
 def _vf_bar(bar: BAR, total_vfs: int) -> Row:
     what = f"VF BAR {bar.bar_index}"
     if bar.address is None:
-        return what, "no address", (
-            "no MMIO space: enabling VFs fails (ENOMEM); 'Above 4G Decoding' in the firmware "
-            "or pci=realloc may help"
-        )  # fmt: skip
+        return what, "no address", "VFs cannot be enabled without"
     value = f"{_size(bar.size)} per VF"
     reserved = "" if bar.size is None else f"{_size(bar.size * total_vfs)} for {total_vfs} VFs "
     return what, value, f"{reserved}at {bar.address:#x}, {_kind(bar)}"
@@ -217,8 +215,11 @@ def _resizable(config: ConfigSpace) -> Iterator[Row]:
 
 
 def _dependencies(function: FunctionDescription, sriov: SRIOVCapability) -> Iterator[Row]:
-    if sriov.dependency_link != function.address.routing_id & 0xFF:
-        link = sriov.dependency_link
+    own, link = function.address.routing_id & 0xFF, sriov.dependency_link
+    express = function.config.express
+    if express is not None and express.port_type == _INTEGRATED_ENDPOINT:
+        link = own & 0xF8 | link & 7  # there it is a function of the same device (sriov_init)
+    if link != own:
         yield "depends on function", f"{link >> 3:02x}.{link & 7}", "the kernel must find that PF"
     if sriov.vf_migration_capable:
         yield (
@@ -229,14 +230,13 @@ def _dependencies(function: FunctionDescription, sriov: SRIOVCapability) -> Iter
 
 
 def _acs(acs: ACSCapability) -> Iterator[Row]:
-    needed = _REQUIRED_ACS & acs.capabilities
-    missing = needed & ~acs.control
+    # The kernel's register test (pci_acs_flags_enabled): what is not offered counts as wired on.
+    missing = _REQUIRED_ACS & acs.capabilities & ~acs.control
     if missing:
-        yield "isolates", "no", (
-            f"{' '.join(acs_names(missing))} off; the kernel turns them on when the IOMMU is on"
-        )  # fmt: skip
+        off = f"{' '.join(acs_names(missing))} off"
+        yield "isolation", off, "the kernel turns SV RR CR UF on at boot when the IOMMU is on"
     else:
-        yield "isolates", "yes", "all that it offers of SV RR CR UF is on"
+        yield "isolation", "on", "all that it offers of SV RR CR UF is on"
     for name in ACS_NAMES:
         bit = acs_mask((name,))
         words, meaning = _ACS_MEANINGS[name]
@@ -260,10 +260,14 @@ def _ari(function: FunctionDescription, ari: ARICapability) -> Iterator[Row]:
 def _interrupts(config: ConfigSpace) -> Iterator[Row]:
     if (msix := config.msix) is not None:
         state = "masked" if msix.enabled and msix.masked else _on(msix.enabled)
-        yield "MSI-X", f"{msix.vectors} vectors, {state}", f"table in BAR {msix.table_bar}"
+        yield "MSI-X", f"{_vectors(msix.vectors)}, {state}", f"table in BAR {msix.table_bar}"
     if (msi := config.msi) is not None:
-        value = f"{msi.vectors_enabled} of {msi.vectors} vectors, {_on(msi.enabled)}"
+        value = f"{_vectors(msi.vectors)}, {_on(msi.enabled)}"
         yield "MSI", value, "" if msi.maskable else "cannot be masked one by one"
+
+
+def _vectors(count: int) -> str:
+    return "1 vector" if count == 1 else f"{count} vectors"
 
 
 def _translation(config: ConfigSpace) -> Iterator[Row]:
