@@ -18,3 +18,4 @@ class TestKernel(KernelContract):
         reset(host)
         yield host
         reset(host)
+        host.close()

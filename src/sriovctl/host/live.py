@@ -8,7 +8,7 @@ from sriovctl.host.sysfs import SysfsTree
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from sriovctl.host.api import RouteNetlink
+    from sriovctl.host.rtnl import KernelRouteNetlink
 
 
 class MonotonicClock:
@@ -33,10 +33,10 @@ class LiveHost:
         self.files = SysfsTree(root)
         self.clock = MonotonicClock()
         self.description = "this host"
-        self._rtnl: RouteNetlink | None = None
+        self._rtnl: KernelRouteNetlink | None = None
 
     @property
-    def rtnl(self) -> RouteNetlink:
+    def rtnl(self) -> KernelRouteNetlink:
         """The kernel's route netlink.
 
         :raises HostError: the socket cannot be opened.
@@ -47,3 +47,9 @@ class LiveHost:
 
             self._rtnl = KernelRouteNetlink()
         return self._rtnl
+
+    def close(self) -> None:
+        """Close the netlink socket, if it was opened."""
+        if self._rtnl is not None:
+            self._rtnl.close()
+            self._rtnl = None
