@@ -47,6 +47,7 @@ _KERNEL_ARGS = (
     "mitigations=off",
     "apparmor=0",
     "audit=0",
+    "cryptomgr.notests",
 )
 
 

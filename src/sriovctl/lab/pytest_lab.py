@@ -221,7 +221,8 @@ class Inside:
 
     def __init__(self, config: pytest.Config, machine: str) -> None:
         self._config = config
-        self._machine = machine
+        services = os.environ.get("SRIOVCTL_LAB_SERVICES", "").split()
+        self._here = _place(machine, services=services)
         self._reports = Path(os.environ["SRIOVCTL_LAB_RESULTS"]) / "reports.jsonl"
 
     @pytest.hookimpl(trylast=True)
@@ -235,7 +236,11 @@ class Inside:
         if listed := os.environ.get("SRIOVCTL_LAB_ITEMS"):
             return item.nodeid in json.loads(Path(listed).read_text())
         place = place_of(item)
-        return place is not None and place.machine.name == self._machine
+        return (
+            place is not None
+            and place.machine == self._here.machine
+            and (place.services <= self._here.services)
+        )
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Write one report where the host will find it, even should the machine be lost next."""

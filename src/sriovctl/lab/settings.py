@@ -29,6 +29,7 @@ def format_settings(
     """
     exported = {
         "SRIOVCTL_LAB_MACHINE": machine.name,
+        "SRIOVCTL_LAB_SERVICES": " ".join(sorted(services)),
         "SRIOVCTL_LAB_RESULTS": f"{GUEST_SHARE}/results",
         **environment,
     }
