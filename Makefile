@@ -5,10 +5,13 @@ BIN := .venv/bin
 # The lab's tests may be skipped where nobody can run them, never where somebody can.
 REQUIRE_LAB := $(if $(filter 0,$(shell id -u)),1,0)
 
-.PHONY: setup lint unit test clean
+.PHONY: setup demo lint unit test clean
 
 setup:
 	@packaging/setup
+
+demo: setup
+	@$(BIN)/python -m sriovctl.demo
 
 lint:
 	$(BIN)/ruff check

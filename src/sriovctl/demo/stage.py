@@ -69,16 +69,23 @@ class Narrator:
         elapsed = f"[{time.monotonic() - self._began:5.1f} s]"
         self._write(f"\n{self._style(BOLD, f'{self._chapter}. {heading}')}  {elapsed}\n   {why}\n")
 
-    def run(self, *command: str, expect: int = 0, show: str | None = None) -> str:
+    def run(
+        self,
+        *command: str,
+        expect: int = 0,
+        show: str | None = None,
+        between: tuple[str, str] | None = None,
+    ) -> str:
         """Show a command, run it, show what it says, and return that.
 
         :param expect: the exit code that belongs to the story.
         :param show: show only lines with one of these words (separated by ``|``).
+        :param between: show only the lines from one with the first word to one with the second.
         :raises HostError: it ended otherwise.
         """
         self._write(self._style(DIM, f"   $ {' '.join(command)}") + "\n")
         said, status = self._stage.run(command)
-        self._write("".join(f"     {line}\n" for line in _chosen(said, show)))
+        self._write("".join(f"     {line}\n" for line in _chosen(said, show, between)))
         if status != expect:
             raise HostError(f"ended with {status}, not {expect}", subject=" ".join(command))
         return said
@@ -111,8 +118,21 @@ class Narrator:
         sys.stdout.flush()
 
 
-def _chosen(said: str, show: str | None) -> list[str]:
+def _chosen(said: str, show: str | None, between: tuple[str, str] | None) -> list[str]:
     lines = said.rstrip().splitlines()
+    if between is not None:
+        return _block(lines, *between)
     if show is None:
         return lines
     return [line for line in lines if any(word in line for word in show.split("|"))]
+
+
+def _block(lines: list[str], first: str, last: str) -> list[str]:
+    from itertools import dropwhile
+
+    block = []
+    for line in dropwhile(lambda line: first not in line, lines):
+        block.append(line)
+        if last in line:
+            break
+    return block

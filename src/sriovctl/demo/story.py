@@ -9,6 +9,7 @@ import tempfile
 
 from sriovctl.demo.guest import demo_guest_xml
 from sriovctl.demo.stage import Narrator, RealStage
+from sriovctl.errors import SriovctlError
 
 GUEST = "MyGuest"
 MAC = "52:54:00:6d:90:02"
@@ -82,7 +83,9 @@ def _prove(narrator: Narrator) -> None:
         f"the card holds MAC {MAC} and VLAN {VLAN} for the VF",
         holds=any(MAC in line and f"vlan {VLAN}" in line for line in links.splitlines()),
     )
-    xml = narrator.run("virsh", "dumpxml", GUEST, show="hostdev|mac address=|tag id|function=")
+    xml = narrator.run(
+        "virsh", "dumpxml", GUEST, between=("<interface type='hostdev'", "</interface>")
+    )
     narrator.check(
         "libvirt knows the interface with that MAC and VLAN",
         holds=MAC in xml and f"<tag id='{VLAN}'/>" in xml,
@@ -95,14 +98,20 @@ def _prove(narrator: Narrator) -> None:
 
 def play_way_back(narrator: Narrator, before: str) -> None:
     """Undo everything, and compare with the beginning."""
-    narrator.chapter("And back", "Take the VF from the guest, then undo what apply did.")
-    narrator.run("sriovctl", "detach", GUEST, "--vf", _first_vf())
+    narrator.chapter(
+        f"Take the VF from {GUEST}",
+        "The guest runs no operating system that could let go of it, so it is switched off first.",
+    )
     narrator.run("virsh", "destroy", GUEST)
+    narrator.run("sriovctl", "detach", GUEST, "--vf", _first_vf())
+    narrator.run("sriovctl", "guests")
+    narrator.run("virsh", "undefine", GUEST)
     play_undo(narrator, before)
 
 
 def play_undo(narrator: Narrator, before: str) -> None:
     """Undo what ``apply`` did, and compare with the beginning."""
+    narrator.chapter("And back", "Undo what apply did: the host is as it was.")
     narrator.run("sriovctl", "undo")
     after = narrator.run("sriovctl", "ls")
     narrator.check("the host is as it was at the beginning", holds=after == before)
@@ -126,8 +135,18 @@ def write_state(directory: str) -> str:
     return path
 
 
-def main() -> None:
+def main() -> int:
     """Tell the whole story on this machine, which a lab machine is meant to be."""
+    try:
+        play_all()
+    except SriovctlError as error:
+        print(f"demo: {error}", file=sys.stderr)
+        return error.exit_code
+    return 0
+
+
+def play_all() -> None:
+    """Play all chapters."""
     narrator = Narrator(RealStage(), color="--color" in sys.argv)
     with tempfile.TemporaryDirectory() as directory:
         before = play_up_to_attach(narrator, write_state(directory))
@@ -138,4 +157,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())
