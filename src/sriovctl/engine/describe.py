@@ -44,7 +44,7 @@ def resolve_target(host: Host, text: str) -> PCIAddress:
         if not host.files.exists(f"{PCI_DEVICES}/{address}"):
             raise _no_such_function(host.files, address)
         return address
-    if "/" in text or not host.files.exists(f"{NET_CLASS}/{text}"):
+    if text not in host.files.list_dir(NET_CLASS):
         raise _no_such_netdev(host.files, text)
     return _function_of_netdev(host.files, text)
 

@@ -179,16 +179,20 @@ def _addresses(function: FunctionDescription, sriov: SRIOVCapability) -> Iterato
     if count == 0 or sriov.first_vf_offset == 0:
         yield "VF addresses", value, "no VF can have an address"
         return
-    place = {"first_vf_offset": sriov.first_vf_offset, "vf_stride": sriov.vf_stride}
-    first = vf_address(function.address, 0, **place)
-    try:
-        last = str(vf_address(function.address, count - 1, **place))
-    except UnsupportedError:
-        last = "beyond bus ff, which cannot be"
-    meaning = f"VF 0 is {first}" + (f", VF {count - 1} is {last}" if count > 1 else "")
+    meaning = f"VF 0 is {_vf_address(function, sriov, 0)}"
+    if count > 1:
+        meaning += f", VF {count - 1} is {_vf_address(function, sriov, count - 1)}"
     if not sriov.vf_enable:
         meaning += "; a forecast, as the card may change it when VFs are enabled"
     yield "VF addresses", value, meaning
+
+
+def _vf_address(function: FunctionDescription, sriov: SRIOVCapability, vf_index: int) -> str:
+    offset, stride = sriov.first_vf_offset, sriov.vf_stride
+    try:
+        return str(vf_address(function.address, vf_index, first_vf_offset=offset, vf_stride=stride))
+    except UnsupportedError:
+        return "beyond bus ff, which cannot be"
 
 
 def _vf_bar(bar: BAR, total_vfs: int) -> Row:
