@@ -129,8 +129,9 @@ def _ari_forwarding(express: ExpressCapability) -> Row:
         return "ARI forwarding", "on", "the device below may use function numbers up to 255"
     if express.ari_forwarding_supported:
         return "ARI forwarding", "off", "supported; the kernel turns it on for a device with ARI"
-    value = "unknown" if express.ari_forwarding_supported is None else "not supported"
-    return "ARI forwarding", value, "VFs below must use more bus numbers"
+    if express.ari_forwarding_supported is None:
+        return "ARI forwarding", "unknown", ""
+    return "ARI forwarding", "not supported", "VFs below must use more bus numbers"
 
 
 def _sriov(function: FunctionDescription, sriov: SRIOVCapability) -> Iterator[Row]:

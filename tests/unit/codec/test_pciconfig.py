@@ -13,6 +13,7 @@ from sriovctl.codec.pciconfig import (
     with_bar_sizes,
 )
 from sriovctl.codec.pciconfig_build import build_config
+from sriovctl.errors import InputError
 from sriovctl.model.capabilities import (
     BAR,
     Bridge,
@@ -372,6 +373,11 @@ def test_builder_refuses_extended_capabilities_without_pci_express() -> None:
 
 def test_acs_names_round_trip() -> None:
     assert all(acs_mask(acs_names(mask)) == mask for mask in range(0x80))
+
+
+def test_unknown_acs_name() -> None:
+    with pytest.raises(InputError, match="is not an ACS control"):
+        acs_mask(["SV", "XX"])
 
 
 RESOURCE = "\n".join(

@@ -125,6 +125,14 @@ def test_capability_that_the_kernel_does_not_use(tree: Tree) -> None:
     assert "does not use this SR-IOV capability" in read_function(tree.host, PF).notes[0]
 
 
+def test_recording_without_resource_has_no_sizes_and_no_complaint(tree: Tree) -> None:
+    (tree.pf / "resource").unlink()
+    function = read_function(tree.host, PF)
+    assert function.config.sriov is not None
+    assert [bar.size for bar in function.config.sriov.vf_bars] == [None, None]
+    assert function.notes == ()
+
+
 def test_broken_config_is_told_not_raised(tree: Tree) -> None:
     config = bytearray(pf_config())
     config[0x102:0x104] = b"\x01\x10"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -240,6 +241,62 @@ def test_isolation_that_is_on() -> None:
 def test_vf_names_its_pf() -> None:
     text = format_function(describe(config(sriov=None), pf_address=PF, vf_index=2))
     assert "VF 2 of PF 0000:01:00.0" in text
+
+
+def test_every_capability_has_its_words() -> None:
+    text = format_function(describe(decode_config(read_fixture("integrated-endpoint.txt"))))
+    assert line(text, "type").endswith("Root Complex Integrated Endpoint")
+    assert line(text, "MSI ").startswith("MSI 8 vectors, on")
+    assert line(text, "ATS").startswith("ATS on")
+    assert line(text, "PRI").endswith("may ask for up to 512 absent pages")
+    assert line(text, "PASID").endswith("works in up to 2^20 address spaces")
+    assert line(text, "VF BAR 0 size").endswith("2 MiB can be chosen: 1 MiB, 2 MiB, 4 MiB, 8 MiB")
+    assert "link " not in text
+
+
+def read_fixture(name: str) -> bytes:
+    path = Path(__file__).parents[2] / "data" / "config" / name
+    lines = path.read_text().splitlines()[1:]
+    return b"".join(bytes.fromhex(line.partition(": ")[2]) for line in lines)
+
+
+def test_bars_in_words() -> None:
+    bars = (BAR(0, 0xFE000000, size=128 << 10), BAR(1, None), BAR(2, 0xC000, is_io=True, size=32))
+    plain = config(sriov=None)
+    assert plain.header is not None
+    text = format_function(describe(plain._replace(header=plain.header._replace(bars=bars))))
+    assert line(text, "BAR 0") == "BAR 0 128 KiB at 0xfe000000, 32 bits, not prefetchable"
+    assert line(text, "BAR 1") == "BAR 1 unknown no address, 32 bits, not prefetchable"
+    assert line(text, "BAR 2") == "BAR 2 32 bytes at 0xc000, I/O ports"
+
+
+def test_port_whose_ari_forwarding_is_not_known() -> None:
+    port = config(sriov=None, express_type=6)
+    assert port.express is not None
+    express = port.express._replace(
+        ari_forwarding_supported=None, ari_forwarding_enable=None, link_speed_gts=None,
+        link_width=None,
+    )  # fmt: skip
+    text = format_function(describe(port._replace(express=express)))
+    assert line(text, "ARI forwarding").startswith("ARI forwarding unknown")
+    assert line(text, "link").startswith("link down, unknown speed")
+
+
+def test_one_vector_is_one_vector() -> None:
+    assert line(format_function(describe(config(msix_vectors=1))), "MSI-X").startswith(
+        "MSI-X 1 vector, on"
+    )
+
+
+def test_sizes_that_are_not_known() -> None:
+    sriov = SRIOV._replace(
+        vf_bars=(BAR(0, 0x1000_0000, width=64),), supported_page_size_mask=0,
+        system_page_size_mask=3,
+    )  # fmt: skip
+    text = text_of(sriov)
+    assert line(text, "VF BAR 0").startswith("VF BAR 0 unknown per VF at 0x10000000")
+    assert line(text, "system page size").startswith("system page size unknown")
+    assert line(text, "system page size").endswith("supported: none")
 
 
 @given(st.binary(min_size=0, max_size=4096))
