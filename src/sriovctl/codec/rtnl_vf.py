@@ -166,8 +166,9 @@ def _decode_vlan_list(message: bytes, start: int, end: int, fields: Fields) -> N
             return  # MAX_VLAN_LIST_LEN is 1
 
 
+# 0 is no ethertype: the driver overwrote the kernel's 802.1q with what it never set (netdevsim).
 def _format_ethertype(raw: bytes) -> str:
-    number = int.from_bytes(raw, "big")
+    number = int.from_bytes(raw, "big") or _ETHERTYPES[VLANProtocol.DOT1Q]
     return _PROTOCOLS.get(number) or f"0x{number:04x}"
 
 

@@ -54,6 +54,8 @@ _FAMILIES: dict[int, tuple[type[SriovctlError], str | None]] = {
     errno.EPERM: (PermissionDenied, "run as root (CAP_NET_ADMIN)"),
     errno.EACCES: (PermissionDenied, "run as root (CAP_NET_ADMIN)"),
     errno.EOPNOTSUPP: (UnsupportedError, "the PF's driver does not offer this"),
+    errno.EPROTONOSUPPORT: (UnsupportedError, "the PF's driver knows 802.1q only"),
+    errno.EINVAL: (HostError, "the driver does not take this value; the kernel log may say why"),
     errno.ENODEV: (LostError, None),
     errno.EBUSY: (BusyError, "try again"),
     errno.EAGAIN: (BusyError, "try again"),

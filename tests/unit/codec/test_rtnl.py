@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import struct
+import sys
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -236,6 +238,92 @@ def test_list_longer_than_the_number_of_vfs_is_refused() -> None:
     lying = message.replace(struct.pack("=HHI", 8, 21, 2), struct.pack("=HHI", 8, 21, 1))
     with pytest.raises(HostError, match="list of VFs"):
         decode_link(lying)
+
+
+# Recorded from Linux 6.12 after settings with ip, which showed what is expected here.
+RECORDED = [
+    (
+        "link-netdevsim.hex",
+        LinkReport(
+            ifindex=2,
+            ifname="eth0",
+            mac="26:6d:35:f8:32:ec",
+            num_vfs=2,
+            parent_device="netdevsim31",
+            parent_bus="netdevsim",
+            vfs=(
+                VFAttributes(
+                    0,
+                    admin_mac="52:54:00:6d:90:02",
+                    vlan=VLAN(42, 3, "802.1ad"),
+                    spoofchk=True,
+                    trust=True,
+                    link_state="disable",
+                    min_tx_rate_mbps=100,
+                    max_tx_rate_mbps=500,
+                    rss_query=True,
+                    counters=VFCounters(*[0] * 8),
+                ),
+                VFAttributes(
+                    1,
+                    admin_mac="00:00:00:00:00:00",
+                    vlan=VLAN(0),  # netdevsim says ethertype 0
+                    spoofchk=False,
+                    trust=False,
+                    link_state="auto",
+                    min_tx_rate_mbps=0,
+                    max_tx_rate_mbps=0,
+                    rss_query=False,
+                    counters=VFCounters(*[0] * 8),
+                ),
+            ),
+        ),
+    ),
+    (
+        "link-igb.hex",
+        LinkReport(
+            ifindex=2,
+            ifname="eth0",
+            mac="52:54:00:6d:91:01",
+            permanent_mac="52:54:00:6d:91:01",
+            up=True,
+            num_vfs=2,
+            parent_device="0000:01:00.0",
+            parent_bus="pci",
+            vfs=(
+                VFAttributes(
+                    0,
+                    admin_mac="52:54:00:6d:90:02",
+                    vlan=VLAN(42, 3),
+                    spoofchk=True,
+                    trust=True,
+                    link_state="auto",
+                    min_tx_rate_mbps=0,
+                    max_tx_rate_mbps=500,
+                    rss_query=None,  # igb has no such switch
+                ),
+                VFAttributes(
+                    1,
+                    admin_mac="be:b7:0e:8d:5d:bb",
+                    vlan=VLAN(0),
+                    spoofchk=True,
+                    trust=False,
+                    link_state="auto",
+                    min_tx_rate_mbps=0,
+                    max_tx_rate_mbps=0,
+                    rss_query=None,
+                ),
+            ),
+        ),
+    ),
+]
+
+
+@pytest.mark.skipif(sys.byteorder == "big", reason="recorded on a little-endian machine")
+@pytest.mark.parametrize(("recording", "report"), RECORDED)
+def test_recorded_answer_is_read(recording: str, report: LinkReport) -> None:
+    message = bytes.fromhex((Path(__file__).parent / "data" / recording).read_text())
+    assert decode_link(message) == report
 
 
 def test_vlan_without_a_list_is_802_1q() -> None:
