@@ -69,13 +69,20 @@ def build_config(
         body = _express(express_type, express_version, slot=slot, flr=flr, forwarding=forwarding)
         chain.append((_EXPRESS_OFFSET, 0x10, body))
     _put_chain(config, chain)
-    extended = []
-    if acs_capabilities is not None:
-        extended.append((0x0D, _word(acs_capabilities) + _word(acs_control) + bytes(4)))
-    if ari:
-        extended.append((0x0E, _word(ari_next_function << 8) + _word(0)))
-    _put_extended(config, extended, sriov)
+    acs = None if acs_capabilities is None else (acs_capabilities, acs_control)
+    _put_extended(config, _acs_and_ari(acs, ari_next_function if ari else None), sriov)
     return bytes(config)
+
+
+def _acs_and_ari(
+    acs: tuple[int, int] | None, ari_next_function: int | None
+) -> list[tuple[int, bytes]]:
+    found = []
+    if acs is not None:
+        found.append((0x0D, b"".join(map(_word, acs)) + bytes(4)))
+    if ari_next_function is not None:
+        found.append((0x0E, _word(ari_next_function << 8) + _word(0)))
+    return found
 
 
 def _word(value: int) -> bytes:

@@ -101,9 +101,6 @@ def read_function(
     config = _with_sizes(read_config(files, address), resource)
     vendor_id = read_hex(files, f"{directory}/vendor", digits=4)
     device_id = read_hex(files, f"{directory}/device", digits=4)
-    pf_address, vf_index = _place_among_vfs(files, directory)
-    bridge = _bridge_above(files, directory)
-    total_vfs = read_int(files, f"{directory}/sriov_totalvfs")
     found = FunctionDescription(
         address=address,
         vendor_id=vendor_id,
@@ -115,16 +112,27 @@ def read_function(
         numa_node=read_numa_node(files, directory),
         iommu_group=read_iommu_group(files, directory),
         config=config,
+    )
+    found = _with_relations(files, directory, found, resource)
+    if not files.exists(directory):
+        raise LostError("went away while it was read", subject=address)
+    return found
+
+
+def _with_relations(
+    files: FileTree, directory: str, found: FunctionDescription, resource: str | None
+) -> FunctionDescription:
+    pf_address, vf_index = _place_among_vfs(files, directory)
+    bridge = _bridge_above(files, directory)
+    total_vfs = read_int(files, f"{directory}/sriov_totalvfs")
+    return found._replace(
         pf_address=pf_address,
         vf_index=vf_index,
         sriov_total_vfs=total_vfs,
         bridge_above=bridge,
         bridge_forwards_ari=_forwards_ari(files, bridge),
-        notes=(*_notes(config), *_sriov_notes(config, resource, total_vfs=total_vfs)),
+        notes=(*_notes(found.config), *_sriov_notes(found.config, resource, total_vfs=total_vfs)),
     )
-    if not files.exists(directory):
-        raise LostError("went away while it was read", subject=address)
-    return found
 
 
 def read_config(files: FileTree, address: PCIAddress) -> ConfigSpace:
