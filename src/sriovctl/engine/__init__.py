@@ -1,1 +1,1 @@
-"""What sriovctl does to a host: read, plan, apply, verify, undo; effects only through host/api.py."""
+"""What sriovctl does to a host; it touches one only through the Protocols of host/api.py."""

@@ -143,11 +143,10 @@ def undo_last(
     with journal.exclusive():
         run_id, done = journal.last_done()
         plan = plan_undo(done)
-        for step in plan.steps:
-            if step.action is Action.SET_NUM_VFS:
-                _refuse_foreign_vfs(host, step)
-                if not allow_guest_disruption:
-                    _refuse_vfs_in_guests(host, step)
+        for step in _first_counts(plan):
+            _refuse_foreign_vfs(host, step)
+            if not allow_guest_disruption:
+                _refuse_vfs_in_guests(host, step)
         taken = _walk(host, plan, progress)
         journal.finish(run_id, "undone")
     return Outcome(run_id, taken)
@@ -166,9 +165,18 @@ def _walk(host: Host, plan: Plan, progress: Progress) -> tuple[Step, ...]:
     return tuple(taken)
 
 
+def _first_counts(plan: Plan) -> Iterator[Step]:
+    # Only the first step of each PF meets the host as it is now; a resize has two.
+    seen: set[str] = set()
+    for step in plan.steps:
+        if step.action is Action.SET_NUM_VFS and step.device not in seen:
+            seen.add(step.device)
+            yield step
+
+
 def _refuse_foreign_vfs(host: Host, step: Step) -> None:
     now = observe(host, [step])[0]["num_vfs"]
-    if now not in (0, step.before["num_vfs"], step.after["num_vfs"]):
+    if now not in (step.before["num_vfs"], step.after["num_vfs"]):
         raise SafetyError(
             "has another number of VFs than was left: somebody else changed it",
             subject=step.device,

@@ -14,6 +14,7 @@ from sriovctl.model.functions import VLAN
 from sriovctl.model.plan import Action, Step
 from sriovctl.model.state import WantedVF
 from sriovctl.planner.diff import VFIO_DRIVERS, plain
+from sriovctl.planner.drivers import RATES_NEED_LINK
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 
     from sriovctl.host.api import FileTree, Host
 
+RATES = frozenset({"min_tx_rate_mbps", "max_tx_rate_mbps"})
+CARRIER_TIMEOUT_S = 10.0  # igb takes about 3 s
 DRIVERS_PROBE = "/sys/bus/pci/drivers_probe"
 
 
@@ -100,7 +103,22 @@ def _see_link_up(host: Host, steps: Sequence[Step]) -> list[dict[str, object]]:
 
 def _set_vfs(host: Host, steps: Sequence[Step]) -> None:
     changes = [(_index(step), _as_wanted(step.after)) for step in steps]
+    if any(RATES & step.after.keys() for step in steps):
+        _wait_for_carrier(host, steps[0].device)
     write_vf_attributes(host.rtnl, _netdev(host, steps[0].device), changes)
+
+
+def _wait_for_carrier(host: Host, device: str) -> None:
+    # At most: when the link stays down, the kernel's own answer tells more than we could.
+    directory = find_directory(host.files, device)
+    if host.files.read_link(f"{directory}/driver") not in RATES_NEED_LINK:
+        return
+    netdev = _netdev(host, device)
+    deadline = host.clock.now() + CARRIER_TIMEOUT_S
+    while host.clock.now() < deadline and read_link(host.rtnl, netdev).up:
+        if read_int(host.files, f"/sys/class/net/{netdev}/carrier"):
+            return
+        host.clock.sleep(0.1)
 
 
 def _see_vfs(host: Host, steps: Sequence[Step]) -> list[dict[str, object]]:

@@ -51,7 +51,9 @@ class WantedVF(NamedTuple):
 
 def overlay(below: WantedVF, above: WantedVF) -> WantedVF:
     """Take from *above* what it says, and the rest from *below*.  Pure."""
-    return WantedVF(*(b if a is UNSET else a for b, a in zip(below, above, strict=True)))
+    return below._replace(
+        **{key: value for key, value in above._asdict().items() if value is not UNSET}
+    )
 
 
 class WantedPF(NamedTuple):

@@ -18,6 +18,10 @@ ENABLING_VFS = {
     "nvme": (Disruption.NONE, "nvme leaves the controller alone"),
 }
 
+# These answer EINVAL to any rate while the PF's link is down, as it is for seconds after the
+# number of VFs changed.  Kernel igb_main.c igb_ndo_set_vf_bw, ixgbe_sriov.c ixgbe_ndo_set_vf_bw.
+RATES_NEED_LINK = frozenset({"igb", "ixgbe"})
+
 
 def disruption_of_enabling(pf: PF) -> tuple[Disruption, str]:
     """Say what creating VFs does to the PF, and why.
