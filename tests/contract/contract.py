@@ -249,6 +249,14 @@ class NumVFsContract:
         assert host.files.read_link(f"{DEVICES}/{NVME}/virtfn0") == "0000:05:00.1"
         assert driver_of(host, "0000:05:00.1") is None
 
+    def test_nvme_vf_goes_to_vfio_all_the_same(self, host: Host) -> None:
+        enable(host, 1, pf=NVME)
+        action = partial(command, host, "drivers/nvme/bind", "0000:05:00.1")
+        assert refusal(action) == (HostError, "ENODEV")
+        write(host, "0000:05:00.1", "driver_override", "vfio-pci")
+        command(host, "drivers_probe", "0000:05:00.1")
+        assert driver_of(host, "0000:05:00.1") == "vfio-pci"
+
     def test_a_pf_that_is_none_has_no_attribute(self, host: Host) -> None:
         assert read(host, "0000:00:06.0", "sriov_totalvfs") is None
         assert refusal(lambda: write(host, "0000:00:06.0", "sriov_numvfs", "1")) == (
@@ -584,6 +592,8 @@ class AttributesContract:
         assert mac not in (None, NO_MAC)
         assert vf_of(two_vfs, 0).admin_mac == mac
         assert vf_of(two_vfs, 1).admin_mac == NO_MAC
+        command(two_vfs, "drivers/igbvf/unbind", VF0)
+        assert vf_of(two_vfs, 0).admin_mac == mac
 
     def test_pf_that_is_down_does_not_hear_of_the_vf_mac(self, host: Host) -> None:
         enable(host, 1)
