@@ -80,7 +80,7 @@ def _pf(label: str, node: Node) -> WantedPF:
     )
 
 
-def _link_up(node: Node) -> bool | type_unset:
+def _link_up(node: Node) -> bool | Unset:
     keys = mapping(node, allowed=("state",))
     return one_of(keys["state"], ("up", "down")) == "up" if "state" in keys else UNSET
 
@@ -194,4 +194,4 @@ VF_READERS: dict[str, Callable[[Node], object]] = {
 }
 
 if TYPE_CHECKING:
-    from sriovctl.model.state import type_unset
+    from sriovctl.model.state import Unset

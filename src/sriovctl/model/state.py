@@ -22,7 +22,7 @@ class _Unset(Enum):
 
 
 UNSET: Final = _Unset.UNSET
-type_unset = Literal[_Unset.UNSET]
+Unset = Literal[_Unset.UNSET]
 
 
 class PFMatch(NamedTuple):
@@ -39,14 +39,14 @@ class PFMatch(NamedTuple):
 class WantedVF(NamedTuple):
     """What is wanted of one VF."""
 
-    admin_mac: str | type_unset = UNSET
-    vlan: VLAN | type_unset = UNSET
-    spoofchk: bool | type_unset = UNSET
-    trust: bool | type_unset = UNSET
-    link_state: str | type_unset = UNSET
-    min_tx_rate_mbps: int | type_unset = UNSET
-    max_tx_rate_mbps: int | type_unset = UNSET
-    driver: str | type_unset | None = UNSET  # None: no driver
+    admin_mac: str | Unset = UNSET
+    vlan: VLAN | Unset = UNSET
+    spoofchk: bool | Unset = UNSET
+    trust: bool | Unset = UNSET
+    link_state: str | Unset = UNSET
+    min_tx_rate_mbps: int | Unset = UNSET
+    max_tx_rate_mbps: int | Unset = UNSET
+    driver: str | Unset | None = UNSET  # None: no driver
 
 
 def overlay(below: WantedVF, above: WantedVF) -> WantedVF:
@@ -61,9 +61,9 @@ class WantedPF(NamedTuple):
 
     label: str  # the user's own name for it
     match: PFMatch
-    num_vfs: int | type_unset = UNSET
-    drivers_autoprobe: bool | type_unset = UNSET
-    link_up: bool | type_unset = UNSET
+    num_vfs: int | Unset = UNSET
+    drivers_autoprobe: bool | Unset = UNSET
+    link_up: bool | Unset = UNSET
     vf_default: WantedVF = WantedVF()
     vfs: tuple[tuple[int, WantedVF], ...] = ()  # what is said of single VFs, by ascending index
 
