@@ -131,7 +131,7 @@ def as_pyroute2_has_it(vf: object) -> tuple[int, WantedVF]:
 
 
 # Knows nothing of attributes: cuts the kernel's answer into pieces of 196 bytes and reads each at
-# fixed offsets, as rtnl_fill_vfinfo() of Linux 4.20 to 6.12 writes them.
+# fixed offsets, as rtnl_fill_vfinfo() of Linux 5.3 to 6.12 writes them.
 def seen_by_fixed_offsets(netdev: str, num_vfs: int) -> dict[int, WantedVF]:
     with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 0) as raw:
         mask = struct.pack("=HHI", 8, 29, 9)

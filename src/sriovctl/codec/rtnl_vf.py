@@ -48,8 +48,14 @@ INFINIBAND_MAC_SIZE = 20
 _MAC_FIELD_SIZE = 32  # MAX_ADDR_LEN
 _UNKNOWN = 0xFFFFFFFF  # -1: preset by the kernel where a driver may say nothing
 _LINK_STATES = (LinkState.AUTO, LinkState.ENABLE, LinkState.DISABLE)
+_SWITCHES = {0: False, 1: True, _UNKNOWN: None}
 _ETHERTYPES = {VLANProtocol.DOT1Q: 0x8100, VLANProtocol.DOT1AD: 0x88A8}
-_PROTOCOLS = {number: protocol for protocol, number in _ETHERTYPES.items()}
+# 0 is no ethertype: the driver overwrote the kernel's 802.1q with what it never set (netdevsim).
+_PROTOCOLS = {
+    b"\x81\x00": VLANProtocol.DOT1Q,
+    b"\x88\xa8": VLANProtocol.DOT1AD,
+    b"\x00\x00": VLANProtocol.DOT1Q,
+}
 
 # Every structure but ifla_vf_broadcast begins with the index of the VF.
 _INDEX = Struct("=I")
@@ -108,11 +114,62 @@ def decode_vf_attributes(message: bytes, start: int, end: int, *, mac_size: int)
     :param mac_size: octets in use of the 32 that every MAC field has.
     :raises HostError: it is cut short, or does not say which VF it is about.
     """
+    if end - start == _USUAL.size:
+        usual = _decode_usual(message, start, mac_size)
+        if usual is not None:
+            return usual
     fields = _decode_fields(message, start, end)
     mac = fields.get("admin_mac")
     if isinstance(mac, bytes):
         fields["admin_mac"] = format_mac(mac[:mac_size])
     return VFAttributes(**fields)  # type: ignore[arg-type]  # the decoders are keyed by field
+
+
+# The whole payload as every kernel from 5.3 to (at least) 6.12 writes it for an Ethernet VF
+# without counters: two to four times as fast as attribute by attribute, which is felt with a
+# thousand VFs.  Left out: the broadcast address, the index after the first, and what IFLA_VF_VLAN
+# and IFLA_VF_TX_RATE repeat.  Anything else that a kernel may write takes the general way.
+_USUAL = Struct("=4sI32s 4s32x 4s12x 4s4xII 4s8x 4s4xI 4s4xI 4s4xI 4s4xI 4s4s4xII2sxx")
+_USUAL_HEADERS = tuple(
+    Struct("=HH").pack(length, kind)
+    for length, kind in (
+        (40, IFLA_VF_MAC),
+        (36, IFLA_VF_BROADCAST),
+        (16, IFLA_VF_VLAN),
+        (16, IFLA_VF_RATE),
+        (12, IFLA_VF_TX_RATE),
+        (12, IFLA_VF_SPOOFCHK),
+        (12, IFLA_VF_LINK_STATE),
+        (12, IFLA_VF_RSS_QUERY_EN),
+        (12, IFLA_VF_TRUST),
+        (24, IFLA_VF_VLAN_LIST),
+        (20, IFLA_VF_VLAN_INFO),
+    )
+)
+
+
+def _decode_usual(message: bytes, start: int, mac_size: int) -> VFAttributes | None:
+    # fmt: off
+    (
+        h_mac, index, mac, h_broadcast, h_vlan, h_rate, minimum, maximum, h_tx_rate,
+        h_spoofchk, spoofchk, h_state, state, h_rss, rss, h_trust, trust,
+        h_list, h_info, vlan_id, qos, ethertype,
+    ) = _USUAL.unpack_from(message, start)
+    # fmt: on
+    headers = (h_mac, h_broadcast, h_vlan, h_rate, h_tx_rate, h_spoofchk, h_state, h_rss, h_trust)
+    if (*headers, h_list, h_info) != _USUAL_HEADERS:
+        return None
+    return VFAttributes(
+        index,
+        format_mac(mac[:mac_size]),
+        VLAN(vlan_id, qos, _PROTOCOLS.get(ethertype) or _format_ethertype(ethertype)),
+        _SWITCHES.get(spoofchk, True),
+        _SWITCHES.get(trust, True),
+        _LINK_STATES[state] if state < 3 else str(state),
+        minimum,
+        maximum,
+        _SWITCHES.get(rss, True),
+    )
 
 
 def decode_wanted_vf(message: bytes, start: int, end: int) -> tuple[int, WantedVF]:
@@ -166,10 +223,8 @@ def _decode_vlan_list(message: bytes, start: int, end: int, fields: Fields) -> N
             return  # MAX_VLAN_LIST_LEN is 1
 
 
-# 0 is no ethertype: the driver overwrote the kernel's 802.1q with what it never set (netdevsim).
 def _format_ethertype(raw: bytes) -> str:
-    number = int.from_bytes(raw, "big") or _ETHERTYPES[VLANProtocol.DOT1Q]
-    return _PROTOCOLS.get(number) or f"0x{number:04x}"
+    return _PROTOCOLS.get(raw) or f"0x{raw.hex()}"
 
 
 def _decode_rate(message: bytes, first: int, last: int, fields: Fields) -> None:
@@ -186,13 +241,17 @@ def _decode_tx_rate(message: bytes, first: int, last: int, fields: Fields) -> No
 
 def _decode_link_state(message: bytes, first: int, last: int, fields: Fields) -> None:
     fields["vf_index"], state = _unpack(_PAIR, message, first, last)
-    fields["link_state"] = _LINK_STATES[state] if state < len(_LINK_STATES) else str(state)
+    fields["link_state"] = _format_link_state(state)
+
+
+def _format_link_state(state: int) -> str:
+    return _LINK_STATES[state] if state < len(_LINK_STATES) else str(state)
 
 
 def _switch_decoder(field: str) -> Decoder:
     def decode(message: bytes, first: int, last: int, fields: Fields) -> None:
         fields["vf_index"], setting = _unpack(_PAIR, message, first, last)
-        fields[field] = None if setting == _UNKNOWN else bool(setting)
+        fields[field] = _SWITCHES.get(setting, True)
 
     return decode
 

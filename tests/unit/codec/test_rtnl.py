@@ -36,7 +36,7 @@ from sriovctl.codec.rtnl import (
     encode_set_vf,
     encode_set_vfs,
 )
-from sriovctl.codec.rtnl_vf import encode_vf_attributes, mac_octets
+from sriovctl.codec.rtnl_vf import decode_vf_attributes, encode_vf_attributes, mac_octets
 from sriovctl.errors import HostError, InputError, UnsupportedError
 from sriovctl.model.functions import VLAN, VFAttributes, VFCounters
 from sriovctl.model.link import LinkReport
@@ -199,6 +199,25 @@ def test_question_needs_exactly_one_netdev() -> None:
 @given(link_reports())
 def test_report_round_trips(report: LinkReport) -> None:
     assert decode_link(encode_link(report)) == report
+
+
+@given(st.data())
+def test_usual_layout_is_read_as_any_other(data: st.DataObject) -> None:
+    every = {"admin_mac": MACS, "vlan": VLANS, "link_state": LINK_STATES}
+    vf = data.draw(vf_attributes(3, MACS))._replace(
+        **{name: data.draw(values) for name, values in every.items()},  # type: ignore[arg-type]
+        min_tx_rate_mbps=data.draw(U32),
+        max_tx_rate_mbps=data.draw(U32),
+        node_guid=None,
+        port_guid=None,
+        counters=None,
+    )
+    usual = encode_vf_attributes(vf)[4:]
+    other = usual + encode_attribute(99, b"unknown")
+    assert decode_vf_attributes(usual, 0, len(usual), mac_size=6) == vf
+    assert decode_vf_attributes(other, 0, len(other), mac_size=6) == vf
+    swapped = usual[-24:] + usual[:-24]
+    assert decode_vf_attributes(swapped, 0, len(swapped), mac_size=6) == vf
 
 
 @pytest.mark.parametrize(("counters", "size"), [(False, 196), (True, 296)])
