@@ -17,14 +17,17 @@ def demo_guest_xml(
     cmdline: str = "console=ttyS0 quiet panic=-1",
     memory_mib: int = 128,
     root_ports: int = 2,
+    disk: str | None = None,
     console_log: str | None = None,
 ) -> str:
-    """Write the XML of a q35 guest without disk or network.  Pure.
+    """Write the XML of a q35 guest without network.  Pure.
 
-    Without a kernel it sits in its firmware, which is enough for a hot plug.  An unplug needs the
-    consent of an operating system.  It runs under emulation, so nobody needs KVM for it.
+    With neither kernel nor disk it sits in its firmware, which is enough for a hot plug.  An
+    unplug needs the consent of a system: :func:`demo_disk` is the smallest that gives it.  The
+    guest runs under emulation, so nobody needs KVM for it.
 
     :param root_ports: ports for hot-plugged devices; q35 has none by itself.
+    :param disk: absolute path of a raw disk image.
     :param console_log: absolute path of a file that gets the serial console.
     """
     domain = ElementTree.Element("domain", type="qemu")
@@ -43,12 +46,44 @@ def demo_guest_xml(
     ElementTree.SubElement(ElementTree.SubElement(domain, "features"), "acpi")
     cpu = ElementTree.SubElement(domain, "cpu", mode="custom", match="exact")
     ElementTree.SubElement(cpu, "model", fallback="allow").text = "qemu64"
-    _add_devices(domain, root_ports, console_log)
+    devices = _add_devices(domain, root_ports)
+    _add_files(devices, disk, console_log)
     ElementTree.indent(domain)
     return ElementTree.tostring(domain, encoding="unicode")
 
 
-def _add_devices(domain: Element, root_ports: int, console_log: str | None) -> None:
+def demo_disk() -> bytes:
+    """Build a disk with a whole operating system for the demo guest.  Pure.
+
+    All it does is say "up" on the serial port and answer each unplug request, through the same
+    registers as the guest's ACPI tables would: 18 times a second it reads each bus's "down"
+    register and writes what it finds into "eject".
+
+    Source: QEMU ``docs/specs/acpi_pci_hotplug.rst``; the registers of a q35 begin at 0xcc0.
+    """
+    return _BOOT_SECTOR.ljust(510, b"\0") + b"\x55\xaa" + bytes(_DISK_SIZE - 512)
+
+
+_DISK_SIZE = 1 << 20
+_BOOT_SECTOR = (
+    bytes.fromhex(
+        # 16-bit code at 0x7c00.
+        "31c0 8ed8"  # xor ax, ax; mov ds, ax
+        "be367c baf803"  # mov si, text; mov dx, 0x3f8
+        "ac 84c0 7403 ee ebf8"  # say: lodsb; test al, al; jz done; out dx, al; jmp say
+        "6631db"  # done: xor ebx, ebx
+        "6689d8 bad00c 66ef"  # bus: mov eax, ebx; mov dx, 0xcd0 (bus selector); out dx, eax
+        "bac40c 66ed"  # mov dx, 0xcc4 (down); in eax, dx
+        "6685c0 7405"  # test eax, eax; jz next
+        "bac80c 66ef"  # mov dx, 0xcc8 (eject); out dx, eax
+        "43 80e31f 75e3"  # next: inc bx; and bl, 31; jnz bus
+        "fb f4 ebdf"  # sti; hlt (until the next timer tick); jmp bus
+    )
+    + b"up\r\n\0"
+)  # text
+
+
+def _add_devices(domain: Element, root_ports: int) -> Element:
     devices = ElementTree.SubElement(domain, "devices")
     controller = {"type": "pci", "index": "0", "model": "pcie-root"}
     ElementTree.SubElement(devices, "controller", controller)
@@ -58,6 +93,15 @@ def _add_devices(domain: Element, root_ports: int, console_log: str | None) -> N
     # libvirt adds these by itself unless told not to.
     ElementTree.SubElement(devices, "controller", {"type": "usb", "model": "none"})
     ElementTree.SubElement(devices, "memballoon", model="none")
+    return devices
+
+
+def _add_files(devices: Element, disk: str | None, console_log: str | None) -> None:
+    if disk is not None:
+        element = ElementTree.SubElement(devices, "disk", type="file", device="disk")
+        ElementTree.SubElement(element, "driver", name="qemu", type="raw")
+        ElementTree.SubElement(element, "source", file=disk)
+        ElementTree.SubElement(element, "target", dev="sda", bus="sata")
     if console_log is not None:
         serial = ElementTree.SubElement(devices, "serial", type="file")
         ElementTree.SubElement(serial, "source", path=console_log)

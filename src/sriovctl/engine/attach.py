@@ -279,11 +279,12 @@ def _request_detach(libvirt: Libvirt, guest: str, device: GuestDevice, scope: Sc
     try:
         libvirt.detach_device(guest, xml, live=live, config=config)
     except BusyError:
-        # An earlier request that the guest has not answered yet: QEMU takes no second one.
-        if config:
-            libvirt.detach_device(guest, xml, live=False, config=True)
+        # An earlier request that the guest has not answered yet: QEMU takes no second one, and
+        # libvirt then leaves the config alone too.
         if not live:
             raise
+        if config:
+            libvirt.detach_device(guest, xml, live=False, config=True)
 
 
 def _wait_for_consent(

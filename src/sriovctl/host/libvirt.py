@@ -39,6 +39,10 @@ _FAMILIES: dict[str, type[SriovctlError]] = {
     "VIR_ERR_OPERATION_TIMEOUT": BusyError,
     "VIR_ERR_RPC": LostError,
 }
+# These come with codes that say nothing.  In order: libvirt's virHostdevPreparePCIDevices(); QEMU's
+# qmp_device_del() while an earlier request is unanswered; QEMU's PCIe slot while the guest's
+# power indicator blinks.
+_BUSY_WORDS = ("is in use by driver", "already in the process of unplug", "guest is busy")
 # virDomainState -> the words of ``virsh list``.
 _STATES = (
     "no state",
@@ -150,9 +154,12 @@ class LibvirtConnection:
         code = error.get_error_code()
         families = {getattr(self._api, name, None): kind for name, kind in _FAMILIES.items()}
         kind = families.get(code, HostError)
+        clause = _clause(error)
+        if any(words in clause for words in _BUSY_WORDS):
+            kind = BusyError
         if subject is None and not self._alive():
             kind = LostError
-        return kind(_clause(error), subject=subject or self.uri, evidence={"libvirt code": code})
+        return kind(clause, subject=subject or self.uri, evidence={"libvirt code": code})
 
     def _alive(self) -> bool:
         try:
