@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 _WITH_SEPARATORS = re.compile(
     r"(?<![0-9A-Fa-f:-])[0-9A-Fa-f]{2}(?:([:-])[0-9A-Fa-f]{2}(?:\1[0-9A-Fa-f]{2})+)(?![0-9A-Fa-f:-])"
 )
+_WITHOUT_SEPARATORS = re.compile(r"[0-9A-Fa-f]{12,}")
 _MIN_OCTETS = 6
 _DEVICE_SERIAL_NUMBER = 3  # id of the extended capability; 8 bytes after its header
 _SAYS_NOTHING = (0x00, 0xFF)
@@ -32,7 +33,8 @@ class MACMask:
 
     def __init__(self) -> None:
         self._stand_ins: dict[bytes, bytes] = {}
-        self._bare: re.Pattern[str] | None = None
+        self._bare: dict[str, str] = {}  # the same in hexadecimal, lower case
+        self._bare_sizes: tuple[int, ...] = ()  # digits, longest first
 
     def mask_octets(self, octets: bytes) -> bytes:
         """Return the stand-in, of the same length."""
@@ -41,18 +43,28 @@ class MACMask:
         if octets not in self._stand_ins:
             number = (len(self._stand_ins) + 1).to_bytes(4, "big")
             self._stand_ins[octets] = b"\x02" + bytes(len(octets) - 5) + number
-            self._bare = None
+            self._bare[octets.hex()] = self._stand_ins[octets].hex()
+            self._bare_sizes = tuple(sorted({len(known) for known in self._bare}, reverse=True))
         return self._stand_ins[octets]
 
     def mask_text(self, text: str) -> str:
         """Replace every MAC address with separators, and those met before without (``enx…``)."""
         text = _WITH_SEPARATORS.sub(self._mask_match, text)
-        if self._bare is None and self._stand_ins:
-            known = sorted((octets.hex() for octets in self._stand_ins), key=len, reverse=True)
-            self._bare = re.compile("|".join(known), re.IGNORECASE)
-        if self._bare is None:
-            return text
-        return self._bare.sub(lambda m: self.mask_octets(bytes.fromhex(m[0])).hex(), text)
+        return _WITHOUT_SEPARATORS.sub(self._mask_digits, text) if self._bare else text
+
+    # A known address anywhere in a run of hexadecimal digits.  One pattern of all addresses would
+    # be simpler, and with a thousand VFs takes minutes.
+    def _mask_digits(self, match: re.Match[str]) -> str:
+        run, start = match[0], 0
+        while start <= len(run) - 2 * _MIN_OCTETS:
+            for size in self._bare_sizes:
+                stand_in = self._bare.get(run[start : start + size].lower())
+                if stand_in is not None:
+                    run = run[:start] + stand_in + run[start + size :]
+                    start += size - 1
+                    break
+            start += 1
+        return run
 
     def _mask_match(self, match: re.Match[str]) -> str:
         octets = bytes.fromhex(re.sub("[:-]", "", match[0]))
