@@ -32,6 +32,9 @@ from sriovctl.lab.session import guest_environment, stop_on_sigterm
 
 # Set by those who want a test that cannot run to fail instead of being skipped.
 REQUIRE_VARIABLE = "SRIOVCTL_REQUIRE_LAB"
+# What the half inside leaves in the results directory for the half on the host.
+REPORTS = "reports.jsonl"
+COLLECTION_ERRORS = "collection-errors.txt"
 # For all tests of one group together.
 _TIMEOUT_S = float(os.environ.get("SRIOVCTL_LAB_TIMEOUT", "1500"))
 _OUTPUT_TAIL = 3000
@@ -135,14 +138,15 @@ class OnHost:
         try:
             with stop_on_sigterm():
                 status = run_job(
-                    self._job(place, items, work), stdout=said.extend, stderr=said.extend
+                    self._job(place, items, work), stdout=_show_progress, stderr=said.extend
                 )
             failure = f"the tests inside ended with status {status} before this one"
         except SriovctlError as error:
             failure = str(error)
+        said += _read_if_there(work / COLLECTION_ERRORS)
         tail = said.decode(errors="replace")[-_OUTPUT_TAIL:]
-        outcome = Outcome(failure=f"{failure}\n\noutput inside:\n{tail}")
-        for report in self._read_reports(work / "reports.jsonl"):
+        outcome = Outcome(failure=f"{failure}\n{tail}")
+        for report in self._read_reports(work / REPORTS):
             outcome.reports.setdefault(report.nodeid, []).append(report)
         return outcome
 
@@ -172,11 +176,8 @@ class OnHost:
         )
 
     def _read_reports(self, path: Path) -> Iterator[pytest.TestReport]:
-        if not path.exists():
-            return
-        # A lost machine may leave half a line.
-        for line in path.read_text().splitlines(keepends=True):
-            if line.endswith("\n"):
+        for line in _read_if_there(path).splitlines(keepends=True):
+            if line.endswith(b"\n"):  # a lost machine may leave half a line
                 report: pytest.TestReport = self._config.hook.pytest_report_from_serializable(
                     config=self._config, data=json.loads(line)
                 )
@@ -184,6 +185,15 @@ class OnHost:
                 if isinstance(report.longrepr, list):
                     report.longrepr = tuple(report.longrepr)
                 yield report
+
+
+def _show_progress(data: bytes) -> None:
+    sys.stderr.write(data.decode(errors="replace"))
+    sys.stderr.flush()
+
+
+def _read_if_there(path: Path) -> bytes:
+    return path.read_bytes() if path.exists() else b""
 
 
 def _replay(item: pytest.Item, outcome: Outcome) -> None:
@@ -223,7 +233,7 @@ class Inside:
         self._config = config
         services = os.environ.get("SRIOVCTL_LAB_SERVICES", "").split()
         self._here = _place(machine, services=services)
-        self._reports = Path(os.environ["SRIOVCTL_LAB_RESULTS"]) / "reports.jsonl"
+        self._results = Path(os.environ["SRIOVCTL_LAB_RESULTS"])
 
     @pytest.hookimpl(trylast=True)
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
@@ -247,5 +257,11 @@ class Inside:
         data: dict[str, Any] = self._config.hook.pytest_report_to_serializable(
             config=self._config, report=report
         )
-        with self._reports.open("a") as file:
+        with (self._results / REPORTS).open("a") as file:
             file.write(json.dumps(data) + "\n")
+
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        """Write down why tests could not even be collected."""
+        if report.failed:
+            with (self._results / COLLECTION_ERRORS).open("a") as file:
+                file.write(report.longreprtext + "\n")

@@ -103,3 +103,10 @@ def test_a_host_without_lab_skips_with_a_reason(tmp_path: Path) -> None:
 def test_a_host_that_must_have_a_lab_does_not_skip(tmp_path: Path) -> None:
     shown = run_pytest(tmp_path, LOST, UNAVAILABLE="no QEMU", SRIOVCTL_REQUIRE_LAB="1")
     assert "skipped" not in shown
+
+
+def test_a_file_that_cannot_be_imported_inside_says_so_on_the_host(tmp_path: Path) -> None:
+    tests = 'import os\nassert "SRIOVCTL_LAB_MACHINE" not in os.environ, "only here"\n' + LOST
+    shown = run_pytest(tmp_path, tests)
+    assert "3 failed" in shown
+    assert "AssertionError: only here" in shown
