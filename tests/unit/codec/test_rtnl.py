@@ -377,6 +377,32 @@ def test_damaged_report_is_read_or_refused(data: st.DataObject) -> None:
         decode_link(bytes(message[: data.draw(st.integers(0, len(message)))]))
 
 
+HEAD = struct.pack("=BxHiII", 0, 1, 2, 0, 0)
+TWO_VFS = encode_attribute(21, struct.pack("=I", 2))
+
+
+@pytest.mark.parametrize(
+    ("kind", "body", "complaint"),
+    [
+        (19, HEAD, "type 19 where 16 is expected"),
+        (16, HEAD[:-1], "without its head"),
+        (16, HEAD, "without a name"),
+        (16, HEAD + b"\x08", "without a name"),
+        (16, HEAD + encode_attribute(21, b"\0"), "number is cut short"),
+        (16, HEAD + struct.pack("=HH", 3, 3), "attribute 3 of length 3"),
+        (16, HEAD + struct.pack("=HH", 9, 3), "attribute 3 of length 9"),
+        (16, HEAD + TWO_VFS + struct.pack("=HHHH", 8, 22, 3, 1), "VF of length 3"),
+        (16, HEAD + TWO_VFS + struct.pack("=HHHH", 8, 22, 5, 1), "VF of length 5"),
+        (16, HEAD + TWO_VFS + struct.pack("=HHHH", 8, 22, 4, 1), "without its index"),
+        (16, HEAD + TWO_VFS + struct.pack("=HHHHHHI", 16, 22, 12, 1, 8, 4, 0), "is cut short"),
+        (16, HEAD + TWO_VFS + struct.pack("=HH", 8, 22), "list of VFs of length 8"),
+    ],
+)
+def test_lie_is_named(kind: int, body: bytes, complaint: str) -> None:
+    with pytest.raises(HostError, match=complaint):
+        decode_link(encode_message(kind, body))
+
+
 def test_every_cut_is_refused() -> None:
     message = encode_link(report_of((full_vf(0, counters=True),), 1))
     for length in range(len(message)):
