@@ -89,6 +89,8 @@ def attach(
     )
     after = read_guest(libvirt, guest)
     _verify(after, attachment, scope)
+    if missing.live and attachment.kind is DeviceKind.INTERFACE:
+        _verify_on_card(host, place, after)
     return _result(after, place, scope, changed=True, warnings=warnings)
 
 
@@ -223,6 +225,26 @@ def _verify(after: Guest, attachment: VFAttachment, scope: Scope) -> None:
                     subject=f"{after.name}: {attachment.source}",
                     evidence={"asked": asked, "found": found},
                 )
+
+
+def _verify_on_card(host: Host, place: VFPlace, after: Guest) -> None:
+    # libvirt's XML says what libvirt meant to do; the PF's driver says what came of it.
+    attributes = read_attributes(host, place)
+    if attributes is None:
+        return
+    device = next(device for device in after.holds(place.address) if device.live)
+    vlan_id = attributes.vlan.id if attributes.vlan is not None else None
+    for name, meant, found in (
+        ("MAC", device.mac, attributes.admin_mac),
+        ("VLAN", device.vlan or 0, vlan_id),
+    ):
+        if found is not None and found != meant:
+            raise VerifyError(
+                f"the card has another {name} for the VF than libvirt says",
+                subject=f"{after.name}: {place.address}",
+                hint="does somebody else set it too?  See 'sriovctl ls'",
+                evidence={"libvirt": meant, "card": found},
+            )
 
 
 def _result(

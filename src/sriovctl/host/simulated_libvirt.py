@@ -10,11 +10,12 @@ from __future__ import annotations
 from difflib import get_close_matches
 from xml.etree import ElementTree
 
+from sriovctl.codec.libvirt_xml import parse_definition
 from sriovctl.errors import BusyError, HostError, InputError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
     from xml.etree.ElementTree import Element
 
     from sriovctl.host.api import Clock
@@ -58,10 +59,15 @@ class SimulatedLibvirt:
     """A :class:`sriovctl.host.libvirt_api.Libvirt` in memory.
 
     :param clock: the one of the host, so that waiting for a guest costs nothing.
+    :param set_on_card: called with (source address, MAC, VLAN id or 0) when a running guest gets
+        a VF, as libvirt then sets both through the PF.
     """
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(
+        self, clock: Clock, *, set_on_card: Callable[[str, str, int], None] | None = None
+    ) -> None:
         self._clock = clock
+        self._set_on_card = set_on_card
         self._made_up = 0
         self.guests: dict[str, SimulatedGuest] = {}
         self.attached: list[str] = []  # each XML that was handed over, for tests
@@ -109,6 +115,13 @@ class SimulatedLibvirt:
         for definition in _definitions(guest, live=live, config=config):
             copy = ElementTree.fromstring(ElementTree.tostring(device))
             _plug(definition, copy, name)
+        if live and device.tag == "interface" and self._set_on_card is not None:
+            (attached,) = parse_definition(
+                f"<domain><devices>{ElementTree.tostring(device, encoding='unicode')}"
+                "</devices></domain>",
+                live=True,
+            ).devices
+            self._set_on_card(str(attached.source), attached.mac or "", attached.vlan or 0)
 
     def detach_device(self, name: str, xml: str, *, live: bool, config: bool) -> None:
         """Ask for a device back; a running guest may still hold it on return."""

@@ -9,9 +9,12 @@ import pytest
 
 from sriovctl.cli.context import Context
 from sriovctl.cli.main import parse_arguments, run_verb
+from sriovctl.engine.vf_attributes import write_vf_attributes
 from sriovctl.errors import BusyError, InputError
 from sriovctl.host.simulated import SimulatedHost, simulated_82576
 from sriovctl.host.simulated_libvirt import SimulatedGuest, SimulatedLibvirt
+from sriovctl.model.functions import VLAN
+from sriovctl.model.state import WantedVF
 
 MAC = "52:54:00:6d:90:02"
 VF = "0000:01:10.0"
@@ -23,8 +26,14 @@ class Desk:
     def __init__(self) -> None:
         self.host: SimulatedHost = simulated_82576()
         self.host.files.write_text("/sys/bus/pci/devices/0000:01:00.0/sriov_numvfs", "2")
-        self.libvirt = SimulatedLibvirt(self.host.clock)
+        self.libvirt = SimulatedLibvirt(self.host.clock, set_on_card=self.set_on_card)
         self.libvirt.add("MyGuest")
+
+    def set_on_card(self, source: str, mac: str, vlan: int) -> None:
+        indexes = {VF: 0, "0000:01:10.2": 1}
+        change = WantedVF(admin_mac=mac, vlan=VLAN(vlan))
+        (netdev,) = self.host.files.list_dir("/sys/bus/pci/devices/0000:01:00.0/net")
+        write_vf_attributes(self.host.rtnl, netdev, [(indexes[source], change)])
 
     def run(self, *argv: str) -> str:
         out = io.StringIO()

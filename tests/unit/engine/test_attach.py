@@ -48,13 +48,18 @@ class World:
     def __init__(self) -> None:
         self.host = simulated_82576()
         make_vfs(self.host, PF, 3)
-        self.libvirt = SimulatedLibvirt(self.host.clock)
+        self.libvirt = SimulatedLibvirt(self.host.clock, set_on_card=self.set_on_card)
         self.guest = self.libvirt.add("MyGuest")
 
     def attach(
         self, vf: PCIAddress = VF0, *, guest: str = "MyGuest", wanted: Wanted | None = None
     ) -> AttachResult:
         return attach(self.host, self.libvirt, guest=guest, vf=vf, wanted=wanted or Wanted())
+
+    def set_on_card(self, source: str, mac: str, vlan: int) -> None:
+        indexes = {str(VF0): 0, str(VF1): 1}
+        change = WantedVF(admin_mac=mac, vlan=VLAN(vlan))
+        write_vf_attributes(self.host.rtnl, pf_netdev(self.host), [(indexes[source], change)])
 
     def refused(self, family: type[Exception], words: str, **options: object) -> Exception:
         """An attach that fails before anything is changed."""
@@ -272,6 +277,21 @@ def test_a_result_that_reads_back_differently_is_an_error(
     libvirt.add("MyGuest")
     libvirt.change = change
     world.libvirt = libvirt
+    with pytest.raises(VerifyError, match=words):
+        world.attach(wanted=Wanted(mac=MAC, vlan=42))
+
+
+@pytest.mark.parametrize(
+    ("mac", "vlan", "words"), [("52:54:00:00:00:99", 42, "another MAC"), (MAC, 0, "another VLAN")]
+)
+def test_a_card_that_has_other_settings_than_libvirt_says_is_an_error(
+    world: World, mac: str, vlan: int, words: str
+) -> None:
+    truly = world.set_on_card
+    world.libvirt = SimulatedLibvirt(
+        world.host.clock, set_on_card=lambda source, _mac, _vlan: truly(source, mac, vlan)
+    )
+    world.libvirt.add("MyGuest")
     with pytest.raises(VerifyError, match=words):
         world.attach(wanted=Wanted(mac=MAC, vlan=42))
 
