@@ -13,7 +13,7 @@ from sriovctl.errors import HostError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from sriovctl.cli.context import Context
 
@@ -95,6 +95,16 @@ class Narrator:
         self._write(self._style(DIM, f"   $ cat {path}") + "\n")
         with open(path, encoding="utf-8") as file:
             self._write("".join(f"     {line}" for line in file))
+
+    def wait(self, claim: str, holds: Callable[[], bool], *, timeout_s: float) -> None:
+        """Wait until something holds, and say so.
+
+        :raises HostError: it does not come to hold in time.
+        """
+        deadline = time.monotonic() + timeout_s
+        while not holds() and time.monotonic() < deadline:
+            time.sleep(0.2)
+        self.check(claim, holds=holds())
 
     def check(self, claim: str, *, holds: bool) -> None:
         """State something, and prove it.

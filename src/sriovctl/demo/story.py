@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
 import tempfile
 
-from sriovctl.demo.guest import demo_guest_xml
+from sriovctl.demo.guest import demo_disk, demo_guest_xml
 from sriovctl.demo.stage import Narrator, RealStage
 from sriovctl.errors import SriovctlError
 
@@ -15,6 +14,7 @@ GUEST = "MyGuest"
 MAC = "52:54:00:6d:90:02"
 VLAN = 42
 PF = "0000:01:00.0"
+VF = "0000:01:10.0"
 
 STATE = f"""\
 version: 1
@@ -53,16 +53,33 @@ def start_guest(narrator: Narrator, directory: str) -> None:
     narrator.chapter(
         f"Start {GUEST}", "A q35 guest under QEMU, with two free PCIe root ports to plug into."
     )
+    disk, console = f"{directory}/disk", f"{directory}/console"
+    with open(disk, "wb") as image:
+        image.write(demo_disk())
     path = f"{directory}/guest.xml"
     with open(path, "w", encoding="utf-8") as file:
-        file.write(demo_guest_xml(GUEST))
+        file.write(demo_guest_xml(GUEST, disk=disk, console_log=console))
     narrator.run("virsh", "define", path)
     narrator.run("virsh", "start", GUEST)
+    narrator.wait(f"{GUEST} has booted", lambda: _says(console, "up"), timeout_s=120)
+
+
+def _says(path: str, word: str) -> bool:
+    try:
+        with open(path, encoding="ascii", errors="replace") as file:
+            return word in file.read()
+    except FileNotFoundError:
+        return False
 
 
 def play_guest(narrator: Narrator) -> None:
     """Give a VF to a running guest, and prove it with three witnesses that are not us."""
-    vf = _first_vf()
+    attach(narrator, VF)
+    _prove(narrator)
+
+
+def attach(narrator: Narrator, vf: str) -> None:
+    """Give a VF to the guest."""
     narrator.chapter(
         f"Give VF {vf} to {GUEST}",
         f"While it runs, with MAC {MAC} and VLAN {VLAN}, now and after its next boot.",
@@ -73,7 +90,16 @@ def play_guest(narrator: Narrator) -> None:
         *("--live", "--config"),
     )
     narrator.run("sriovctl", "guests")
-    _prove(narrator)
+
+
+def detach(narrator: Narrator, vf: str) -> None:
+    """Take the VF back from the running guest."""
+    narrator.chapter(
+        f"Take the VF from {GUEST}",
+        "The guest's system must let go of it; sriovctl asks, waits, and looks again.",
+    )
+    narrator.run("sriovctl", "detach", GUEST, "--vf", vf)
+    narrator.run("sriovctl", "guests")
 
 
 def _prove(narrator: Narrator) -> None:
@@ -98,13 +124,8 @@ def _prove(narrator: Narrator) -> None:
 
 def play_way_back(narrator: Narrator, before: str) -> None:
     """Undo everything, and compare with the beginning."""
-    narrator.chapter(
-        f"Take the VF from {GUEST}",
-        "The guest runs no operating system that could let go of it, so it is switched off first.",
-    )
+    detach(narrator, VF)
     narrator.run("virsh", "destroy", GUEST)
-    narrator.run("sriovctl", "detach", GUEST, "--vf", _first_vf())
-    narrator.run("sriovctl", "guests")
     narrator.run("virsh", "undefine", GUEST)
     play_undo(narrator, before)
 
@@ -115,10 +136,6 @@ def play_undo(narrator: Narrator, before: str) -> None:
     narrator.run("sriovctl", "undo")
     after = narrator.run("sriovctl", "ls")
     narrator.check("the host is as it was at the beginning", holds=after == before)
-
-
-def _first_vf() -> str:
-    return os.path.basename(os.readlink(f"/sys/bus/pci/devices/{PF}/virtfn0"))
 
 
 def _pf_netdev() -> str:
