@@ -1,0 +1,65 @@
+from __future__ import annotations
+
+import pytest
+
+from sriovctl.engine.inventory import read_inventory, read_iommu_groups
+from sriovctl.errors import HostError, LostError
+from sriovctl.host.simulated import (
+    INTEL_82576,
+    Card,
+    MachineSpec,
+    SimulatedHost,
+    simulate,
+    simulated_82576,
+)
+from sriovctl.model.functions import PF
+
+IGB = "0000:01:00.0"
+DIRECTORY = f"/sys/bus/pci/devices/{IGB}"
+
+
+def pfs(host: SimulatedHost) -> tuple[PF, ...]:
+    return read_inventory(host, name_of=lambda vendor, device: f"{vendor}/{device}")
+
+
+def test_pfs_come_in_address_order_with_their_vfs() -> None:
+    host = simulated_82576()
+    host.files.write_text(f"{DIRECTORY}/sriov_numvfs", "3")
+    igb, switched, nvme = pfs(host)
+    assert [pf.device for pf in (igb, switched, nvme)] == [IGB, "0000:04:00.0", "0000:05:00.0"]
+    assert igb.name == "8086/10c9"
+    assert [str(vf.address) for vf in igb.vfs] == ["0000:01:10.0", "0000:01:10.2", "0000:01:10.4"]
+    assert [vf.vf_index for vf in igb.vfs] == [0, 1, 2]
+    assert all(vf.attributes is not None for vf in igb.vfs)
+    assert (nvme.netdev, nvme.vfs) == (None, ())
+
+
+def test_a_pf_that_goes_away_between_two_reads_is_lost() -> None:
+    host = simulated_82576()
+    host.files.before(f"{DIRECTORY}/sriov_numvfs", lambda: host.vanish(IGB))
+    with pytest.raises(LostError, match=f"{IGB}: the PF went away while it was read"):
+        pfs(host)
+
+
+def test_an_attribute_that_lies_is_named() -> None:
+    host = simulated_82576()
+    truly = host.files.read_text
+
+    def read_text(path: str) -> str | None:
+        return "many" if path.endswith("sriov_totalvfs") else truly(path)
+
+    host.files.read_text = read_text  # type: ignore[method-assign]
+    with pytest.raises(HostError, match=r"sriov_totalvfs: is not a number .value many"):
+        pfs(host)
+
+
+def test_without_an_iommu_there_are_no_groups() -> None:
+    host = simulate(MachineSpec(cards=(Card(INTEL_82576),), iommu=False))
+    host.files.write_text(f"{DIRECTORY}/sriov_numvfs", "2")
+    (pf,) = pfs(host)
+    assert read_iommu_groups(host.files) == ()
+    assert {one.iommu_group for one in (pf, *pf.vfs)} == {None}
+
+
+def test_a_host_without_pfs() -> None:
+    assert pfs(simulate(MachineSpec(cards=()))) == ()
