@@ -14,7 +14,7 @@ from sriovctl.model.functions import PF, VF, IOMMUGroup
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
     from sriovctl.host.api import FileTree, Host
     from sriovctl.model.functions import VFAttributes
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 PCI_DEVICES = "/sys/bus/pci/devices"
 NET_CLASS = "/sys/class/net"
 IOMMU_GROUPS = "/sys/kernel/iommu_groups"
+PCI_DRIVERS = "/sys/bus/pci/drivers"
 NODES_ONLINE = "/sys/devices/system/node/online"
 
 
@@ -35,19 +36,42 @@ def read_inventory(host: Host, *, name_of: NameLookup) -> tuple[PF, ...]:
     :raises LostError: a PF went away while it was read.
     :raises HostError: the kernel refused a read.
     """
+    survey = _survey(host.files)
     return (
-        *_pfs_on_pci(host, name_of=name_of),
-        *(read_pf(host, one, name_of=name_of) for one in _pfs_elsewhere(host.files)),
+        *_pfs_on_pci(host, survey, name_of=name_of),
+        *(_read_pf(host, one, survey, name_of=name_of) for one in _pfs_elsewhere(host.files)),
     )
 
 
-def _pfs_on_pci(host: Host, *, name_of: NameLookup) -> Iterator[PF]:
+class _Survey(NamedTuple):
+    # What is asked once, to spare a read per VF.
+    grouped: bool  # the host has IOMMU groups at all
+    numa: bool  # the host has several NUMA nodes; with one, a VF's is that of its PF
+    drivers: Mapping[str, str]  # sysfs device name -> driver; empty when it cannot be told so
+
+
+def _survey(files: FileTree) -> _Survey:
+    online = files.read_text(NODES_ONLINE)
+    drivers = {
+        device: driver
+        for driver in files.list_dir(PCI_DRIVERS)
+        for device in files.list_dir(f"{PCI_DRIVERS}/{driver}")
+        if ":" in device
+    }
+    return _Survey(
+        grouped=bool(files.list_dir(IOMMU_GROUPS)),
+        numa=online is None or not online.isdigit(),
+        drivers=drivers,
+    )
+
+
+def _pfs_on_pci(host: Host, survey: _Survey, *, name_of: NameLookup) -> Iterator[PF]:
     vfs: set[str] = set()  # a VF is never a PF; knowing them saves asking a thousand times
     for name in sorted(host.files.list_dir(PCI_DEVICES), key=_address_order):
         directory = f"{PCI_DEVICES}/{name}"
         if name in vfs or not host.files.exists(f"{directory}/sriov_totalvfs"):
             continue
-        pf = read_pf(host, directory, name_of=name_of)
+        pf = _read_pf(host, directory, survey, name_of=name_of)
         vfs.update(str(vf.address) for vf in pf.vfs)
         yield pf
 
@@ -79,12 +103,7 @@ def vf_links(files: FileTree, pf_directory: str) -> dict[int, str]:
     return dict(sorted(found.items()))
 
 
-def read_pf(host: Host, directory: str, *, name_of: NameLookup) -> PF:
-    """Read one PF and its VFs.
-
-    :param directory: its sysfs directory.
-    :raises LostError: it went away while it was read.
-    """
+def _read_pf(host: Host, directory: str, survey: _Survey, *, name_of: NameLookup) -> PF:
     files = host.files
     device = directory.rpartition("/")[2]
     num_vfs = read_int(files, f"{directory}/sriov_numvfs")
@@ -103,55 +122,50 @@ def read_pf(host: Host, directory: str, *, name_of: NameLookup) -> PF:
         pci_class=read_hex(files, f"{directory}/class", digits=6),
         driver=files.read_link(f"{directory}/driver"),
         netdev=netdev,
-        numa_node=read_numa_node(files, directory),
+        numa_node=(node := read_numa_node(files, directory)),
         iommu_group=read_iommu_group(files, directory),
         num_vfs=num_vfs,
         total_vfs=read_int(files, f"{directory}/sriov_totalvfs"),
         drivers_autoprobe=read_bool(files, f"{directory}/sriov_drivers_autoprobe"),
-        vfs=_read_vfs(files, directory, link, num_vfs=num_vfs),
+        vfs=_read_vfs(files, directory, link, survey, num_vfs=num_vfs, pf_node=node),
         up=link.up if link else None,
         permanent_mac=link.permanent_mac if link else None,
     )
 
 
 def _read_vfs(
-    files: FileTree, directory: str, link: LinkReport | None, *, num_vfs: int
+    files: FileTree,
+    directory: str,
+    link: LinkReport | None,
+    survey: _Survey,
+    *,
+    num_vfs: int,
+    pf_node: int | None,
 ) -> tuple[VF, ...]:
     if num_vfs == 0:
         return ()
     attributes = {vf.vf_index: vf for vf in link.vfs} if link else {}
     links = vf_links(files, directory)
     if links:
-        survey = _Survey.of(files, directory)
         return tuple(
-            _read_vf(files, index, name, attributes.get(index), survey)
+            _read_vf(files, index, name, attributes.get(index), survey, pf_node=pf_node)
             for index, name in links.items()
         )
     # VFs of another bus have no functions of their own, only attributes.
     return tuple(VF(i, None, None, None, None, None, attributes.get(i)) for i in range(num_vfs))
 
 
-class _Survey(NamedTuple):
-    # What spares a read per VF.
-    grouped: bool  # the host has IOMMU groups at all
-    numa: bool  # the host has several NUMA nodes
-    node: int | None  # the PF's; with one node in the host there is nothing to differ
-
-    @classmethod
-    def of(cls, files: FileTree, pf_directory: str) -> _Survey:
-        online = files.read_text(NODES_ONLINE)
-        return cls(
-            grouped=bool(files.list_dir(IOMMU_GROUPS)),
-            numa=online is None or not online.isdigit(),
-            node=read_numa_node(files, pf_directory),
-        )
-
-
 def _read_vf(
-    files: FileTree, vf_index: int, name: str, attributes: VFAttributes | None, survey: _Survey
+    files: FileTree,
+    vf_index: int,
+    name: str,
+    attributes: VFAttributes | None,
+    survey: _Survey,
+    *,
+    pf_node: int | None,
 ) -> VF:
     directory = f"{PCI_DEVICES}/{name}"
-    driver = files.read_link(f"{directory}/driver")
+    driver = _driver_of(files, name, survey)
     return VF(
         vf_index=vf_index,
         address=parse_pci_address(name),
@@ -159,9 +173,15 @@ def _read_vf(
         # Only a driver makes a netdev: without one there is nothing to look for.
         netdev=read_netdev(files, directory) if driver else None,
         iommu_group=read_iommu_group(files, directory) if survey.grouped else None,
-        numa_node=read_numa_node(files, directory) if survey.numa else survey.node,
+        numa_node=read_numa_node(files, directory) if survey.numa else pf_node,
         attributes=attributes,
     )
+
+
+def _driver_of(files: FileTree, name: str, survey: _Survey) -> str | None:
+    if survey.drivers:
+        return survey.drivers.get(name)
+    return files.read_link(f"{PCI_DEVICES}/{name}/driver")
 
 
 def _read_link(host: Host, netdev: str | None) -> LinkReport | None:
