@@ -5,10 +5,12 @@ The tables below are the whole list: a verb that reads something new adds it her
 
 from __future__ import annotations
 
+import re
 from typing import NamedTuple, Protocol
 
 from sriovctl.codec.masking import MACMask, without_device_serial_number
 from sriovctl.codec.rtnl import decode_link, encode_getlink, encode_link
+from sriovctl.engine.snapshot import ACPI_TABLES, KERNEL_LOG, PARAMETER_FILES
 from sriovctl.errors import HostError, PermissionDenied
 from sriovctl.host.kernel_errors import errno_name
 
@@ -34,13 +36,10 @@ FILES = (
     "/proc/version",
     "/proc/sys/kernel/osrelease",
     "/sys/kernel/security/lockdown",
-    "/sys/module/vfio/parameters/enable_unsafe_noiommu_mode",
-    "/sys/module/vfio_iommu_type1/parameters/allow_unsafe_interrupts",
-    "/sys/module/kvm_intel/parameters/nested",
-    "/sys/module/kvm_amd/parameters/nested",
+    "/proc/sys/kernel/arch",
+    *PARAMETER_FILES,
+    KERNEL_LOG,
 )
-# Not every table: some hold licence keys.
-ACPI_TABLES = ("DMAR", "IVRS", "IORT", "VIOT", "MCFG")
 
 # fmt: off
 FUNCTION_ATTRIBUTES = frozenset((
@@ -70,6 +69,7 @@ SLOT_ATTRIBUTES = frozenset(("address", "cur_bus_speed", "max_bus_speed"))
 
 _SERIALS = frozenset(("serial",))
 _HIDDEN_SERIAL = "hidden"
+_SERIAL_IN_LOG = re.compile(rb"(?i)(serial ?(?:number)?: *)\S+")  # as USB devices announce it
 _HEADER_ONLY = 64
 _PROGRESS_EVERY = 200
 
@@ -283,10 +283,10 @@ class _Recorder:
             content = self._scrub_config(path, content)
         elif self.hide_serials and name in _SERIALS:
             content = f"{_HIDDEN_SERIAL}\n".encode()
+        elif path == KERNEL_LOG:
+            content = self._scrub_log(content)
         elif self.mask is not None and not path.startswith("/sys/firmware/"):
-            content = self._masked(content.decode("utf-8", "surrogateescape")).encode(
-                "utf-8", "surrogateescape"
-            )
+            content = self._scrub_text(content)
         self._note_what_root_would_see(path, content)
         self._add_file(path, content)
 
@@ -296,6 +296,15 @@ class _Recorder:
         if self.mask is not None or self.hide_serials:
             return without_device_serial_number(content)
         return content
+
+    def _scrub_text(self, content: bytes) -> bytes:
+        text = self._masked(content.decode("utf-8", "surrogateescape"))
+        return text.encode("utf-8", "surrogateescape")
+
+    def _scrub_log(self, content: bytes) -> bytes:
+        if self.hide_serials:
+            content = _SERIAL_IN_LOG.sub(rb"\1" + _HIDDEN_SERIAL.encode(), content)
+        return self._scrub_text(content)
 
     def _note_what_root_would_see(self, path: str, content: bytes) -> None:
         # "%pK" and friends: without CAP_SYS_ADMIN every address in /proc/iomem reads 0.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 
+from sriovctl.host.kernel_log import LogTree
 from sriovctl.host.sysfs import SysfsTree
 
 TYPE_CHECKING = False
@@ -30,7 +31,8 @@ class LiveHost:
     """
 
     def __init__(self, root: str = "/") -> None:
-        self.files = SysfsTree(root)
+        # The kernel's log is that of this machine, whatever directory stands for its root.
+        self.files = LogTree() if root == "/" else SysfsTree(root)
         self.clock = MonotonicClock()
         self.description = "this host"
         self._rtnl: KernelRouteNetlink | None = None

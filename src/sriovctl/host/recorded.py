@@ -5,6 +5,7 @@ Layout, version 1 (``DIR/recording.json`` names it; recordings without that file
     sys/…  proc/…         as on the host, with its symbolic links
     netlink/links.jsonl   one JSON object per netdev: "ifindex", "ifname", and "message", the
                           kernel's RTM_NEWLINK with all its VFs, in hexadecimal
+    kernel.log            the kernel's messages as dmesg prints them, if they could be read
 
 Without ``netlink/links.jsonl`` the attributes of VFs are unknown: each question is answered with
 ENODEV, which readers take for "cannot be known here".
