@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from sriovctl.errors import EXIT_DONE, InputError
+from sriovctl.errors import EXIT_DONE
 from sriovctl.render.completion import format_completion
 
 TYPE_CHECKING = False
@@ -28,24 +28,15 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace, context: Context) -> int:
     """Print a script that completes verbs and their options."""
-    from sriovctl.cli.main import VERBS, build_parser
+    from sriovctl.cli.main import VERBS, verb_parser
 
-    verbs = dict(_options(build_parser(list(VERBS))))
+    verbs = {verb: tuple(_words(verb_parser(verb))) for verb in VERBS}
     context.print(format_completion(args.shell, verbs))
     return EXIT_DONE
 
 
-def _options(parser: argparse.ArgumentParser) -> Iterator[tuple[str, tuple[str, ...]]]:
-    # argparse has no public way to walk a finished parser; its actions are stable since 3.2.
-    for action in parser._actions:
-        if isinstance(action, argparse._SubParsersAction):
-            for verb, sub in action.choices.items():
-                yield verb, tuple(_words(sub))
-            return
-    raise InputError("the parser has no verbs")
-
-
 def _words(parser: argparse.ArgumentParser) -> Iterator[str]:
+    # argparse has no public way to walk a finished parser; its actions are stable since 3.2.
     for action in parser._actions:
         yield from action.option_strings
         if isinstance(action, argparse._SubParsersAction):

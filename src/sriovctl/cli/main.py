@@ -55,6 +55,9 @@ exit codes:
 
 run 'sriovctl VERB --help' for a verb's options and examples"""
 
+# Global options that take a value: the word after one of them is no verb.
+VALUE_OPTIONS = ("--host-tree", "--lspci", "--dmesg")
+
 
 def module_of(verb: str) -> VerbModule:
     """Import the module of one verb."""
@@ -62,81 +65,90 @@ def module_of(verb: str) -> VerbModule:
     return module
 
 
-def build_parser(verbs: Sequence[str]) -> argparse.ArgumentParser:
-    """Build the parser of *verbs*, importing only them; of all verbs' names when none is given."""
+def parse_arguments(arguments: Sequence[str]) -> argparse.Namespace:
+    """Parse one command line; wrong usage ends the process with 2, ``--help`` with 0.
+
+    Global options may stand before or after the verb.
+    """
+    verb, others = split_verb(arguments)
+    return general_parser().parse_args(others) if verb is None else parse_verb(verb, others)
+
+
+def split_verb(arguments: Sequence[str]) -> tuple[str | None, list[str]]:
+    """Find the verb; return it and the other words, or None and all words.  Pure."""
+    is_value = False
+    for position, word in enumerate(arguments):
+        if not (is_value or word.startswith("-")):
+            others = [*arguments[:position], *arguments[position + 1 :]]
+            return (word, others) if word in VERBS else (None, list(arguments))
+        is_value = word in VALUE_OPTIONS
+    return None, list(arguments)
+
+
+def parse_verb(verb: str, others: Sequence[str]) -> argparse.Namespace:
+    """Parse the words of one verb."""
+    args = verb_parser(verb).parse_args(others)
+    args.verb = verb
+    return args
+
+
+def general_parser() -> argparse.ArgumentParser:
+    """Build the parser for command lines without a verb: it can only help or complain."""
+    width = max(len(verb) for verb in VERBS)
+    listed = "\n".join(f"  {verb:{width}}  {summary}" for verb, summary in VERBS.items())
     parser = argparse.ArgumentParser(
         prog="sriovctl",
         description="SR-IOV on Linux, from bare host to a VM with its own virtual function.",
-        epilog=EXIT_CODES,
+        epilog=f"verbs:\n{listed}\n\n{EXIT_CODES}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+    parser.add_argument("verb", metavar="VERB", choices=VERBS, help="what to do, see below")
     parser.add_argument("--version", action="version", version=f"sriovctl {__version__}")
-    add_global_options(parser, suppress=False)
-    # With a prog of our own argparse need not format one, for which it would import shutil.
-    subparsers = parser.add_subparsers(
-        dest="verb", metavar="VERB", required=True, prog="sriovctl"
-    )
-    if verbs:
-        for verb in verbs:
-            add_verb(subparsers, verb)
-    else:
-        for verb, summary in VERBS.items():
-            subparsers.add_parser(verb, help=summary, add_help=False)
+    add_global_options(parser)
     return parser
 
 
-def add_global_options(parser: argparse.ArgumentParser, *, suppress: bool) -> None:
-    """Add the options that may stand before or after the verb.
+def verb_parser(verb: str) -> argparse.ArgumentParser:
+    """Build the parser of one verb; only its module is imported."""
+    module = module_of(verb)
+    parser = argparse.ArgumentParser(
+        prog=f"sriovctl {verb}",
+        description=module.SUMMARY[0].upper() + module.SUMMARY[1:] + ".",
+        epilog=f"examples:\n{module.EXAMPLES.rstrip()}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add_global_options(parser)
+    module.configure(parser)
+    return parser
 
-    :param suppress: leave out the defaults, so that the parser of a verb does not overwrite what
-        stood before the verb.
-    """
+
+def add_global_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options that every verb has."""
     source = parser.add_mutually_exclusive_group()
     source.add_argument(
         "--host-tree",
         metavar="DIR",
-        default=argparse.SUPPRESS if suppress else None,
         help="read a recorded host (made by 'record') instead of this one",
     )
     source.add_argument(
         "--simulated",
         action="store_true",
-        default=argparse.SUPPRESS if suppress else False,
         help="use a simulated host with two 82576 and one NVMe PF",
     )
-    for option, text in (
-        ("--json", "answer as JSON"),
-        ("--no-color", "never colour the output"),
-        ("--debug", "show the traceback of an error"),
-    ):
-        default = argparse.SUPPRESS if suppress else False
-        parser.add_argument(option, action="store_true", default=default, help=text)
-
-
-def add_verb(
-    subparsers: argparse._SubParsersAction[argparse.ArgumentParser], verb: str
-) -> None:
-    """Add one verb with its own arguments."""
-    module = module_of(verb)
-    parser = subparsers.add_parser(
-        verb,
-        help=VERBS[verb],
-        description=module.SUMMARY[0].upper() + module.SUMMARY[1:] + ".",
-        epilog=f"examples:\n{module.EXAMPLES.rstrip()}",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+    source.add_argument(
+        "--lspci",
+        metavar="FILE",
+        help="read what 'lspci -vvvxxxx' printed on some host instead of this one (-: stdin); "
+        "less than that works too, and tells less",
     )
-    add_global_options(parser, suppress=True)
-    module.configure(parser)
-
-
-def wanted_verb(arguments: Sequence[str]) -> list[str]:
-    """Find the verb, so that no other verb's module is imported."""
-    return [word for word in arguments if word in VERBS][:1]
-
-
-def parse_arguments(arguments: Sequence[str]) -> argparse.Namespace:
-    """Parse one command line; wrong usage ends the process with 2, ``--help`` with 0."""
-    return build_parser(wanted_verb(arguments)).parse_args(arguments)
+    parser.add_argument(
+        "--dmesg",
+        metavar="FILE",
+        help="take the kernel log from a file (-: stdin)",
+    )
+    parser.add_argument("--json", action="store_true", help="answer as JSON")
+    parser.add_argument("--no-color", action="store_true", help="never colour the output")
+    parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
 
 
 def run_verb(args: argparse.Namespace, context: Context) -> int:

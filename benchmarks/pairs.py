@@ -1,0 +1,31 @@
+"""Whole commands against rivals, in turn, so that a slow moment of the machine hits both."""
+
+from __future__ import annotations
+
+import os
+import statistics
+import subprocess
+import time
+from collections.abc import Sequence
+
+
+def wall_time(command: Sequence[str]) -> float:
+    began = time.perf_counter()
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    return time.perf_counter() - began
+
+
+def compare(ours: Sequence[str], rival: Sequence[str], *, runs: int) -> str:
+    """Run both in turn after one warm-up each; say the medians and the ratio pair by pair."""
+    wall_time(ours), wall_time(rival)
+    pairs = [(wall_time(ours), wall_time(rival)) for _ in range(runs)]
+    ratios = [one / other for one, other in pairs]
+    return (
+        f"{' '.join(ours[-2:]):24} {statistics.median(one for one, _ in pairs) * 1e3:8.1f} ms   "
+        f"{' '.join(rival):28} {statistics.median(other for _, other in pairs) * 1e3:8.1f} ms   "
+        f"ratio {statistics.median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f})"
+    )
+
+
+def describe_machine() -> str:
+    return f"{os.cpu_count()} CPUs, load {os.getloadavg()[0]:.1f}"
