@@ -1,0 +1,1 @@
+"""Pure reasoning on the PCI tree: paths, isolation, IOMMU groups, capacity, pictures."""

@@ -1,0 +1,183 @@
+"""The limit that memory for VF BARs sets, and what would raise it."""
+
+from __future__ import annotations
+
+import re
+
+from sriovctl.model.capacity import Evidence, Limit, LimitKind
+from sriovctl.model.snapshot import FunctionSnapshot, HostSnapshot, ResourceLine
+from sriovctl.topology.bus_numbers import bridge_above
+from sriovctl.topology.mmio import (
+    VFBAR,
+    below_of,
+    is_assigned,
+    largest_gap,
+    parse_iomem,
+    vf_bars_of,
+    whole_windows,
+)
+
+_FIRST_WINDOW_LINE = 13  # of a bridge's sysfs ``resource``, from 0
+_REFUSAL = 'ENOMEM (Cannot allocate memory), "not enough MMIO resources for SR-IOV"'
+_KIB = 1024
+
+
+def mmio_limit(snapshot: HostSnapshot, pf: FunctionSnapshot) -> Limit:
+    """Say how many VFs have memory for their BARs, as things are now.  Pure."""
+    bars = vf_bars_of(snapshot, pf)
+    if bars is None:
+        evidence = Evidence("sysfs resource", "not known: a dump does not show sizes")
+        return Limit(LimitKind.MMIO, None, (evidence,))
+    missing = tuple(bar for bar in bars if bar.reserved is None)
+    if missing:
+        return _shortage(snapshot, pf, missing)
+    return _enough(snapshot, pf, bars)
+
+
+def format_size(size: int) -> str:
+    """Write a number of bytes with the largest unit that divides it.  Pure."""
+    unit = 0
+    while size and size % _KIB == 0 and unit < len(_UNITS) - 1:
+        size //= _KIB
+        unit += 1
+    return f"{size} {_UNITS[unit]}"
+
+
+_UNITS = ("bytes", "KiB", "MiB", "GiB", "TiB")
+
+
+# --- enough ------------------------------------------------------------------------------------
+
+
+def _enough(snapshot: HostSnapshot, pf: FunctionSnapshot, bars: tuple[VFBAR, ...]) -> Limit:
+    offered = (pf.config.sriov.total_vfs if pf.config and pf.config.sriov else None) or (
+        pf.sriov_total_vfs
+    )
+    counts = [_count_that_fits(pf, bar) for bar in bars]
+    evidence = [_reserved_fact(bar) for bar in bars] or [Evidence("SR-IOV capability", "no VF BAR")]
+    windows = [_window_fact(snapshot, pf, bar) for bar in bars]
+    return Limit(
+        LimitKind.MMIO,
+        min((count for count in counts if count is not None), default=offered),
+        (*evidence, *dict.fromkeys(window for window in windows if window)),
+    )
+
+
+def _count_that_fits(pf: FunctionSnapshot, bar: VFBAR) -> int | None:
+    # Since 6.17 a VF BAR can be enlarged; what was reserved is then enough for fewer VFs.
+    resizable = (pf.config.vf_resizable_bars if pf.config else None) or ()
+    size = next((one.size for one in resizable if one.bar_index == bar.bar_index), None)
+    assert bar.reserved is not None  # the caller saw to it
+    size = size or bar.bytes_per_vf
+    return bar.reserved.size // size if size else None
+
+
+def _reserved_fact(bar: VFBAR) -> Evidence:
+    assert bar.reserved is not None  # the caller saw to it
+    size = format_size(bar.reserved.size)
+    each = f", {format_size(bar.bytes_per_vf)} for each VF" if bar.bytes_per_vf else ""
+    place = _range(bar.reserved)
+    return Evidence(f"{bar.source} (VF BAR {bar.bar_index})", f"{size} at {place}{each}")
+
+
+def _window_fact(snapshot: HostSnapshot, pf: FunctionSnapshot, bar: VFBAR) -> Evidence | None:
+    bridge = bridge_above(snapshot, pf)
+    lines = (bridge.resources or ()) if bridge else ()
+    for line in lines[_FIRST_WINDOW_LINE:]:
+        held = bar.reserved is not None and line.start <= bar.reserved.start <= line.end
+        if bridge and held and is_assigned(line):
+            return Evidence(f"window of {bridge.address}", _range(line))
+    return None
+
+
+def _range(line: ResourceLine) -> str:
+    return f"{line.start:#x}-{line.end:#x}"
+
+
+# --- shortage ----------------------------------------------------------------------------------
+
+
+def _shortage(snapshot: HostSnapshot, pf: FunctionSnapshot, missing: tuple[VFBAR, ...]) -> Limit:
+    offered = pf.config.sriov.total_vfs if pf.config and pf.config.sriov else pf.sriov_total_vfs
+    evidence = tuple(_missing_fact(bar, offered) for bar in missing)
+    gap, room = _room(snapshot, pf, missing)
+    fits = None if gap is None else gap >= _needed(snapshot, pf, missing, offered)
+    return Limit(
+        LimitKind.MMIO,
+        0,
+        (*evidence, room),
+        remedy=_remedy(snapshot, missing, fits=fits),
+        max_vfs_after=offered if fits else None,
+        refusal=_REFUSAL,
+    )
+
+
+def _missing_fact(bar: VFBAR, offered: int | None) -> Evidence:
+    kind = f"{bar.width}-bit {'' if bar.prefetchable else 'non-'}prefetchable"
+    if bar.bytes_per_vf is None or not offered:
+        return Evidence(f"sysfs resource, line {bar.bar_index + 8}", f"unassigned, {kind}")
+    size = format_size(bar.bytes_per_vf * offered)
+    each = f"{format_size(bar.bytes_per_vf)} for each of {offered} VFs"
+    where = "anywhere" if bar.may_lie_anywhere else "below 4 GiB"
+    return Evidence(
+        f"sysfs resource, line {bar.bar_index + 8} (VF BAR {bar.bar_index})",
+        f"unassigned; {kind}, needs {size} {where} ({each})",
+    )
+
+
+def _room(
+    snapshot: HostSnapshot, pf: FunctionSnapshot, missing: tuple[VFBAR, ...]
+) -> tuple[int | None, Evidence]:
+    regions = parse_iomem(snapshot.iomem or "")
+    root_bus, port_bus = _root_and_port_bus(snapshot, pf)
+    gap = largest_gap(
+        regions,
+        pci_domain=pf.address.pci_domain,
+        root_bus=root_bus,
+        port_bus=port_bus,
+        below=min(below_of(bar) for bar in missing),
+    )
+    if gap is None:
+        return None, Evidence("iomem", "the host bridge's windows are not shown (root only)")
+    return gap, Evidence("iomem", f"largest gap that could serve: {format_size(gap)}")
+
+
+def _root_and_port_bus(snapshot: HostSnapshot, pf: FunctionSnapshot) -> tuple[int, int]:
+    bus, bridge = pf.address.bus, bridge_above(snapshot, pf)
+    root_bus = bus
+    while bridge is not None:
+        bus, root_bus = root_bus, bridge.address.bus
+        bridge = bridge_above(snapshot, bridge)
+    return root_bus, bus
+
+
+def _needed(
+    snapshot: HostSnapshot, pf: FunctionSnapshot, missing: tuple[VFBAR, ...], offered: int | None
+) -> int:
+    wanted = sum((bar.bytes_per_vf or 0) * (offered or 0) for bar in missing)
+    # What already lies in the windows of the port above moves along.
+    bridge = bridge_above(snapshot, pf)
+    lines = ((bridge.resources or ()) if bridge else ())[_FIRST_WINDOW_LINE:]
+    present = max((line.size for line in lines if is_assigned(line)), default=0)
+    return whole_windows(wanted + present)
+
+
+def _remedy(snapshot: HostSnapshot, missing: tuple[VFBAR, ...], *, fits: bool | None) -> str:
+    cmdline = snapshot.cmdline or ""
+    if fits is False:
+        return _FIRMWARE_ANY if all(bar.may_lie_anywhere for bar in missing) else _FIRMWARE_LOW
+    if re.search(r"\bpci=\S*realloc=off\b", cmdline):
+        return "boot without pci=realloc=off: the kernel then lays the windows out anew"
+    if re.search(r"\bpci=\S*realloc(?!=off)", cmdline):
+        return _FIRMWARE_ANY if all(bar.may_lie_anywhere for bar in missing) else _FIRMWARE_LOW
+    return "boot with pci=realloc: the kernel then lays the bridges' windows out anew"
+
+
+_FIRMWARE_ANY = (
+    "switch 'Above 4G Decoding' on in the firmware, or raise 'MMIO High Size': this VF BAR may lie "
+    "above 4 GiB"
+)
+_FIRMWARE_LOW = (
+    "make room below 4 GiB: lower 'TOLUD' (max. DRAM below 4 GiB) or raise 'MMIO Low Size' in the "
+    "firmware, remove other cards, or move this one; pci=nocrs is the last resort"
+)
