@@ -10,6 +10,10 @@ from sriovctl.model.capabilities import SRIOVCapability
 from sriovctl.model.capacity import Evidence, Limit, LimitKind
 from sriovctl.model.snapshot import FunctionSnapshot, HostSnapshot
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
 _LAST_BUS = 0xFF
 
 
@@ -32,8 +36,13 @@ def vf_addresses(pf: FunctionSnapshot, vfs: int) -> tuple[PCIAddress, ...]:
     )
 
 
-def bus_numbers_limit(snapshot: HostSnapshot, pf: FunctionSnapshot) -> Limit:
-    """Say how many VFs have a bus number that the bridge above the PF forwards.  Pure."""
+def bus_numbers_limit(
+    snapshot: HostSnapshot, pf: FunctionSnapshot, *, bridges: Sequence[FunctionSnapshot]
+) -> Limit:
+    """Say how many VFs have a bus number that the bridge above the PF forwards.  Pure.
+
+    :param bridges: above the PF, the nearest first.
+    """
     sriov = pf.config.sriov if pf.config else None
     if sriov is None:
         evidence = Evidence("SR-IOV capability", "not readable without root")
@@ -42,7 +51,7 @@ def bus_numbers_limit(snapshot: HostSnapshot, pf: FunctionSnapshot) -> Limit:
     if not _says_offset(sriov, sriov.total_vfs):
         unsaid = Evidence("forecast", "the card tells offset and stride only when VFs are on")
         return Limit(LimitKind.BUS_NUMBERS, None, (*facts, unsaid))
-    last_bus, where = _last_bus(snapshot, pf)
+    last_bus, where = _last_bus(snapshot, pf, bridges)
     usable = pf.address.bus if last_bus is None else last_bus
     count = _fitting(pf.address, sriov, usable, sriov.total_vfs)
     if last_bus is None and count < sriov.total_vfs:
@@ -99,28 +108,20 @@ def _reach(pf: FunctionSnapshot, sriov: SRIOVCapability) -> Evidence:
     return Evidence("worked out", f"VF {sriov.total_vfs - 1} needs bus {last:02x}")
 
 
-def _last_bus(snapshot: HostSnapshot, pf: FunctionSnapshot) -> tuple[int | None, Evidence]:
-    bridge = bridge_above(snapshot, pf)
-    if bridge is not None and bridge.config and bridge.config.header:
-        buses = bridge.config.header.bridge
-        if buses is not None:
-            text = f"{buses.subordinate_bus:02x}"
-            return buses.subordinate_bus, Evidence(f"subordinate bus of {bridge.address}", text)
-    if bridge is not None:
-        return None, Evidence(f"bus numbers of {bridge.address}", "not read")
+def _last_bus(
+    snapshot: HostSnapshot, pf: FunctionSnapshot, bridges: Sequence[FunctionSnapshot]
+) -> tuple[int | None, Evidence]:
+    if bridges:
+        return _subordinate_bus(bridges[0])
     for root in snapshot.root_buses:
         if (root.pci_domain, root.bus) == pf.address[:2] and root.last_bus is not None:
             return root.last_bus, Evidence("end of the host bridge's range", f"{root.last_bus:02x}")
     return None, Evidence("end of the host bridge's range", "not known")
 
 
-def bridge_above(snapshot: HostSnapshot, function: FunctionSnapshot) -> FunctionSnapshot | None:
-    """Find the bridge to a function's bus; None on a root bus, or if it was not read.  Pure."""
-    if function.path is not None:
-        above = function.path[-1] if function.path else None
-        return next((one for one in snapshot.functions if one.address == above), None)
-    for one in snapshot.functions:
-        buses = one.config.header.bridge if one.config and one.config.header else None
-        if buses and (one.address.pci_domain, buses.secondary_bus) == function.address[:2]:
-            return one
-    return None
+def _subordinate_bus(bridge: FunctionSnapshot) -> tuple[int | None, Evidence]:
+    header = bridge.config.header if bridge.config else None
+    if header is None or header.bridge is None:
+        return None, Evidence(f"bus numbers of {bridge.address}", "not read")
+    last_bus = header.bridge.subordinate_bus
+    return last_bus, Evidence(f"subordinate bus of {bridge.address}", f"{last_bus:02x}")

@@ -17,6 +17,7 @@ from sriovctl.model.snapshot import FunctionSnapshot, HostSnapshot, SourceKind
 from sriovctl.topology.bus_numbers import bus_numbers_limit, vf_addresses
 from sriovctl.topology.mmio import vf_bars_of
 from sriovctl.topology.mmio_limit import mmio_limit
+from sriovctl.topology.tree import PCITree, build_tree
 
 # A write of sriov_numvfs is compared with sriov_totalvfs first, which is TotalVFs unless the
 # driver lowered it: the lower of the two is what refuses.
@@ -83,17 +84,24 @@ def _checked_pf(function: FunctionSnapshot) -> FunctionSnapshot:
     )
 
 
-def capacity_of(snapshot: HostSnapshot, address: PCIAddress, *, vfs: int | None = None) -> Capacity:
+def capacity_of(
+    snapshot: HostSnapshot,
+    address: PCIAddress,
+    *,
+    vfs: int | None = None,
+    tree: PCITree | None = None,
+) -> Capacity:
     """Work out the largest number of VFs that will work for one PF, with evidence.  Pure.
 
     :param vfs: also say where so many VFs would be, and which limit they would hit.
+    :param tree: of *snapshot*, where the caller has it already.
     :raises InputError: there is no such function, or *vfs* is not 0 to 65535.
     :raises UnsupportedError: it is no PF, or that cannot be seen.
     """
     pf = find_pf(snapshot, address)
     if vfs is not None and not 0 <= vfs <= 0xFFFF:
         raise InputError("must be 0 to 65535", subject=f"--vfs {vfs}")
-    limits = _limits_of(snapshot, pf)
+    limits = _limits_of(snapshot, pf, tree or build_tree(snapshot))
     at_most = min((one.max_vfs for one in limits if one.max_vfs is not None), default=None)
     is_known = at_most == 0 or all(one.max_vfs is not None for one in limits)
     sriov = pf.config.sriov if pf.config else None
@@ -119,15 +127,16 @@ def num_vfs_of(pf: FunctionSnapshot) -> int | None:
     return None if sriov is None else sriov.num_vfs if sriov.vf_enable else 0
 
 
-def _limits_of(snapshot: HostSnapshot, pf: FunctionSnapshot) -> tuple[Limit, ...]:
+def _limits_of(snapshot: HostSnapshot, pf: FunctionSnapshot, tree: PCITree) -> tuple[Limit, ...]:
+    bridges = [bridge.snapshot for bridge in tree.bridges_above(pf.address)]
     limits = (
         _kernel_limit(snapshot, pf),
         _total_vfs_limit(pf),
         _sriov_totalvfs_limit(pf),
         _driver_limit(snapshot, pf),
         _initial_vfs_limit(pf),
-        mmio_limit(snapshot, pf),
-        bus_numbers_limit(snapshot, pf),
+        mmio_limit(snapshot, pf, bridges=bridges),
+        bus_numbers_limit(snapshot, pf, bridges=bridges),
         _dependency_limit(snapshot, pf),
     )
     return tuple(limit for limit in limits if limit is not None)

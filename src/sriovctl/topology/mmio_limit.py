@@ -6,7 +6,6 @@ import re
 
 from sriovctl.model.capacity import Evidence, Limit, LimitKind
 from sriovctl.model.snapshot import FunctionSnapshot, HostSnapshot, ResourceLine
-from sriovctl.topology.bus_numbers import bridge_above
 from sriovctl.topology.mmio import (
     VFBAR,
     below_of,
@@ -17,21 +16,30 @@ from sriovctl.topology.mmio import (
     whole_windows,
 )
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    Bridges = Sequence[FunctionSnapshot]  # above the PF, the nearest first
+
 _FIRST_WINDOW_LINE = 13  # of a bridge's sysfs ``resource``, from 0
 _REFUSAL = 'ENOMEM (Cannot allocate memory), "not enough MMIO resources for SR-IOV"'
 _KIB = 1024
 
 
-def mmio_limit(snapshot: HostSnapshot, pf: FunctionSnapshot) -> Limit:
-    """Say how many VFs have memory for their BARs, as things are now.  Pure."""
+def mmio_limit(snapshot: HostSnapshot, pf: FunctionSnapshot, *, bridges: Bridges) -> Limit:
+    """Say how many VFs have memory for their BARs, as things are now.  Pure.
+
+    :param bridges: above the PF, the nearest first.
+    """
     bars = vf_bars_of(snapshot, pf)
     if bars is None:
         evidence = Evidence("sysfs resource", "not known: a dump does not show sizes")
         return Limit(LimitKind.MMIO, None, (evidence,))
     missing = tuple(bar for bar in bars if bar.reserved is None)
     if missing:
-        return _shortage(snapshot, pf, missing)
-    return _enough(snapshot, pf, bars)
+        return _shortage(snapshot, pf, missing, bridges)
+    return _enough(pf, bars, bridges)
 
 
 def format_size(size: int) -> str:
@@ -49,13 +57,13 @@ _UNITS = ("bytes", "KiB", "MiB", "GiB", "TiB")
 # --- enough ------------------------------------------------------------------------------------
 
 
-def _enough(snapshot: HostSnapshot, pf: FunctionSnapshot, bars: tuple[VFBAR, ...]) -> Limit:
+def _enough(pf: FunctionSnapshot, bars: tuple[VFBAR, ...], bridges: Bridges) -> Limit:
     offered = (pf.config.sriov.total_vfs if pf.config and pf.config.sriov else None) or (
         pf.sriov_total_vfs
     )
     counts = [_count_that_fits(pf, bar) for bar in bars]
     evidence = [_reserved_fact(bar) for bar in bars] or [Evidence("SR-IOV capability", "no VF BAR")]
-    windows = [_window_fact(snapshot, pf, bar) for bar in bars]
+    windows = [_window_fact(bar, bridges) for bar in bars]
     return Limit(
         LimitKind.MMIO,
         min((count for count in counts if count is not None), default=offered),
@@ -80,14 +88,17 @@ def _reserved_fact(bar: VFBAR) -> Evidence:
     return Evidence(f"{bar.source} (VF BAR {bar.bar_index})", f"{size} at {place}{each}")
 
 
-def _window_fact(snapshot: HostSnapshot, pf: FunctionSnapshot, bar: VFBAR) -> Evidence | None:
-    bridge = bridge_above(snapshot, pf)
-    lines = (bridge.resources or ()) if bridge else ()
-    for line in lines[_FIRST_WINDOW_LINE:]:
-        held = bar.reserved is not None and line.start <= bar.reserved.start <= line.end
-        if bridge and held and is_assigned(line):
-            return Evidence(f"window of {bridge.address}", _range(line))
+def _window_fact(bar: VFBAR, bridges: Bridges) -> Evidence | None:
+    assert bar.reserved is not None  # the caller saw to it
+    for line in _windows_of(bridges):
+        if is_assigned(line) and line.start <= bar.reserved.start <= line.end:
+            return Evidence(f"window of {bridges[0].address}", _range(line))
     return None
+
+
+def _windows_of(bridges: Bridges) -> tuple[ResourceLine, ...]:
+    lines = bridges[0].resources if bridges else None
+    return (lines or ())[_FIRST_WINDOW_LINE:]
 
 
 def _range(line: ResourceLine) -> str:
@@ -97,11 +108,16 @@ def _range(line: ResourceLine) -> str:
 # --- shortage ----------------------------------------------------------------------------------
 
 
-def _shortage(snapshot: HostSnapshot, pf: FunctionSnapshot, missing: tuple[VFBAR, ...]) -> Limit:
+def _shortage(
+    snapshot: HostSnapshot,
+    pf: FunctionSnapshot,
+    missing: tuple[VFBAR, ...],
+    bridges: Bridges,
+) -> Limit:
     offered = pf.config.sriov.total_vfs if pf.config and pf.config.sriov else pf.sriov_total_vfs
     evidence = tuple(_missing_fact(bar, offered) for bar in missing)
-    gap, room = _room(snapshot, pf, missing)
-    fits = None if gap is None else gap >= _needed(snapshot, pf, missing, offered)
+    gap, room = _room(snapshot, pf, missing, bridges)
+    fits = None if gap is None else gap >= _needed(missing, offered, bridges)
     return Limit(
         LimitKind.MMIO,
         0,
@@ -126,10 +142,15 @@ def _missing_fact(bar: VFBAR, offered: int | None) -> Evidence:
 
 
 def _room(
-    snapshot: HostSnapshot, pf: FunctionSnapshot, missing: tuple[VFBAR, ...]
+    snapshot: HostSnapshot,
+    pf: FunctionSnapshot,
+    missing: tuple[VFBAR, ...],
+    bridges: Bridges,
 ) -> tuple[int | None, Evidence]:
     regions = parse_iomem(snapshot.iomem or "")
-    root_bus, port_bus = _root_and_port_bus(snapshot, pf)
+    # The buses above the PF, from its own to the root bus.
+    buses = [pf.address.bus, *(bridge.address.bus for bridge in bridges)]
+    root_bus, port_bus = buses[-1], buses[-2] if bridges else buses[-1]
     gap = largest_gap(
         regions,
         pci_domain=pf.address.pci_domain,
@@ -142,23 +163,11 @@ def _room(
     return gap, Evidence("iomem", f"largest gap that could serve: {format_size(gap)}")
 
 
-def _root_and_port_bus(snapshot: HostSnapshot, pf: FunctionSnapshot) -> tuple[int, int]:
-    bus, bridge = pf.address.bus, bridge_above(snapshot, pf)
-    root_bus = bus
-    while bridge is not None:
-        bus, root_bus = root_bus, bridge.address.bus
-        bridge = bridge_above(snapshot, bridge)
-    return root_bus, bus
-
-
-def _needed(
-    snapshot: HostSnapshot, pf: FunctionSnapshot, missing: tuple[VFBAR, ...], offered: int | None
-) -> int:
+def _needed(missing: tuple[VFBAR, ...], offered: int | None, bridges: Bridges) -> int:
     wanted = sum((bar.bytes_per_vf or 0) * (offered or 0) for bar in missing)
     # What already lies in the windows of the port above moves along.
-    bridge = bridge_above(snapshot, pf)
-    lines = ((bridge.resources or ()) if bridge else ())[_FIRST_WINDOW_LINE:]
-    present = max((line.size for line in lines if is_assigned(line)), default=0)
+    windows = _windows_of(bridges)
+    present = max((line.size for line in windows if is_assigned(line)), default=0)
     return whole_windows(wanted + present)
 
 

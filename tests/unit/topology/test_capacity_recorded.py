@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import pytest
+
+from sriovctl.errors import InputError
+from sriovctl.model.address import PCIAddress, parse_pci_address
+from sriovctl.model.capacity import LimitKind
+from sriovctl.topology.capacity import capacity_of
 from tests.unit.topology.recorded import (
     WHY_SKIPPED,
     recorded_snapshot,
     scenario,
     scenario_names,
 )
-
-from sriovctl.errors import InputError
-from sriovctl.model.address import PCIAddress, parse_pci_address
-from sriovctl.model.capacity import LimitKind
-from sriovctl.topology.capacity import capacity_of
 
 # A function that the kernel did not find: ARI's chain of functions ends before it.
 HIDDEN = ("igb-two-pf-functions", "0000:01:00.1")
