@@ -227,7 +227,7 @@ def test_the_text_explains() -> None:
 @pytest.mark.parametrize(
     ("target", "code", "words"),
     [
-        ("0000:01:00.3", 1, "no such PCI device"),
+        ("0000:01:00.3", 2, "no such PCI device"),
         ("lo", 2, "not of a PCI function"),
         ("nonsense", 2, "neither a netdev here nor a PCI address"),
     ],

@@ -44,14 +44,18 @@ def run(args: argparse.Namespace, context: Context) -> int:
     if args.json:
         context.print_json("apply", {"run": outcome.run_id, "steps": steps_as_json(outcome.steps)})
     else:
-        context.print(format_outcome(outcome))
+        context.print(format_outcome(outcome, can_undo=not args.simulated))
     return EXIT_DONE
 
 
-def format_outcome(outcome: Outcome) -> str:
-    """Say what was done."""
+def format_outcome(outcome: Outcome, *, can_undo: bool) -> str:
+    """Say what was done.
+
+    :param can_undo: whether a later ``undo`` finds the same host again.
+    """
     if not outcome.steps:
         return "nothing to do: the host is as the file wants it"
     lines = [f"{step.subject}: {format_change(step)}  verified" for step in outcome.steps]
-    lines.append(f"{len(outcome.steps)} done; 'sriovctl undo' takes them back")
+    after = "'sriovctl undo' takes them back" if can_undo else "this simulated host ends here"
+    lines.append(f"{len(outcome.steps)} done; {after}")
     return "\n".join(lines)

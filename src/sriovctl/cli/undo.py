@@ -39,6 +39,9 @@ def run(args: argparse.Namespace, context: Context) -> int:
     if args.json:
         context.print_json("undo", {"run": outcome.run_id, "steps": steps_as_json(outcome.steps)})
         return EXIT_DONE
+    if outcome.run_id is None:
+        context.print("nothing to undo: no apply stands in the journal of this host")
+        return EXIT_DONE
     for step in outcome.steps:
         context.print(f"{step.subject}: {format_change(step)}  verified")
     context.print(f"{len(outcome.steps)} done; the host is as it was before the last apply")

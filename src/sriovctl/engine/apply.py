@@ -116,7 +116,7 @@ def _take_back(
     done = journal.touched(run_id)
     progress("a step failed: taking back what was done")
     try:
-        _walk(host, plan_undo(done), progress)
+        taken = _walk(host, plan_undo(done), progress)
     except SriovctlError as second:
         journal.finish(run_id, "failed")
         if isinstance(error, SriovctlError):
@@ -124,7 +124,7 @@ def _take_back(
         return
     journal.finish(run_id, "taken back")
     if isinstance(error, SriovctlError):
-        error.evidence["steps taken back"] = len(done)
+        error.evidence["steps taken back"] = len(taken)
 
 
 def undo_last(
@@ -135,17 +135,20 @@ def undo_last(
     What is already as it was (the host was rebooted since then, say) is left alone.
 
     :return: the steps that were taken, each verified.
-    :raises InputError: there is nothing to undo.
-    :raises SafetyError: a VF that would die may be inside a guest, or somebody else has changed
+    :raises SafetyError: a VF that would die or change may be inside a guest, or somebody else has changed
         the number of VFs since then.
     :raises SriovctlError: a step failed.
     """
     with journal.exclusive():
-        run_id, done = journal.last_done()
+        last = journal.last_done()
+        if last is None:
+            return Outcome(None, ())
+        run_id, done = last
         plan = plan_undo(done)
         for step in _first_counts(plan):
             _refuse_foreign_vfs(host, step)
-            if not allow_guest_disruption:
+        if not allow_guest_disruption:
+            for step in plan.steps:
                 _refuse_vfs_in_guests(host, step)
         taken = _walk(host, plan, progress)
         journal.finish(run_id, "undone")
@@ -186,12 +189,21 @@ def _refuse_foreign_vfs(host: Host, step: Step) -> None:
 
 
 def _refuse_vfs_in_guests(host: Host, step: Step) -> None:
-    if step.after["num_vfs"] == observe(host, [step])[0]["num_vfs"]:
-        return
-    for vf in vf_links(host.files, find_directory(host.files, step.device)).values():
+    for vf in _vfs_hurt_by(host, step):
         if host.files.read_link(f"{PCI_DEVICES}/{vf}/driver") in VFIO_DRIVERS:
             raise SafetyError(
-                "would be destroyed, and may be inside a guest: vfio-pci holds it",
+                "may be inside a guest, which would lose or feel it: vfio-pci holds it",
                 subject=vf,
+                evidence={"step": step.action, "of": step.subject},
                 hint="detach it first, or add --allow-guest-disruption",
             )
+
+
+def _vfs_hurt_by(host: Host, step: Step) -> tuple[str, ...]:
+    links = vf_links(host.files, find_directory(host.files, step.device))
+    if step.vf_index is not None:
+        return (links[step.vf_index],) if step.vf_index in links else ()
+    hurts_all = step.action is Action.SET_NUM_VFS or step.after.get("up") is False
+    if not hurts_all or observe(host, [step])[0] == step.after:
+        return ()
+    return tuple(links.values())

@@ -113,9 +113,10 @@ def plan_attachment(
     )
     if kind is not DeviceKind.INTERFACE:
         return attachment
-    standing_mac, standing_vlan = checks.standing_settings(
-        held, None if held else read_attributes(host, place)
-    )
+    attributes = None if held else read_attributes(host, place)
+    if wanted.vlan is None:
+        checks.check_vlan_fits_libvirt(place, attributes)
+    standing_mac, standing_vlan = checks.standing_settings(held, attributes)
     return attachment._replace(
         mac=wanted.mac or standing_mac,
         vlan=standing_vlan if wanted.vlan is None else wanted.vlan or None,

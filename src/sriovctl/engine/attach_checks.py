@@ -203,6 +203,21 @@ def kind_of(place: VFPlace) -> DeviceKind:
     return DeviceKind.HOSTDEV
 
 
+def check_vlan_fits_libvirt(place: VFPlace, attributes: VFAttributes | None) -> None:
+    """Refuse to lose the priority or the ethertype of a VF's VLAN: libvirt sets the id alone.
+
+    :raises UnsupportedError: the VF has either, and the user has not named a VLAN.
+    """
+    vlan = attributes.vlan if attributes else None
+    if vlan is not None and vlan.id and (vlan.qos or vlan.protocol != "802.1q"):
+        raise UnsupportedError(
+            f"has VLAN {vlan.id} with qos {vlan.qos} and protocol {vlan.protocol}, "
+            "and libvirt would keep the id alone",
+            subject=place.address,
+            hint=f"say --vlan {vlan.id} to go without",
+        )
+
+
 def standing_settings(
     held: tuple[GuestDevice, ...], attributes: VFAttributes | None
 ) -> tuple[str | None, int | None]:

@@ -36,13 +36,16 @@ if TYPE_CHECKING:
 def resolve_target(host: Host, text: str) -> PCIAddress:
     """Find the function that the user means: a PCI address, or the netdev that it drives.
 
-    :raises LostError: no function is at that address.
-    :raises InputError: no netdev has that name, or it is not on the PCI bus.
+    :raises InputError: there is no such function or netdev, or it is not on the PCI bus.
     """
     if is_pci_address(text):
         address = parse_pci_address(text)
         if not host.files.exists(f"{PCI_DEVICES}/{address}"):
-            raise _no_such_function(host.files, address)
+            raise InputError(
+                "no such PCI device",
+                subject=address,
+                hint=_nearest(str(address), host.files.list_dir(PCI_DEVICES)),
+            )
         return address
     if text not in host.files.list_dir(NET_CLASS):
         raise _no_such_netdev(host.files, text)
@@ -63,11 +66,6 @@ def _function_of_netdev(files: FileTree, netdev: str) -> PCIAddress:
             hint=f"it hangs below {above}" if above else "'sriovctl ls' lists the PFs",
         )
     return parse_pci_address(parts[-1])
-
-
-def _no_such_function(files: FileTree, address: PCIAddress) -> LostError:
-    near = _nearest(str(address), files.list_dir(PCI_DEVICES))
-    return LostError("no such PCI device", subject=address, hint=near)
 
 
 def _no_such_netdev(files: FileTree, text: str) -> InputError:
@@ -96,7 +94,7 @@ def read_function(
     files = host.files
     directory = f"{PCI_DEVICES}/{address}"
     if not files.exists(directory):
-        raise _no_such_function(files, address)
+        raise LostError("no such PCI device", subject=address)
     resource = files.read_text(f"{directory}/resource")
     config = _with_sizes(read_config(files, address), resource)
     vendor_id = read_hex(files, f"{directory}/vendor", digits=4)

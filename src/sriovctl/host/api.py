@@ -136,11 +136,8 @@ class Journal(Protocol):
     def touched(self, run_id: int) -> tuple[Step, ...]:
         """Steps of a run that were at least started, in order."""
 
-    def last_done(self) -> tuple[int, tuple[Step, ...]]:
-        """Return the newest run that still stands, and its touched steps.
-
-        :raises InputError: there is none.
-        """
+    def last_done(self) -> tuple[int, tuple[Step, ...]] | None:
+        """Return the newest run that still stands, and its touched steps; None without one."""
 
     def close(self) -> None:
         """Let go of the file."""

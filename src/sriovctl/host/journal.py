@@ -13,7 +13,7 @@ import sqlite3
 from contextlib import contextmanager
 from datetime import UTC, datetime
 
-from sriovctl.errors import BusyError, HostError, InputError, PermissionDenied
+from sriovctl.errors import BusyError, HostError, PermissionDenied
 from sriovctl.model.plan import Action, Disruption, Step
 
 TYPE_CHECKING = False
@@ -52,12 +52,21 @@ class SQLiteJournal:
             yield
             return
         self._make_directory()
-        handle = os.open(f"{self._directory}/lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        handle = self._open_lock()
         try:
             self._lock(handle)
             yield
         finally:
             os.close(handle)
+
+    def _open_lock(self) -> int:
+        path = f"{self._directory}/lock"
+        try:
+            return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except PermissionError:
+            raise PermissionDenied("cannot be opened", subject=path, hint="run as root") from None
+        except OSError as error:
+            raise HostError(f"cannot be opened: {error.strerror}", subject=path) from error
 
     def _lock(self, handle: int) -> None:
         try:
@@ -115,16 +124,14 @@ class SQLiteJournal:
             ).fetchall()
         return tuple(decode_step(row[0]) for row in rows)
 
-    def last_done(self) -> tuple[int, tuple[Step, ...]]:
+    def last_done(self) -> tuple[int, tuple[Step, ...]] | None:
         """Find the newest run that stands: also one that was killed before it could end."""
         with self._transaction() as connection:
             row = connection.execute(
                 "SELECT run_id FROM runs WHERE status IN ('done', 'running', 'failed') "
                 "ORDER BY run_id DESC LIMIT 1"
             ).fetchone()
-        if row is None:
-            raise InputError("there is nothing to undo", hint="'sriovctl apply' makes the entries")
-        return row[0], self.touched(row[0])
+        return None if row is None else (row[0], self.touched(row[0]))
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:

@@ -112,10 +112,19 @@ def _link_steps(wanted: WantedPF, pf: PF) -> Iterator[Step]:
         vf_index=None,
         before={"up": pf.up},
         after={"up": wanted.link_up},
-        disruption=Disruption.NONE if wanted.link_up else Disruption.LINK_FLAP,
-        reason="VF drivers that probe while the PF is down find it 'still in reset'",
+        disruption=Disruption.NONE if wanted.link_up else _disruption_of_link_down(pf),
+        reason=(
+            "VF drivers that probe while the PF is down find it 'still in reset'"
+            if wanted.link_up
+            else "most cards take the link of all VFs down with that of the PF"
+        ),
         commands=(f"ip link set dev {pf.netdev} {word}",),
     )
+
+
+def _disruption_of_link_down(pf: PF) -> Disruption:
+    in_guests = any(vf.driver in VFIO_DRIVERS for vf in pf.vfs)
+    return Disruption.GUEST_AFFECTED if in_guests else Disruption.LINK_FLAP
 
 
 def _count_steps(pf: PF, num_vfs: int) -> Iterator[Step]:
@@ -245,12 +254,6 @@ def _driver_steps(pf: PF, vf_index: int, now: VF | None, aim: WantedVF) -> Itera
     if pf.address is None:
         raise UnsupportedError("has VFs that are no PCI functions", subject=pf.device)
     before = now.driver if now else None
-    # The address of a VF that is yet to be made is known once it is there.
-    address = (
-        str(now.address)
-        if now
-        else f"$(basename $(readlink {device_directory(pf)}/virtfn{vf_index}))"
-    )
     yield Step(
         action=Action.BIND_DRIVER,
         subject=f"{pf.device} vf {vf_index}",
@@ -260,5 +263,13 @@ def _driver_steps(pf: PF, vf_index: int, now: VF | None, aim: WantedVF) -> Itera
         after={"driver": aim.driver},
         disruption=_disruption_of_change(now),
         reason="by driver_override, which binds this VF alone (new_id would catch others)",
-        commands=bind(address, aim.driver),
+        commands=_bind_commands(pf, vf_index, now, aim.driver),
     )
+
+
+def _bind_commands(pf: PF, vf_index: int, now: VF | None, driver: str | None) -> tuple[str, ...]:
+    if now is not None:
+        return bind(str(now.address), driver)
+    # The address of a VF that is yet to be made is known once it is there.
+    find = f"vf=$(basename $(readlink {device_directory(pf)}/virtfn{vf_index}))"
+    return (find, *bind("$vf", driver))

@@ -13,14 +13,18 @@ def plan_undo(done: Sequence[Step]) -> Plan:
     """Work out the steps that take *done* back, last first.  Pure.
 
     Attributes of VFs that the same steps created are left out: they die with their VFs.
+    VFs that are made anew get their drivers back at the very end: a driver that probes meets the
+    PF as it was then, up or down, which decides what MAC it takes.
     """
     created = {step.device for step in done if _creates(step)}
     steps: list[Step] = []
+    rebound: list[Step] = []
     for step in reversed(done):
         if step.vf_index is not None and step.device in created:
             continue
         steps += _inverse(step)
-    return Plan(tuple(steps))
+        rebound += _rebound(step)
+    return Plan((*steps, *rebound))
 
 
 def _creates(step: Step) -> bool:
@@ -46,10 +50,13 @@ def _inverse_count(step: Step) -> Iterator[Step]:
     turned = _turned(step, dict(step.after), {"num_vfs": target})
     destroys = bool(step.after["num_vfs"])
     yield turned._replace(disruption=Disruption.VF_DESTROYED if destroys else Disruption.LINK_FLAP)
-    remembered = step.before.get("vfs", [])
-    assert isinstance(remembered, list)
-    yield from (_restored(step, vf) for vf in remembered if len(vf) > 2)
-    yield from (_rebound(step, vf) for vf in remembered if vf["driver"] is not None)
+    yield from (_restored(step, vf) for vf in _remembered(step) if len(vf) > 2)
+
+
+def _remembered(step: Step) -> list[dict[str, object]]:
+    vfs = step.before.get("vfs", [])
+    assert isinstance(vfs, list)
+    return vfs
 
 
 def _restored(step: Step, vf: dict[str, object]) -> Step:
@@ -57,8 +64,10 @@ def _restored(step: Step, vf: dict[str, object]) -> Step:
     return _of_vf(step, Action.SET_VF, vf, after)
 
 
-def _rebound(step: Step, vf: dict[str, object]) -> Step:
-    return _of_vf(step, Action.BIND_DRIVER, vf, {"driver": vf["driver"]})
+def _rebound(step: Step) -> Iterator[Step]:
+    for vf in _remembered(step):
+        if vf["driver"] is not None:
+            yield _of_vf(step, Action.BIND_DRIVER, vf, {"driver": vf["driver"]})
 
 
 def _of_vf(step: Step, action: Action, vf: dict[str, object], after: dict[str, object]) -> Step:

@@ -32,6 +32,8 @@ def pf_as_json(pf: PF) -> dict[str, object]:
         "class": pf.pci_class,
         "driver": pf.driver,
         "netdev": pf.netdev,
+        "permanent_mac": pf.permanent_mac,
+        "up": pf.up,
         "numa_node": pf.numa_node,
         "iommu_group": pf.iommu_group,
         "num_vfs": pf.num_vfs,
@@ -88,7 +90,7 @@ def format_pf(pf: PF) -> str:
     ids = f" [{pf.vendor_id}:{pf.device_id}]" if pf.vendor_id else ""
     total = f" of {pf.total_vfs}" if pf.total_vfs is not None else ""
     facts = [
-        f"netdev {format_value(pf.netdev)}",
+        f"netdev {format_value(pf.netdev)}{_format_up(pf)}",
         f"driver {format_value(pf.driver)}",
         f"VFs {pf.num_vfs}{total}",
         f"autoprobe {format_value(pf.drivers_autoprobe)}",
@@ -99,6 +101,12 @@ def format_pf(pf: PF) -> str:
     if pf.vfs:
         lines.append(format_table(VF_HEADER, [_vf_row(vf) for vf in pf.vfs], indent="   "))
     return "\n".join(lines)
+
+
+def _format_up(pf: PF) -> str:
+    if pf.up is None:
+        return ""
+    return " (up)" if pf.up else " (down)"
 
 
 def _vf_row(vf: VF) -> tuple[object, ...]:

@@ -438,3 +438,11 @@ def test_a_libvirtd_that_goes_away_is_told(world: World) -> None:
     world.libvirt.state = lose  # type: ignore[method-assign]
     with pytest.raises(HostError):
         read_guests(world.libvirt)
+
+
+def test_a_vlan_that_libvirt_would_cut_short_is_refused(world: World) -> None:
+    (netdev,) = world.host.files.list_dir("/sys/bus/pci/devices/0000:01:00.0/net")
+    write_vf_attributes(world.host.rtnl, netdev, [(0, WantedVF(vlan=VLAN(43, 3)))])
+    with pytest.raises(UnsupportedError, match=r"VLAN 43 with qos 3.*say --vlan 43"):
+        world.attach()
+    world.attach(wanted=Wanted(vlan=43))
