@@ -6,7 +6,7 @@ import os
 import sys
 
 from sriovctl import __version__
-from sriovctl.errors import EXIT_FAILED, SriovctlError
+from sriovctl.errors import EXIT_FAILED, InputError, SriovctlError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from sriovctl.cli.context import Context
     from sriovctl.host.api import Host, Journal
     from sriovctl.host.libvirt_api import Libvirt
+    from sriovctl.model.snapshot import HostSnapshot
 
 
 def run() -> None:
@@ -62,16 +63,21 @@ def _run(arguments: Sequence[str]) -> int:
 def _make_context(args: argparse.Namespace) -> Context:
     from sriovctl.cli.context import Context
 
+    if args.lspci == "-" and args.dmesg == "-":
+        raise InputError("standard input can be only one of --lspci and --dmesg")
     return Context(
         open_host=lambda: _open_host(args),
-        open_libvirt=_open_libvirt,
+        open_libvirt=lambda: _open_libvirt(args),
         open_journal=lambda: _open_journal(args),
         out=sys.stdout,
         color=not args.no_color and sys.stdout.isatty(),
+        read_dump=None if args.lspci is None else lambda: _read_dump(args.lspci),
+        read_log=None if args.dmesg is None else lambda: _read_pasted(args.dmesg),
     )
 
 
 def _open_host(args: argparse.Namespace) -> Host:
+    _refuse_dump(args)
     if args.host_tree is not None:
         from sriovctl.host.recorded import RecordedHost
 
@@ -85,7 +91,30 @@ def _open_host(args: argparse.Namespace) -> Host:
     return LiveHost()
 
 
-def _open_libvirt() -> Libvirt:
+def _refuse_dump(args: argparse.Namespace) -> None:
+    if args.lspci is not None:
+        raise InputError(
+            f"'{args.verb}' needs a host, and a dump is none",
+            subject=args.lspci,
+            hint="leave --lspci out, or read a recording (sriovctl record DIR) with --host-tree",
+        )
+
+
+def _read_dump(path: str) -> HostSnapshot:
+    from sriovctl.codec.lspci import parse_lspci
+    from sriovctl.host.pci_ids import PCINames
+
+    return parse_lspci(_read_pasted(path), source=path, ids_of=PCINames().ids_of)
+
+
+def _read_pasted(path: str) -> str:
+    from sriovctl.host.pasted import read_pasted_text
+
+    return read_pasted_text(path)
+
+
+def _open_libvirt(args: argparse.Namespace) -> Libvirt:
+    _refuse_dump(args)
     from sriovctl.host.libvirt import LibvirtConnection
 
     return LibvirtConnection()
@@ -94,6 +123,7 @@ def _open_libvirt() -> Libvirt:
 def _open_journal(args: argparse.Namespace) -> Journal:
     from sriovctl.host.journal import DEFAULT_DIRECTORY, SQLiteJournal
 
+    _refuse_dump(args)
     if args.host_tree is not None or args.simulated:
         return SQLiteJournal(None)
     return SQLiteJournal(os.environ.get("SRIOVCTL_STATE_DIR", DEFAULT_DIRECTORY))

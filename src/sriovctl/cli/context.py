@@ -11,10 +11,15 @@ if TYPE_CHECKING:
 
     from sriovctl.host.api import Host, Journal
     from sriovctl.host.libvirt_api import Libvirt
+    from sriovctl.model.snapshot import HostSnapshot
 
 
 class Context:
-    """The host that the user chose, the way to libvirt, and the way to the user."""
+    """The host that the user chose, the way to libvirt, and the way to the user.
+
+    :param read_dump: reads the dump that the user gave in place of a host; None: there is a host.
+    :param read_log: reads the kernel log that the user gave beside it.
+    """
 
     def __init__(
         self,
@@ -24,11 +29,16 @@ class Context:
         open_journal: Callable[[], Journal],
         out: TextIO,
         color: bool,
+        read_dump: Callable[[], HostSnapshot] | None = None,
+        read_log: Callable[[], str] | None = None,
     ) -> None:
         self._open_host = open_host
         self._open_libvirt = open_libvirt
         self._open_journal = open_journal
+        self._read_dump = read_dump
+        self._read_log = read_log
         self._host: Host | None = None
+        self._snapshot: HostSnapshot | None = None
         self._libvirt: Libvirt | None = None
         self._journal: Journal | None = None
         self._out = out
@@ -42,16 +52,46 @@ class Context:
             open_journal=self.journal,
             out=out,
             color=self.color,
+            read_dump=None if self._read_dump is None else self.snapshot,
+            read_log=self._read_log if self.has_host else None,
         )
+
+    @property
+    def has_host(self) -> bool:
+        """Whether there is a host to ask, rather than only a dump of one."""
+        return self._read_dump is None
 
     def host(self) -> Host:
         """Return the host to read and write; opened once.
 
-        :raises InputError: the recording that the user named is none.
+        :raises InputError: the recording that the user named is none, or there is only a dump.
         """
         if self._host is None:
             self._host = self._open_host()
         return self._host
+
+    def snapshot(self) -> HostSnapshot:
+        """Return all that is known of the host, or of the dump in its place; read once.
+
+        :raises InputError: the recording, the dump or the log that the user named is none.
+        :raises HostError: the kernel refused to list its PCI functions.
+        """
+        if self._snapshot is None:
+            self._snapshot = self._take_snapshot()
+        return self._snapshot
+
+    def _take_snapshot(self) -> HostSnapshot:
+        if self._read_dump is not None:
+            snapshot = self._read_dump()
+        else:
+            from sriovctl.engine.snapshot import read_snapshot
+
+            snapshot = read_snapshot(self.host(), progress=self.progress)
+        if self._read_log is None:
+            return snapshot
+        from sriovctl.codec.kernel_log import parse_kernel_log, with_kernel_log
+
+        return with_kernel_log(snapshot, parse_kernel_log(self._read_log()))
 
     def libvirt(self) -> Libvirt:
         """Return the connection to libvirt; opened once.

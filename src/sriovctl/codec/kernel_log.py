@@ -19,6 +19,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from sriovctl.model.snapshot import HostSnapshot
+
 _LEVEL = re.compile(  # of dmesg -r and dmesg -x
     r"<\d{1,3}>|(?:kern|user|daemon|syslog|auth\w{0,4}|local\d) {0,5}:"
     r"(?:emerg|alert|crit|err|warn|notice|info|debug) {0,3}: "
@@ -136,3 +138,25 @@ def find_last_buses(messages: Iterable[str]) -> dict[tuple[int, int], int]:
             pci_domain, bus, last = (int(word, 16) for word in match.groups())
             found[pci_domain, bus] = last
     return found
+
+
+def with_kernel_log(snapshot: HostSnapshot, messages: tuple[str, ...]) -> HostSnapshot:
+    """Return *snapshot* with a log, and with what it tells where nothing better is known.  Pure.
+
+    What the host itself said of its command line, release and groups stays.
+    """
+    groups = find_iommu_groups(messages)
+    use_groups = bool(groups) and not snapshot.groups_known
+    functions = snapshot.functions
+    if use_groups:
+        functions = tuple(
+            f if f.iommu_group is not None else f._replace(iommu_group=groups.get(f.address))
+            for f in functions
+        )
+    return snapshot._replace(
+        functions=functions,
+        groups_known=snapshot.groups_known or use_groups,
+        cmdline=snapshot.cmdline or find_command_line(messages),
+        kernel_release=snapshot.kernel_release or find_kernel_release(messages),
+        kernel_log=messages,
+    )

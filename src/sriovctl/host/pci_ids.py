@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from sriovctl.codec.pci_ids import find_device_name
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from sriovctl.codec.pci_id_index import IDIndex
+
 # Debian's pciutils; Fedora's hwdata; what `update-pciids` leaves.
 PATHS = (
     "/usr/share/misc/pci.ids",
@@ -18,12 +22,21 @@ class PCINames:
     def __init__(self, paths: tuple[str, ...] = PATHS) -> None:
         self._paths = paths
         self._data: bytes | None = None
+        self._index: IDIndex | None = None
 
     def name_of(self, vendor_id: str, device_id: str) -> str | None:
         """Return the name of a device, or None when no file on this machine knows its vendor."""
         if self._data is None:
             self._data = self._read()
         return find_device_name(self._data, vendor_id, device_id)
+
+    def ids_of(self, name: str) -> tuple[int | None, int | None]:
+        """Return vendor and device id of a name as lspci prints it; None where not known."""
+        if self._index is None:
+            from sriovctl.codec.pci_id_index import IDIndex
+
+            self._index = IDIndex(self._read())
+        return self._index.ids_of(name)
 
     def _read(self) -> bytes:
         for path in self._paths:
