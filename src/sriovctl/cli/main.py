@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 from importlib import import_module
 
 from sriovctl import __version__
@@ -33,6 +34,7 @@ VERBS = {
     "ls": "list the PFs of this host and their VFs",
     "show": "decode one function's PCI capabilities and say what they mean here",
     "groups": "list the IOMMU groups and their members",
+    "capacity": "say how many VFs a PF can really have here, and which limit binds",
     "record": "copy what a host shows into a directory, for tests and bug reports",
     "plan": "show the steps between this host and a state file, and change nothing",
     "apply": "bring this host to the state of a file, and verify each step",
@@ -55,8 +57,19 @@ exit codes:
 
 run 'sriovctl VERB --help' for a verb's options and examples"""
 
+# As wide as the terminal says; argparse would import shutil to ask it, for each argument added.
+COLUMNS = os.environ.get("COLUMNS", "")
+HELP_WIDTH = max(60, int(COLUMNS) if COLUMNS.isdigit() else 100) - 2
+
 # Global options that take a value: the word after one of them is no verb.
 VALUE_OPTIONS = ("--host-tree", "--lspci", "--dmesg")
+
+
+class HelpFormatter(argparse.RawDescriptionHelpFormatter):
+    """Keeps our own line ends, and its width."""
+
+    def __init__(self, prog: str) -> None:
+        super().__init__(prog, width=HELP_WIDTH)
 
 
 def module_of(verb: str) -> VerbModule:
@@ -100,7 +113,7 @@ def general_parser() -> argparse.ArgumentParser:
         prog="sriovctl",
         description="SR-IOV on Linux, from bare host to a VM with its own virtual function.",
         epilog=f"verbs:\n{listed}\n\n{EXIT_CODES}",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=HelpFormatter,
     )
     parser.add_argument("verb", metavar="VERB", choices=VERBS, help="what to do, see below")
     parser.add_argument("--version", action="version", version=f"sriovctl {__version__}")
@@ -115,7 +128,7 @@ def verb_parser(verb: str) -> argparse.ArgumentParser:
         prog=f"sriovctl {verb}",
         description=module.SUMMARY[0].upper() + module.SUMMARY[1:] + ".",
         epilog=f"examples:\n{module.EXAMPLES.rstrip()}",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=HelpFormatter,
     )
     add_global_options(parser)
     module.configure(parser)
