@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from sriovctl.engine.inventory import read_inventory
 from sriovctl.errors import EXIT_DONE
 from sriovctl.host.pci_ids import PCINames
 from sriovctl.render.inventory import format_inventory, inventory_as_json
@@ -12,12 +11,14 @@ if TYPE_CHECKING:
     import argparse
 
     from sriovctl.cli.context import Context
+    from sriovctl.model.functions import PF
 
 SUMMARY = "list the PFs of this host and their VFs"
 EXAMPLES = """\
   sriovctl ls
   sriovctl ls --json | jq '.pfs[].vfs[] | {address, admin_mac}'
   sriovctl --host-tree recording ls
+  sriovctl --lspci dump.txt ls
 """
 
 
@@ -27,9 +28,22 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace, context: Context) -> int:
     """List PFs and VFs."""
-    pfs = read_inventory(context.host(), name_of=PCINames().name_of)
+    pfs = _pfs(context)
+    # Of a dump it must be said what it cannot tell; a host is as it is.
+    notes = () if context.has_host else context.snapshot().notes
     if args.json:
-        context.print_json("ls", inventory_as_json(pfs))
+        context.print_json("ls", inventory_as_json(pfs) | ({"notes": notes} if notes else {}))
     else:
-        context.print(format_inventory(pfs))
+        context.print("\n".join([format_inventory(pfs), *(f"note: {note}" for note in notes)]))
     return EXIT_DONE
+
+
+def _pfs(context: Context) -> tuple[PF, ...]:
+    names = PCINames()
+    if not context.has_host:
+        from sriovctl.engine.dump import list_pfs
+
+        return list_pfs(context.snapshot(), name_of=names.name_of)
+    from sriovctl.engine.inventory import read_inventory
+
+    return read_inventory(context.host(), name_of=names.name_of)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from sriovctl.engine.describe import read_function, resolve_target
 from sriovctl.errors import EXIT_DONE
 from sriovctl.host.pci_ids import PCINames
 
@@ -11,6 +10,7 @@ if TYPE_CHECKING:
     import argparse
 
     from sriovctl.cli.context import Context
+    from sriovctl.model.description import FunctionDescription
 
 SUMMARY = "decode one function's PCI capabilities and say what they mean here"
 EXAMPLES = """\
@@ -19,6 +19,7 @@ EXAMPLES = """\
   sriovctl show 01:00.0 --json | jq '.capabilities.sriov | {total_vfs, vf_bars}'
   sriovctl show 0000:00:1c.0 --json | jq .capabilities.acs
   sriovctl --host-tree recording show 0000:01:00.0
+  sriovctl --lspci dump.txt show 01:00.0
 """
 
 
@@ -31,9 +32,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace, context: Context) -> int:
     """Show one function."""
-    host = context.host()
-    address = resolve_target(host, args.target)
-    function = read_function(host, address, name_of=PCINames().name_of)
+    function = _function(args.target, context)
     if args.json:
         from sriovctl.render.show_json import function_as_json
 
@@ -43,3 +42,15 @@ def run(args: argparse.Namespace, context: Context) -> int:
 
         context.print(format_function(function))
     return EXIT_DONE
+
+
+def _function(target: str, context: Context) -> FunctionDescription:
+    names = PCINames()
+    if not context.has_host:
+        from sriovctl.engine.dump import describe_function
+
+        return describe_function(context.snapshot(), target, name_of=names.name_of)
+    from sriovctl.engine.describe import read_function, resolve_target
+
+    host = context.host()
+    return read_function(host, resolve_target(host, target), name_of=names.name_of)

@@ -84,6 +84,7 @@ class _Reading:
         self.command: int | None = None
         self.has_list: bool | None = None
         self.is_denied = False
+        self.is_gone = False
         self.keyed: dict[str, str] = {}
         self.capabilities: list[tuple[re.Match[str], list[str]]] = []
 
@@ -125,6 +126,8 @@ class _Reading:
             self.command = sum(1 << n for n, b in enumerate(_COMMAND_BITS) if f"{b}+" in words)
         elif line.startswith("Status: Cap"):
             self.has_list = line.startswith("Status: Cap+")
+        elif line.startswith("!!! Unknown header type 7f"):
+            self.is_gone = True  # asleep without power, or hung: every byte reads ff
         elif match := _BUSES.match(line):
             self.bridge = Bridge(*(int(bus, 16) for bus in match.groups()))
         elif match := _BAR.match(line):
@@ -177,6 +180,8 @@ def read_function_text(lines: Iterable[str]) -> FunctionText:
 
 
 def _config(reading: _Reading) -> ConfigSpace | None:
+    if reading.is_gone:
+        return ConfigSpace(header=None, problems=("it did not answer when lspci asked",))
     if reading.command is None and not reading.capabilities and not reading.is_denied:
         return None
     texts = [_capability_text(match, lines) for match, lines in reading.capabilities]

@@ -32,7 +32,7 @@ def read_pasted_text(path: str) -> str:
     if data.startswith(b"\x1f\x8b"):
         raise InputError("is compressed", subject=path, hint="uncompress it first")
     if b"\0" in data:
-        raise InputError("is not text", subject=path, hint="save the output of: lspci -vvvxxxx")
+        raise InputError("is not text", subject=path, hint="give plain text")
     return data.decode("utf-8", "replace")
 
 
