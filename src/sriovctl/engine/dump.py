@@ -108,6 +108,7 @@ def _describe(
     vendor_id, device_id = _hex(function.vendor_id), _hex(function.device_id)
     bridge = _bridge_above(snapshot, function)
     express = bridge.config.express if bridge is not None and bridge.config else None
+    sriov = function.config.sriov if function.config is not None else None
     return FunctionDescription(
         address=function.address,
         vendor_id=vendor_id,
@@ -121,6 +122,8 @@ def _describe(
         config=function.config or ConfigSpace(header=None, truncated_at=0),
         pf_address=function.pf_address,
         vf_index=function.vf_index,
+        # What the driver allows is not known; a note says so.
+        sriov_total_vfs=None if sriov is None else sriov.total_vfs,
         bridge_above=None if bridge is None else bridge.address,
         bridge_forwards_ari=None if express is None else express.ari_forwarding_enable,
         notes=tuple(_notes(snapshot, function)),

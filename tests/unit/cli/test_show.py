@@ -19,6 +19,8 @@ from sriovctl.host.simulated import SimulatedHost, simulated_82576
 class Recorder:
     """As much of a context as ``show`` asks for; keeps what is printed."""
 
+    has_host = True
+
     def __init__(self) -> None:
         self.printed: list[str] = []
 
