@@ -124,6 +124,32 @@ MACHINES = (
         memory_mib=1024,
         modules=("igb", "nvme"),
     ),
+    # Made too small on purpose, each for another limit.  Bus numbers are missing here: QEMU
+    # refuses VFs that would cross a bus ("VF addr overflows", 10.0).
+    Machine(
+        name="few-mmio",
+        summary="NVMe with 255 VFs below a port whose window has no memory for them",
+        # SeaBIOS gives a port 2 MiB, the VFs need 4; the kernel must not make up for it.
+        root_ports=(RootPort(NVMe(total_vfs=255)),),
+        memory_mib=768,
+        kernel_args=("pci=realloc=off",),
+        modules=("nvme",),
+    ),
+    Machine(
+        name="few-vfs",
+        summary="82576 whose driver allows 7 of its 8 VFs, and an NVMe with only 2",
+        root_ports=(RootPort(IGB()), RootPort(NVMe(total_vfs=2))),
+        memory_mib=768,
+        modules=("igb", "nvme"),
+    ),
+    Machine(
+        name="no-driver",
+        summary="82576 without its driver; vfio-pci is loaded, and told nothing of SR-IOV",
+        root_ports=(RootPort(IGB()),),
+        iommu=IOMMU.INTEL,
+        memory_mib=768,
+        modules=("vfio-pci",),
+    ),
     Machine(
         name="netdevsim",
         summary="no card at all, but the kernel's simulated network device: any number of VFs",

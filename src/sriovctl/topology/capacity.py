@@ -191,10 +191,20 @@ def _driver_limit(snapshot: HostSnapshot, pf: FunctionSnapshot) -> Limit:
         if snapshot.source != SourceKind.HOST:
             evidence = Evidence("driver", "not known from this source")
             return Limit(LimitKind.DRIVER, None, (evidence,))
-        return _driver_refuses("none is bound", "bind the card's driver, or pci-pf-stub", pf)
+        return _driver_refuses(
+            "none is bound",
+            "bind the card's driver, or pci-pf-stub",
+            pf,
+            message="no driver bound to device; cannot configure SR-IOV",
+        )
     if pf.driver in _NO_SRIOV_CONFIGURE:
         text = f"{pf.driver} has no sriov_configure"
-        return _driver_refuses(text, "bind the card's own driver, or pci-pf-stub", pf)
+        return _driver_refuses(
+            text,
+            "bind the card's own driver, or pci-pf-stub",
+            pf,
+            message="driver does not support SR-IOV configuration via sysfs",
+        )
     enabled = (snapshot.parameters or {}).get("vfio_pci.enable_sriov")
     if pf.driver == "vfio-pci" and enabled in ("N", "0"):
         text = "vfio-pci, and its parameter enable_sriov is N"
@@ -203,9 +213,12 @@ def _driver_limit(snapshot: HostSnapshot, pf: FunctionSnapshot) -> Limit:
     return Limit(LimitKind.DRIVER, _offered(pf), (Evidence("driver", f"{pf.driver} is bound"),))
 
 
-def _driver_refuses(text: str, remedy: str, pf: FunctionSnapshot) -> Limit:
+def _driver_refuses(
+    text: str, remedy: str, pf: FunctionSnapshot, *, message: str | None = None
+) -> Limit:
     evidence = (Evidence("driver", text),)
-    return Limit(LimitKind.DRIVER, 0, evidence, remedy, _offered(pf), _ENOENT)
+    refusal = f'{_ENOENT}, "{message}"' if message else _ENOENT
+    return Limit(LimitKind.DRIVER, 0, evidence, remedy, _offered(pf), refusal)
 
 
 def _offered(pf: FunctionSnapshot) -> int | None:
