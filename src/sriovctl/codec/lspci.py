@@ -121,7 +121,10 @@ def _read_block(block: Block, ids_of: IDsOf | None) -> _Found:
 def _with_ids(function: FunctionSnapshot, head: Head, *, from_bytes: bool) -> FunctionSnapshot:
     # The first line says of a VF what the kernel says; its own bytes read ff.
     header = function.config.header if function.config is not None and from_bytes else None
-    vendor_id, device_id, class_code = head.vendor_id, head.device_id, head.class_code
+    is_nameless = head.vendor_id == 0xFFFF  # a VF, where lspci could not ask the kernel
+    vendor_id = None if is_nameless else head.vendor_id
+    device_id = None if is_nameless else head.device_id
+    class_code = head.class_code
     if header is not None:
         class_code = header.class_code
         if header.vendor_id != 0xFFFF:

@@ -159,8 +159,8 @@ def _port_type(text: str) -> int | None:
 
 def _ari_forwarding(body: str, port_type: int) -> tuple[bool | None, bool | None]:
     # lspci prints it for ports only; for what is no port it means nothing.
-    supported = _flag(r"DevCap2:.{0,240}? ARIFwd([+-])", body)
-    enable = _flag(r"DevCtl2:.{0,240}? ARIFwd([+-])", body)
+    supported = _flag(r"DevCap2:.{0,800}? ARIFwd([+-])", body)
+    enable = _flag(r"DevCtl2:.{0,400}? ARIFwd([+-])", body)
     if supported is None and "DevCap: " in body and (port_type not in (4, 6) or "(v1)" in body):
         return False, False
     return supported, enable
