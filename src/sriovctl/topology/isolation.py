@@ -25,6 +25,7 @@ from sriovctl.topology.quirks import (
     ACSQuirk,
     ACSRule,
     acs_quirks_of,
+    acs_quirks_of_vendor,
 )
 from sriovctl.topology.tree import (
     DOWNSTREAM_PORT,
@@ -36,6 +37,7 @@ from sriovctl.topology.tree import (
     PCIE_TO_PCI,
     ROOT_PORT,
     UPSTREAM_PORT,
+    class_and_subclass,
 )
 
 TYPE_CHECKING = False
@@ -126,6 +128,8 @@ class IsolationRules:
         if known is None:
             known = self._by_quirks(function) or self._by_override(function)
             known = known or self._by_type(function)
+            if known.isolated is False and _may_be_excepted(function):
+                known = _UNKNOWN
             self.verdicts[function.address] = known
         return known
 
@@ -238,6 +242,24 @@ class IsolationRules:
             firmware=firmware,
             old=self._around.is_older_than(CONFIG_ACS_SINCE),
         )
+
+
+def _may_be_excepted(function: TreeFunction) -> bool:
+    # A listing without numbers does not always tell the device id: some names stand for several.
+    if function.vendor_id is None:
+        return True
+    return function.device_id is None and any(
+        _may_be_of(function, quirk) for quirk in acs_quirks_of_vendor(function.vendor_id)
+    )
+
+
+def _may_be_of(function: TreeFunction, quirk: ACSQuirk) -> bool:
+    if quirk.rule in (ACSRule.INTEL_PCH, ACSRule.INTEL_SPT, ACSRule.CAVIUM, ACSRule.ANNAPURNA):
+        return function.port_type == ROOT_PORT
+    if quirk.device_ids is None:
+        return False  # its rule was asked already
+    kind = class_and_subclass(function.snapshot)
+    return quirk.base_class is None or kind is None or kind >> 8 == quirk.base_class
 
 
 def _typed(function: TreeFunction, quirk: ACSQuirk, *types: int) -> Verdict | None:

@@ -62,6 +62,7 @@ class ACSQuirk(NamedTuple):
     device_ids: frozenset[int] | None  # None: every device of the vendor is asked
     # Some ids came later than the rule: when, as year and month.  An older kernel lacks them.
     added: tuple[tuple[str, frozenset[int]], ...] = ()
+    base_class: int | None = None  # what all these devices are; helps where ids are not known
 
     def added_in(self, device_id: int | None) -> str | None:
         """Say when an id was added, where that is known."""
@@ -99,6 +100,7 @@ ACS_QUIRKS = (
             "105e-1060 10d9 "  # 82571
             "15b7 15b8"  # I219
         ),
+        base_class=0x02,
     ),
     ACSQuirk(ACSRule.RCIEP, 0x8086, None),
     ACSQuirk(ACSRule.QCOM_RP, 0x17CB, _ids("0400 0401 0115 0111 0120"), added=_QCOM_NEW),
@@ -213,6 +215,11 @@ def acs_quirks_of(vendor_id: int | None, device_id: int | None) -> Iterator[ACSQ
     for quirk in _ACS_BY_VENDOR.get(vendor_id, ()):
         if quirk.device_ids is None or device_id in quirk.device_ids:
             yield quirk
+
+
+def acs_quirks_of_vendor(vendor_id: int) -> tuple[ACSQuirk, ...]:
+    """Give the rows that the kernel might ask about some device of a vendor.  Pure."""
+    return _ACS_BY_VENDOR.get(vendor_id, ())
 
 
 def alias_quirk_of(vendor_id: int | None, device_id: int | None) -> AliasQuirk | None:
