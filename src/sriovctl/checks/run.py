@@ -72,6 +72,8 @@ RULES: tuple[Callable[[HostSnapshot], Iterator[Finding]], ...] = (
     check_groups_are_viable,
     check_kernel_log,
 )
+# Without these facts nothing can be said.
+_BLIND = frozenset(("iommu-unknown", "config-space-hidden"))
 _ORDER = {severity: position for position, severity in enumerate(Severity)}
 
 
@@ -92,8 +94,11 @@ def _joined(first: Finding, second: Finding) -> Finding:
 
 
 def is_ready(findings: Iterable[Finding]) -> bool:
-    """Say whether nothing was found that keeps SR-IOV from working.  Pure."""
-    return all(finding.severity is not Severity.ERROR for finding in findings)
+    """Say whether nothing was found that keeps SR-IOV from working.  Pure.
+
+    What decides it must also have been seen: not knowing is not readiness.
+    """
+    return not any(one.severity is Severity.ERROR or one.id in _BLIND for one in findings)
 
 
 def about(

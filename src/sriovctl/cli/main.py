@@ -35,6 +35,7 @@ VERBS = {
     "show": "decode one function's PCI capabilities and say what they mean here",
     "groups": "list the IOMMU groups and their members",
     "capacity": "say how many VFs a PF can really have here, and which limit binds",
+    "doctor": "say what keeps this host from SR-IOV, why, and how to fix it",
     "record": "copy what a host shows into a directory, for tests and bug reports",
     "plan": "show the steps between this host and a state file, and change nothing",
     "apply": "bring this host to the state of a file, and verify each step",
