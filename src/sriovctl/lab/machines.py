@@ -112,6 +112,25 @@ MACHINES = (
         root_ports=_PORTS_OF_82576,
         modules=_MODULES_OF_82576,
     ),
+    # As little hardware as can have the trouble that they are there for.
+    Machine(
+        name="82576-iommu-unused",
+        summary="one 82576 and an Intel IOMMU that the kernel was told to leave off",
+        root_ports=(RootPort(IGB()),),
+        iommu=IOMMU.INTEL,
+        memory_mib=768,
+        kernel_args=("intel_iommu=off",),
+        modules=("igb", "vfio-pci"),
+    ),
+    Machine(
+        name="82576-no-intremap",
+        summary="one 82576 and an Intel IOMMU that remaps no interrupts",
+        root_ports=(RootPort(IGB()),),
+        iommu=IOMMU.INTEL,
+        memory_mib=768,
+        kernel_args=("intremap=off",),
+        modules=("igb", "vfio-pci"),
+    ),
     Machine(
         name="scale",
         summary="4 NVMe controllers of 255 VFs each and two 82576: 1034 VFs, no IOMMU",
