@@ -2,62 +2,97 @@
 
 from __future__ import annotations
 
-from sriovctl.engine.inventory import PCI_DEVICES, read_hex, read_iommu_groups
 from sriovctl.errors import EXIT_DONE
-from sriovctl.host.pci_ids import PCINames
-from sriovctl.render.inventory import format_groups, groups_as_json
+from sriovctl.render.groups import format_groups, groups_as_json
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Sequence
 
     from sriovctl.cli.context import Context
-    from sriovctl.host.api import FileTree
     from sriovctl.model.functions import IOMMUGroup
+    from sriovctl.model.snapshot import HostSnapshot
 
 SUMMARY = "list the IOMMU groups and their members"
 EXAMPLES = """\
   sriovctl groups
   sriovctl groups --json | jq '.groups[] | select(.members | length > 1)'
+  sriovctl groups --predict
+  sriovctl groups --predict --iommu-on
+  sriovctl --lspci dump.txt groups --predict
 """
 
 NO_GROUPS = (
     "no IOMMU groups: the IOMMU is absent, disabled in the firmware, or off in the kernel; "
     "without them no device can be given safely to a guest\n"
     "look for DMAR, IVRS or IORT in /sys/firmware/acpi/tables, and for intel_iommu=, amd_iommu= "
-    "and iommu= in /proc/cmdline"
+    "and iommu= in /proc/cmdline; sriovctl groups --predict --iommu-on says what they would be"
+)
+NOT_IN_DUMP = (
+    "the dump does not tell the kernel's groups (lspci -v does where there are some); "
+    "sriovctl groups --predict works them out"
 )
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    """``groups`` has no arguments of its own."""
+    """Add the options of prediction."""
+    parser.add_argument(
+        "--predict",
+        action="store_true",
+        help="work the groups out from config space instead of asking the kernel",
+    )
+    add_iommu_on(parser)
+
+
+def add_iommu_on(parser: argparse.ArgumentParser) -> None:
+    """Add ``--iommu-on``, which prediction and explanation share."""
+    parser.add_argument(
+        "--iommu-on",
+        action="store_true",
+        help="as the groups would be with the IOMMU on and the ACS bits that the kernel sets then",
+    )
 
 
 def run(args: argparse.Namespace, context: Context) -> int:
-    """List IOMMU groups."""
-    files = context.host().files
-    groups = read_iommu_groups(files)
+    """List IOMMU groups.
+
+    :raises InputError: ``--iommu-on`` without ``--predict``.
+    """
+    if args.predict:
+        from sriovctl.cli.predict import print_prediction
+
+        print_prediction(args, context, verb="groups")
+        return EXIT_DONE
+    if args.iommu_on:
+        from sriovctl.errors import InputError
+
+        raise InputError("--iommu-on asks for a prediction", hint="add --predict")
+    return _list(args, context)
+
+
+def _list(args: argparse.Namespace, context: Context) -> int:
+    from sriovctl.cli.function_labels import labels_of
+    from sriovctl.topology.groups import predict_groups
+    from sriovctl.topology.report import report_kernel_groups
+
+    snapshot = context.snapshot()
+    groups = _kernel_groups(context, snapshot)
+    report = report_kernel_groups(groups, predict_groups(snapshot, iommu_on=False))
     if args.json:
-        context.print_json("groups", groups_as_json(groups))
+        context.print_json("groups", groups_as_json(report))
+    elif not groups:
+        context.print(NO_GROUPS if context.has_host else NOT_IN_DUMP)
     else:
-        context.print(format_groups(groups, labels_of(files, groups)) or NO_GROUPS)
+        context.print(format_groups(report, labels_of(snapshot)))
     return EXIT_DONE
 
 
-def labels_of(files: FileTree, groups: Sequence[IOMMUGroup]) -> dict[str, str]:
-    """Say for each member what it is and which driver holds it."""
-    names = PCINames()
-    return {m: label_of(files, m, names) for group in groups for m in group.members}
+def _kernel_groups(context: Context, snapshot: HostSnapshot) -> tuple[IOMMUGroup, ...]:
+    # The kernel's own list has devices of other buses, too.
+    if context.has_host:
+        from sriovctl.engine.inventory import read_iommu_groups
 
+        return read_iommu_groups(context.host().files)
+    from sriovctl.topology.report import kernel_groups_of
 
-def label_of(files: FileTree, member: str, names: PCINames) -> str:
-    """Say what one member is and which driver holds it."""
-    directory = f"{PCI_DEVICES}/{member}"
-    vendor_id = read_hex(files, f"{directory}/vendor", digits=4)
-    device_id = read_hex(files, f"{directory}/device", digits=4)
-    if vendor_id is None or device_id is None:
-        return ""
-    driver = files.read_link(f"{directory}/driver")
-    name = names.name_of(vendor_id, device_id) or "unnamed"
-    return f"{name} [{vendor_id}:{device_id}]" + (f" ({driver})" if driver else "")
+    return kernel_groups_of(snapshot)

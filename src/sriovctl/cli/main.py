@@ -34,6 +34,8 @@ VERBS = {
     "ls": "list the PFs of this host and their VFs",
     "show": "decode one function's PCI capabilities and say what they mean here",
     "groups": "list the IOMMU groups and their members",
+    "explain": "say why a function is in its IOMMU group, and what would part it from others",
+    "predict": "work out the IOMMU groups that the kernel would form, from config space alone",
     "capacity": "say how many VFs a PF can really have here, and which limit binds",
     "doctor": "say what keeps this host from SR-IOV, why, and how to fix it",
     "record": "copy what a host shows into a directory, for tests and bug reports",

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from sriovctl.errors import InputError
+from sriovctl.model.groups import Explanation, Remedy
 from sriovctl.topology.acs_parameters import CONFIG_ACS_SINCE
 from sriovctl.topology.groups import JoinCode
 from sriovctl.topology.isolation import IsolationCode
@@ -18,7 +17,7 @@ if TYPE_CHECKING:
 
     from sriovctl.model.address import PCIAddress
     from sriovctl.model.snapshot import HostSnapshot
-    from sriovctl.topology.groups import Join, PredictedGroup, Prediction, Reason
+    from sriovctl.topology.groups import Join, PredictedGroup, Prediction
     from sriovctl.topology.isolation import Verdict
 
 _PORTS = (ROOT_PORT, UPSTREAM_PORT, DOWNSTREAM_PORT)
@@ -26,28 +25,6 @@ _OVERRIDE_DANGER = (
     "a kernel with the ACS override patch and pcie_acs_override= would show separate groups, but "
     "only hides the danger: the hardware still lets these devices reach each other's guests"
 )
-
-
-class Remedy(NamedTuple):
-    """Something that would part a function from its neighbours."""
-
-    kind: str  # iommu, command-line, firmware, slot, driver, kernel, override
-    text: str
-    value: str | None = None  # exactly what to write, where there is such a thing
-
-
-class Explanation(NamedTuple):
-    """All that can be said about one function's group."""
-
-    address: PCIAddress
-    members: tuple[PCIAddress, ...] | None  # by the rules; None: no group, or not known
-    kernel_group: int | None
-    kernel_members: tuple[PCIAddress, ...] | None  # None: the source does not tell
-    reason: Reason | None  # of the group
-    sentences: tuple[str, ...]
-    remedies: tuple[Remedy, ...]
-    differences: tuple[str, ...]  # between the rules and the kernel; empty when they agree
-    assumptions: tuple[str, ...]
 
 
 def explain(snapshot: HostSnapshot, prediction: Prediction, address: PCIAddress) -> Explanation:
@@ -82,19 +59,26 @@ def _sentences(
     if group is None:
         yield from _why_no_group(prediction, address)
         return
-    own = next(join for join in group.joins if join.member == address)
-    yield explain_join(prediction, own)
-    seen = {own}
-    # What joined the function that it joined, up to where the group begins.
-    while own.hop is not None and own.hop in group.members:
-        own = next(join for join in group.joins if join.member == own.hop)
-        if own in seen:
-            return
-        seen.add(own)
-        if own.code is not JoinCode.FOUNDER:
-            yield explain_join(prediction, own)
-    if len(seen) == 1 and own.code is JoinCode.FOUNDER:
+    chain = list(_chain(group, address))
+    told = set()
+    for join in chain:
+        # One bad port joins all that is below it, level by level: said once, it is enough.
+        key = (join.code, join.culprit or join.member)
+        if key not in told and (join.code is not JoinCode.FOUNDER or len(chain) == 1):
+            told.add(key)
+            yield explain_join(prediction, join)
+    if chain[0].code is JoinCode.FOUNDER:
         yield explain_join(prediction, group.cause)
+
+
+def _chain(group: PredictedGroup, address: PCIAddress) -> Iterator[Join]:
+    # What joined the function, what joined the one that it joined, … to where the group begins.
+    joins = {join.member: join for join in group.joins}
+    join: Join | None = joins[address]
+    while join is not None:
+        del joins[join.member]
+        yield join
+        join = None if join.hop is None else joins.get(join.hop)
 
 
 def _why_no_group(prediction: Prediction, address: PCIAddress) -> Iterator[str]:

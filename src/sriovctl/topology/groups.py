@@ -62,14 +62,6 @@ class Join(NamedTuple):
     verdict: Verdict | None = None  # and what that rests on
 
 
-class Reason(NamedTuple):
-    """Why a group is as it is, for people and programs."""
-
-    code: str
-    hop: PCIAddress | None
-    text: str
-
-
 class PredictedGroup(NamedTuple):
     """One group."""
 

@@ -84,6 +84,7 @@ class IsolationCode(StrEnum):
     SINGLE_FUNCTION = "single-function"
     OTHER_TYPE = "other-type"
     UNKNOWN = "unknown"
+    UNKNOWN_ID = "unknown-id"  # an exception may be made for it, if only its ids were known
 
 
 class Verdict(NamedTuple):
@@ -129,7 +130,7 @@ class IsolationRules:
             known = self._by_quirks(function) or self._by_override(function)
             known = known or self._by_type(function)
             if known.isolated is False and _may_be_excepted(function):
-                known = _UNKNOWN
+                known = Verdict(None, IsolationCode.UNKNOWN_ID)
             self.verdicts[function.address] = known
         return known
 

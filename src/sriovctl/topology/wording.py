@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from sriovctl.model.capabilities import EXPRESS_TYPES, acs_names
-from sriovctl.topology.groups import JoinCode, Reason
+from sriovctl.model.groups import Reason
+from sriovctl.topology.groups import JoinCode
 from sriovctl.topology.isolation import IsolationCode
 from sriovctl.topology.quirks import ACSRule
 
@@ -143,4 +144,8 @@ def explain_verdict(prediction: Prediction, address: PCIAddress, verdict: Verdic
         IsolationCode.SINGLE_FUNCTION: f"{name} is its device's only function",
         IsolationCode.OTHER_TYPE: f"{name} is of a type that the kernel takes to be apart",
         IsolationCode.UNKNOWN: f"whether {name} keeps traffic apart cannot be seen here",
+        IsolationCode.UNKNOWN_ID: (
+            f"the name of {name} stands for several device ids, and for some of them the kernel "
+            "makes an exception: lspci -nn shows which it is"
+        ),
     }[verdict.code]
