@@ -36,6 +36,7 @@ VERBS = {
     "groups": "list the IOMMU groups and their members",
     "explain": "say why a function is in its IOMMU group, and what would part it from others",
     "predict": "work out the IOMMU groups that the kernel would form, from config space alone",
+    "tree": "draw the PCI tree: ports and their ACS, PFs with their VFs, IOMMU groups",
     "capacity": "say how many VFs a PF can really have here, and which limit binds",
     "doctor": "say what keeps this host from SR-IOV, why, and how to fix it",
     "record": "copy what a host shows into a directory, for tests and bug reports",

@@ -1,0 +1,85 @@
+"""``sriovctl tree``."""
+
+from __future__ import annotations
+
+import sys
+
+from sriovctl.errors import EXIT_DONE
+from sriovctl.host.pci_ids import PCINames
+from sriovctl.topology.picture import picture_of
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import argparse
+
+    from sriovctl.cli.context import Context
+    from sriovctl.model.address import PCIAddress
+    from sriovctl.model.picture import Picture
+    from sriovctl.model.snapshot import HostSnapshot
+
+SUMMARY = "draw the PCI tree: ports and their ACS, PFs with their VFs, IOMMU groups"
+EXAMPLES = """\
+  sriovctl tree
+  sriovctl tree --ascii
+  sriovctl tree --svg tree.svg
+  sriovctl --lspci dump.txt tree --svg tree.svg
+  sriovctl --host-tree recording tree --json
+"""
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the kinds of picture."""
+    parser.add_argument("--svg", metavar="FILE", help="write the picture to a file (-: stdout)")
+    parser.add_argument("--ascii", action="store_true", help="draw with ASCII characters only")
+
+
+def run(args: argparse.Namespace, context: Context) -> int:
+    """Draw the tree."""
+    snapshot = context.snapshot()
+    picture = picture_of(
+        snapshot, predicted_groups=_prediction(snapshot), name_of=PCINames().name_of
+    )
+    if args.svg is not None:
+        _write_svg(picture, args.svg, context)
+    elif args.json:
+        from sriovctl.render.tree import tree_as_json
+
+        context.print_json("tree", tree_as_json(picture))
+    else:
+        from sriovctl.render.tree import ASCII, UNICODE, format_tree
+
+        glyphs = ASCII if args.ascii or not _prints("├■") else UNICODE
+        context.print(format_tree(picture, glyphs=glyphs, color=context.color))
+    return EXIT_DONE
+
+
+def _prints(text: str) -> bool:
+    try:
+        text.encode(sys.stdout.encoding or "ascii")
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _write_svg(picture: Picture, path: str, context: Context) -> None:
+    from sriovctl.render.tree_svg import tree_as_svg
+
+    drawing = tree_as_svg(picture)
+    if path == "-":
+        context.print(drawing.rstrip("\n"))
+        return
+    from sriovctl.host.output_file import write_output_file
+
+    write_output_file(path, drawing)
+
+
+def _prediction(snapshot: HostSnapshot) -> dict[PCIAddress, int] | None:
+    # A dump of config space knows no groups: then those that its kernel would form are shown.
+    if snapshot.groups_known or any(one.iommu_group is not None for one in snapshot.functions):
+        return None
+    from sriovctl.topology.groups import predict_groups
+
+    prediction = predict_groups(snapshot, iommu_on=True)
+    return {
+        member: number for number, group in enumerate(prediction.groups) for member in group.members
+    }

@@ -1,0 +1,51 @@
+"""The door through which a result is written to a file of the user's: whole, or not at all."""
+
+from __future__ import annotations
+
+import os
+import stat
+
+from sriovctl.errors import InputError
+from sriovctl.host.kernel_errors import kernel_error
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import TextIO
+
+
+def write_output_file(path: str, text: str) -> None:
+    """Write *text* so that a reader finds the old file or the new one, never half of it.
+
+    A link is followed; a pipe or a terminal is written to as it is, because it has no name that
+    another file could take over.
+
+    :raises InputError: there is no such directory, it may not be written, or is full.
+    """
+    target = os.path.realpath(path)
+    try:
+        if os.path.exists(target) and not stat.S_ISREG(os.stat(target).st_mode):
+            with open(target, "w", encoding="utf-8") as file:
+                file.write(text)
+        else:
+            _replace(target, text)
+    except OSError as exc:
+        raise kernel_error(exc, subject=path, action="cannot write", family=InputError) from exc
+
+
+def _replace(target: str, text: str) -> None:
+    # In the same directory: a name can be taken over only within one file system.
+    partial = f"{target}.{os.getpid()}.partial"
+    descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
+    try:
+        with open(descriptor, "w", encoding="utf-8") as file:
+            _write_durably(file, text)
+        os.replace(partial, target)
+    except BaseException:
+        os.unlink(partial)
+        raise
+
+
+def _write_durably(file: TextIO, text: str) -> None:
+    file.write(text)
+    file.flush()
+    os.fsync(file.fileno())

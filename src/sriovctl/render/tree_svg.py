@@ -1,0 +1,384 @@
+"""The PCI tree as a self-contained SVG, for a file or a page.
+
+Colour has one meaning: who shares an IOMMU group.  A VF in a group of its own is green, whatever
+shares a group lies on an area of that group's colour, and grey is what has no group.
+"""
+
+from __future__ import annotations
+
+from html import escape
+
+from sriovctl.model.picture import (
+    ACSState,
+    CellState,
+    GroupSource,
+    NodeKind,
+    Picture,
+    PictureNode,
+    VFCell,
+)
+from sriovctl.render.tree_layout import (
+    CARD_PADDING,
+    COLUMN_GAP,
+    HOST_WIDTH,
+    MARGIN,
+    PANEL_PADDING,
+    Box,
+    Cell,
+    Layout,
+    Panel,
+    Slab,
+    cells_of,
+    lay_out,
+)
+from sriovctl.render.tree_style import GROUP_COLOURS, stylesheet
+from sriovctl.render.tree_words import (
+    KIND_WORDS,
+    buses_text,
+    cell_title,
+    limit_text,
+    node_title,
+    nodes_of,
+    summary_of,
+)
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_LEGEND_HEIGHT = 74
+_HULL = 7  # how far a group's area reaches beyond its boxes
+_CHIP_HULL = 5
+_BADGES = {
+    ACSState.ON: "good",
+    ACSState.QUIRK: "good",
+    ACSState.OVERRIDE: "warn",
+    ACSState.OFF: "bad",
+    ACSState.ABSENT: "bad",
+    ACSState.UNKNOWN: "unknown",
+}
+_PORT_WORDS = {
+    NodeKind.ROOT_PORT: "root port",
+    NodeKind.UPSTREAM_PORT: "upstream",
+    NodeKind.DOWNSTREAM_PORT: "downstream",
+}
+_CHARACTER = 5.9  # pixels, of the 11 px font, on average
+
+
+def tree_as_svg(picture: Picture) -> str:
+    """Draw a host.  Pure."""
+    return _Drawing(picture, lay_out(picture)).draw()
+
+
+class _Drawing:
+    # Collects elements; what is behind comes first.
+
+    def __init__(self, picture: Picture, layout: Layout) -> None:
+        self._picture = picture
+        self._layout = layout
+        self._colours = {
+            group: number % GROUP_COLOURS for number, group in enumerate(picture.shared_groups)
+        }
+
+    def draw(self) -> str:
+        width, height = self._layout.width, self._layout.height + _LEGEND_HEIGHT
+        title = escape(f"PCI tree of {self._picture.description}")
+        parts = [
+            f'<svg xmlns="http://www.w3.org/2000/svg" class="t-drawing" role="img" '
+            f'viewBox="0 0 {width:g} {height:g}" width="{width:g}" height="{height:g}" '
+            f'style="max-width:100%;height:auto" aria-label="{title}">',
+            f"<style>{stylesheet()}</style>",
+            _rect("t-page", 0, 0, width, height, radius=0),
+            *self._head(),
+            *(line for panel in self._layout.panels for line in _panel(panel, self._layout.width)),
+            *self._switches(),
+            *self._hulls(),
+            *self._switch_words(),
+            *(line for panel in self._layout.panels for line in self._lines(panel)),
+            *(line for panel in self._layout.panels for line in self._slabs(panel)),
+            *(line for box in self._layout.boxes for line in self._box(box)),
+            *self._legend(self._layout.height),
+            "</svg>\n",
+        ]
+        return "\n".join(parts)
+
+    def _head(self) -> Iterator[str]:
+        yield _text("t-text t-title", MARGIN, MARGIN + 18, self._picture.description)
+        yield _text("t-soft", MARGIN, MARGIN + 38, summary_of(self._picture))
+
+    # --- areas ---------------------------------------------------------------------------
+
+    def _switches(self) -> Iterator[str]:
+        boxes = list(self._layout.boxes)
+        for box in boxes:
+            if box.node.kind != NodeKind.UPSTREAM_PORT:
+                continue
+            ports = [one for one in boxes if one.parent is box] or [box]
+            right = max(one.right for one in ports)
+            bottom = max(one.bottom for one in (*ports, box))
+            yield _rect(
+                "t-switch",
+                box.x - 14,
+                box.y - 15,
+                right - box.x + 28,
+                bottom - box.y + 29,
+                radius=14,
+            )
+
+    def _switch_words(self) -> Iterator[str]:
+        for box in self._layout.boxes:
+            if box.node.kind == NodeKind.UPSTREAM_PORT:
+                yield _text("t-soft t-small", box.x, box.y - 4, "switch")
+
+    def _hulls(self) -> Iterator[str]:
+        for group, colour in self._colours.items():
+            boxes = [box for box in self._layout.boxes if box.node.group == group]
+            if not boxes:
+                continue
+            size = self._picture.group_sizes[group]
+            title = f"<title>group {group}: {size} functions, inseparable</title>"
+            inner = "".join(_hull_part(box, boxes) for box in boxes)
+            yield f'<g class="t-hull t-h{colour}" opacity="0.3">{title}{inner}</g>'
+
+    # --- lines and boxes -----------------------------------------------------------------
+
+    def _lines(self, panel: Panel) -> Iterator[str]:
+        for slab in panel.slabs:
+            for box in slab.boxes:
+                if not box.follows_chip:
+                    yield f'<path class="t-line" d="{_path_to(box, slab)}"/>'
+
+    def _slabs(self, panel: Panel) -> Iterator[str]:
+        for slab in panel.slabs:
+            node = slab.node
+            title = f"host bridge {node.label}"
+            yield f"<g><title>{escape(title)}</title>"
+            yield _rect("t-slab", slab.x, slab.y, slab.width, slab.height, radius=10)
+            yield _text("t-text t-strong", slab.x + 14, slab.y + 24, "host bridge")
+            yield _text("t-text t-mono", slab.x + 14, slab.y + 44, node.label)
+            if node.buses:
+                yield _text("t-soft", slab.x + 14, slab.y + 62, buses_text(node.buses))
+            yield "</g>"
+
+    def _box(self, box: Box) -> Iterator[str]:
+        address = "" if box.node.address is None else f' data-address="{box.node.address}"'
+        yield f"<g{address}><title>{escape(node_title(box.node))}</title>"
+        if box.is_chip:
+            yield from self._chip(box)
+        elif box.node.total_vfs is not None:
+            yield from self._card(box)
+        else:
+            yield from self._port(box)
+        yield "</g>"
+        if box.node.total_vfs is not None:
+            for cell, vf in zip(cells_of(box), box.node.vfs, strict=True):
+                yield self._cell(cell, vf)
+
+    def _chip(self, box: Box) -> Iterator[str]:
+        node = box.node
+        yield _rect("t-box", box.x, box.y, box.width, box.height, radius=6)
+        address = self._short(node)
+        yield _text("t-text t-mono", box.x + 10, box.y + 17, address)
+        left = box.x + 18 + 7.3 * len(address)
+        badge_width = 0.0
+        if node.acs != ACSState.NOT_NEEDED:
+            badge_width = _badge_width(node.acs) + 6
+            yield from _badge(box.right - badge_width, box.y + 5, node.acs)
+        room = int((box.right - 8 - badge_width - left) / _CHARACTER)
+        word = KIND_WORDS.get(node.kind) or node.class_name or node.name or ""
+        yield _text(self._group_class(node.group), left, box.y + 17, _cut(word, room))
+        if node.group is not None and len(word) + len(f"  group {node.group}") <= room:
+            yield from self._group_word(node, box.right - 8 - badge_width, box.y + 17)
+
+    def _port(self, box: Box) -> Iterator[str]:
+        node = box.node
+        yield _rect("t-box", box.x, box.y, box.width, box.height, radius=8)
+        yield _text("t-text t-mono", box.x + 12, box.y + 18, self._short(node))
+        if node.acs != ACSState.NOT_NEEDED:
+            yield from _badge(box.right - _badge_width(node.acs) - 10, box.y + 8, node.acs)
+        # "port" is left out where the area behind says "switch".
+        words = _PORT_WORDS.get(node.kind, node.class_name or "bridge")
+        buses = f" · {buses_text(node.buses)}" if node.buses else ""
+        yield _text("t-soft", box.x + 12, box.y + 35, f"{words}{buses}")
+        yield from self._group_word(node, box.right - 12, box.y + 35)
+
+    def _card(self, box: Box) -> Iterator[str]:
+        node = box.node
+        left, right = box.x + CARD_PADDING, box.right - CARD_PADDING
+        yield _rect("t-card", box.x, box.y, box.width, box.height, radius=10)
+        address = self._short(node)
+        yield _text("t-text t-mono", left, box.y + 21, address)
+        x = left + 7.5 * len(address) + 8
+        yield _text("t-text", x, box.y + 21, " · ".join(filter(None, (node.netdev, node.driver))))
+        yield _text("t-text t-strong t-end", right, box.y + 21, _count_text(node))
+        yield _text("t-soft", left, box.y + 39, _cut(node.name or node.class_name or "", 58))
+        yield from self._group_word(node, right, box.y + 39)
+        yield _text("t-soft t-small", left, box.bottom - 11, limit_text(node))
+        if node.numa_node is not None and node.numa_node not in self._numa_of_panels(box):
+            words = f"on NUMA node {node.numa_node}"
+            yield _text("t-warn-text t-small t-end", right, box.bottom - 11, words)
+
+    def _cell(self, cell: Cell, vf: VFCell) -> str:
+        # Beyond the limit a cell is crossed out, so that the colour need not say it.
+        style = {CellState.OFF: "t-off", CellState.BEYOND: "t-beyond"}.get(vf.state)
+        style = style or self._cell_class(vf.group)
+        parts = [_rect(style, cell.x, cell.y, cell.width, cell.height)]
+        middle = cell.x + cell.width / 2, cell.y + cell.height / 2
+        if vf.state == CellState.BEYOND:
+            parts.append(_cross(cell))
+        elif cell.is_large:
+            text = "t-soft" if vf.state == CellState.OFF else "t-on-colour"
+            parts.append(_text(f"{text} t-number", middle[0], middle[1] + 3.5, str(vf.vf_index)))
+        if vf.driver and "vfio" in vf.driver:
+            x = cell.x + cell.width - 5 if cell.is_large else middle[0]
+            y = cell.y + 5 if cell.is_large else middle[1]
+            parts.append(f'<circle class="t-on-colour" cx="{x:g}" cy="{y:g}" r="2.4"/>')
+        address = "" if vf.address is None else f' data-address="{vf.address}"'
+        title = f"<title>{escape(cell_title(vf))}</title>"
+        return f'<g data-vf="{vf.vf_index}"{address}>{title}{"".join(parts)}</g>'
+
+    def _numa_of_panels(self, box: Box) -> set[int | None]:
+        return {
+            panel.numa_node
+            for panel in self._layout.panels
+            if panel.y <= box.y < panel.y + panel.height
+        }
+
+    # --- groups --------------------------------------------------------------------------
+
+    def _group_class(self, group: int | None) -> str:
+        return "t-soft" if group not in self._colours else f"t-g{self._colours[group]}"
+
+    def _cell_class(self, group: int | None) -> str:
+        if group is None:
+            return "t-none"
+        return f"t-g{self._colours[group]}" if group in self._colours else "t-own"
+
+    def _group_word(self, node: PictureNode, x: float, y: float) -> Iterator[str]:
+        if node.group is not None:
+            words = f"group {node.group}"
+            yield _text(f"{self._group_class(node.group)} t-end", x, y, words)
+
+    def _short(self, node: PictureNode) -> str:
+        return node.label if node.address is None else self._picture.short(node.address)
+
+    # --- legend --------------------------------------------------------------------------
+
+    def _legend(self, y: float) -> Iterator[str]:
+        # Only what occurs in this picture.
+        x: float = MARGIN
+        for style, words, mark in self._legend_cells():
+            yield _rect(style, x, y + 22, 14, 14)
+            yield mark.format(x=x + 7, y=y + 29)
+            yield _text("t-soft", x + 21, y + 33, words)
+            x += 21 + len(words) * _CHARACTER + 22
+        x = MARGIN
+        occurring = {node.acs for node in nodes_of(self._picture)}
+        for state, words in _LEGEND_BADGES:
+            if state in occurring:
+                yield from _badge(x, y + 46, state)
+                x += _badge_width(state) + 7
+                yield _text("t-soft", x, y + 57.5, words)
+                x += len(words) * _CHARACTER + 22
+
+    def _legend_cells(self) -> Iterator[tuple[str, str, str]]:
+        cells = [cell for node in nodes_of(self._picture) for cell in node.vfs]
+        states = {cell.state for cell in cells}
+        if self._picture.group_source == GroupSource.NONE:
+            yield "t-none", "VF; no IOMMU groups", ""
+        elif any(cell.group is not None and cell.group not in self._colours for cell in cells):
+            yield "t-own", "VF alone in its group", ""
+        for group, colour in list(self._colours.items())[:1]:
+            yield f"t-g{colour}", f"group {group}: all on this colour are inseparable", ""
+        if CellState.OFF in states:
+            yield "t-off", "VF that could be switched on", ""
+        if CellState.BEYOND in states:
+            yield "t-beyond", "VF beyond what works here", _CROSS_MARK
+        if any("vfio" in (cell.driver or "") for cell in cells):
+            yield "t-own", "bound to vfio-pci", _DOT_MARK
+
+
+_CROSS_MARK = (
+    '<g transform="translate({x:g} {y:g})"><path class="t-cross" d="M-4 -4L4 4M4 -4L-4 4"/></g>'
+)
+_DOT_MARK = '<circle class="t-on-colour" cx="{x:g}" cy="{y:g}" r="2.4"/>'
+_LEGEND_BADGES = (
+    (ACSState.ON, "keeps apart what is below"),
+    (ACSState.QUIRK, "keeps apart, says the kernel's table of quirks"),
+    (ACSState.OVERRIDE, "said to keep apart by pcie_acs_override"),
+    (ACSState.ABSENT, "does not keep apart what is below"),
+    (ACSState.OFF, "could keep apart what is below, but is off"),
+    (ACSState.UNKNOWN, "ACS not readable"),
+)
+
+
+def _panel(panel: Panel, width: float) -> Iterator[str]:
+    yield _rect("t-panel", MARGIN, panel.y, width - 2 * MARGIN, panel.height, radius=14)
+    if panel.numa_node is not None:
+        text = f"NUMA node {panel.numa_node}"
+        yield _text("t-soft t-strong", MARGIN + PANEL_PADDING, panel.y + 24, text)
+
+
+def _hull_part(box: Box, members: list[Box]) -> str:
+    reach = _CHIP_HULL if box.is_chip else _HULL
+    part = _rect(
+        "",
+        box.x - reach,
+        box.y - reach,
+        box.width + 2 * reach,
+        box.height + 2 * reach,
+        radius=10 if box.is_chip else 15,
+    )
+    if box.parent in members:
+        line = _path_to(box, None)
+        part += f'<path d="{line}" fill="none" stroke-width="{4 * _CHIP_HULL}"/>'
+    return part
+
+
+def _path_to(box: Box, slab: Slab | None) -> str:
+    # From the bridge's right edge along a rail to the left edge.
+    if box.parent is None:
+        start = box.x - COLUMN_GAP if slab is None else slab.x + HOST_WIDTH
+        return f"M{start:g} {box.anchor:g}H{box.x:g}"
+    rail = box.parent.right + COLUMN_GAP / 2
+    return f"M{box.parent.right:g} {box.parent.anchor:g}H{rail:g}V{box.anchor:g}H{box.x:g}"
+
+
+def _count_text(node: PictureNode) -> str:
+    num_vfs = "?" if node.num_vfs is None else node.num_vfs
+    return f"{num_vfs} of {node.total_vfs} VFs"
+
+
+def _badge_width(state: ACSState) -> float:
+    return 14 + 6.1 * len(str(state))
+
+
+def _badge(x: float, y: float, state: ACSState) -> Iterator[str]:
+    kind, width = _BADGES[state], _badge_width(state)
+    yield _rect(f"t-{kind}", x, y, width, 16, radius=8)
+    yield _text(f"t-{kind}-text t-number", x + width / 2, y + 11.5, str(state))
+
+
+def _cross(cell: Cell) -> str:
+    left, right = cell.x + 3, cell.x + cell.width - 3
+    top, bottom = cell.y + 3, cell.y + cell.height - 3
+    return (
+        f'<path class="t-cross" d="M{left:g} {top:g}L{right:g} {bottom:g}'
+        f'M{right:g} {top:g}L{left:g} {bottom:g}"/>'
+    )
+
+
+def _rect(style: str, x: float, y: float, width: float, height: float, *, radius: float = 3) -> str:
+    of_class = f' class="{style}"' if style else ""
+    return (
+        f'<rect{of_class} x="{x:g}" y="{y:g}" width="{width:g}" height="{height:g}" '
+        f'rx="{radius:g}"/>'
+    )
+
+
+def _text(style: str, x: float, y: float, words: str) -> str:
+    return f'<text class="{style}" x="{x:g}" y="{y:g}">{escape(words)}</text>'
+
+
+def _cut(words: str, room: int) -> str:
+    return words if len(words) <= room else words[: max(0, room - 1)].rstrip() + "…"
