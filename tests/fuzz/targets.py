@@ -1,0 +1,124 @@
+"""What is fuzzed: each decoder, with what it promises of any input.
+
+Run one by hand, for as long as you like, with the corpus of finds kept in a directory::
+
+    python -m tests.fuzz parse_lspci -max_total_time=600 corpus/
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from sriovctl.codec.iomem import root_bus_windows
+from sriovctl.codec.kernel_log import (
+    find_acpi_tables,
+    find_command_line,
+    find_iommu_groups,
+    find_kernel_release,
+    find_last_buses,
+    parse_kernel_log,
+)
+from sriovctl.codec.lspci import parse_lspci
+from sriovctl.codec.lspci_text import read_function_text
+from sriovctl.codec.pciconfig import decode_config
+from sriovctl.codec.rtnl import decode_link
+from sriovctl.codec.state_file import parse_state
+from sriovctl.errors import SriovctlError
+from sriovctl.model.snapshot import SourceKind
+
+
+def config(data: bytes) -> None:
+    """Any bytes are decoded, and the same way each time."""
+    decoded = decode_config(data)
+    assert decoded == decode_config(data)
+    assert decoded.header is None or len(data) >= 64
+    for entry in decoded.capabilities:
+        assert entry.offset < len(data)
+
+
+def lspci(data: bytes) -> None:
+    """A dump is read, or refused in our own words; functions are in order, each once."""
+    try:
+        snapshot = parse_lspci(data.decode("utf-8", "replace"), source="fuzz")
+    except SriovctlError:
+        return
+    addresses = [function.address for function in snapshot.functions]
+    assert addresses == sorted(set(addresses))
+    assert addresses
+    assert snapshot.source != SourceKind.HOST
+
+
+def lspci_words(data: bytes) -> None:
+    """Verbose lines of one function, whatever they say."""
+    lines = [line.strip() for line in data.decode("utf-8", "replace").splitlines()]
+    found = read_function_text(line for line in lines if line)
+    assert found == read_function_text(line for line in lines if line)
+
+
+def kernel_log(data: bytes) -> None:
+    """Any text is a log; what was found is found again in the messages alone."""
+    messages = parse_kernel_log(data.decode("utf-8", "replace"))
+    for find in (find_command_line, find_kernel_release, find_iommu_groups, find_acpi_tables,
+                 find_last_buses):  # fmt: skip
+        assert find(messages) == find(messages)
+    root_bus_windows("\n".join(messages))
+
+
+def link(data: bytes) -> None:
+    """A netlink message is decoded, or refused in our own words."""
+    try:
+        decode_link(data)
+    except SriovctlError:
+        return
+
+
+def state(data: bytes) -> None:
+    """A state file is read, or refused in our own words."""
+    try:
+        parse_state(data.decode("utf-8", "replace"), source="fuzz")
+    except SriovctlError:
+        return
+
+
+_DUMP = b"""\
+0000:00:01.0 PCI bridge [0604]: Intel Corporation Port [8086:1901] (rev 07)
+\tControl: I/O+ Mem+ BusMaster+
+\tStatus: Cap+ 66MHz-
+\tBus: primary=00, secondary=01, subordinate=02, sec-latency=0
+\tIOMMU group: 2
+\tCapabilities: [88] Express (v2) Root Port (Slot+), MSI 00
+\t\tDevCap2: ARIFwd+
+\tCapabilities: [140 v1] Access Control Services
+\t\tACSCap:\tSrcValid+ TransBlk-
+\t\tACSCtl:\tSrcValid+ TransBlk-
+00: 86 80 01 19 07 05 10 00 07 00 04 06 00 00 81 00
+"""
+_WORDS = b"""\
+Flags: bus master, fast devsel, latency 0, IRQ 16, NUMA node 0, IOMMU group 3
+Region 0: Memory at fe600000 (32-bit, non-prefetchable) [size=128K]
+Capabilities: [160 v1] Single Root I/O Virtualization (SR-IOV)
+IOVCtl: Enable+ Migration- Interrupt- MSE+ ARIHierarchy+
+Initial VFs: 8, Total VFs: 8, Number of VFs: 7, Function Dependency Link: 00
+VF offset: 128, stride: 2, Device ID: 10ca
+Supported Page Size: 00000553, System Page Size: 00000001
+Kernel driver in use: igb
+"""
+_LOG = b"""\
+[    0.000000] Linux version 6.12.0 (x) #1
+[    0.000000] Command line: quiet intel_iommu=on
+Nov  1 00:00:00 host kernel: pci 0000:00:1c.0: Adding to iommu group 14
+iommu: Adding device 0000:00:1c.0 to group 14
+[    0.3] pci_bus 0000:00: root bus resource [bus 00-fe]
+ACPI: DMAR 0x0000000055077080 000040 (v01 X
+"""
+_STATE = b"version: 1\npfs: {a: {match: {address: '0000:01:00.0'}, num_vfs: 4}}\n"
+
+# Name -> what is called, and what mutation starts from.
+TARGETS: dict[str, tuple[Callable[[bytes], None], tuple[bytes, ...]]] = {
+    "decode_config": (config, (bytes(256), bytes(range(256)) * 16)),
+    "parse_lspci": (lspci, (_DUMP, b"IOMMU Group 3:\n\t00:1f.0 ISA bridge [0601]: x [8086:a2c5]")),
+    "lspci_words": (lspci_words, (_WORDS, _DUMP)),
+    "parse_kernel_log": (kernel_log, (_LOG,)),
+    "decode_link": (link, (bytes(32),)),
+    "parse_state": (state, (_STATE,)),
+}
