@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from sriovctl.cli.groups import add_iommu_on
+from sriovctl.cli.what_if_arguments import add_what_if, try_wishes
 from sriovctl.errors import EXIT_DONE
 from sriovctl.render.groups import format_groups, groups_as_json
 
@@ -11,6 +12,7 @@ if TYPE_CHECKING:
     import argparse
 
     from sriovctl.cli.context import Context
+    from sriovctl.engine.what_if import WhatIf
 
 SUMMARY = "work out the IOMMU groups that the kernel would form, from config space alone"
 EXAMPLES = """\
@@ -18,6 +20,7 @@ EXAMPLES = """\
   sriovctl predict --iommu-on
   sriovctl --lspci dump.txt predict --json
   sriovctl --host-tree recording predict --iommu-on
+  sriovctl predict --vfs 0000:01:00.0=4 --slot-acs 0000:03:00.0=on
 """
 
 NOTHING = "nothing to predict: there are no PCI functions"
@@ -26,12 +29,31 @@ NOTHING = "nothing to predict: there are no PCI functions"
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the options of prediction."""
     add_iommu_on(parser)
+    add_what_if(parser)
 
 
 def run(args: argparse.Namespace, context: Context) -> int:
     """Predict the IOMMU groups."""
-    print_prediction(args, context, verb="predict")
+    tried = try_wishes(args, context.snapshot(), iommu_on=args.iommu_on)
+    if tried is None:
+        print_prediction(args, context, verb="predict")
+    else:
+        _print_what_if(args, context, tried)
     return EXIT_DONE
+
+
+def _print_what_if(args: argparse.Namespace, context: Context, tried: WhatIf) -> None:
+    from sriovctl.cli.function_labels import labels_of
+    from sriovctl.render.what_if import format_what_if, what_if_as_json
+    from sriovctl.topology.report import report_prediction
+
+    report = report_prediction(tried.prediction)
+    if args.json:
+        change = what_if_as_json(tried.capacities, tried.acs_ports)
+        context.print_json("predict", {**groups_as_json(report), "what_if": change})
+    else:
+        groups = format_groups(report, labels_of(tried.snapshot))
+        context.print(f"{format_what_if(tried.capacities, tried.acs_ports)}\n\n{groups}")
 
 
 def print_prediction(args: argparse.Namespace, context: Context, *, verb: str) -> None:
