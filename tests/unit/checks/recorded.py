@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from pathlib import Path
 from typing import Any
@@ -32,7 +33,7 @@ def read_scenario(name: str, *, phase: str = "initial") -> HostSnapshot:
     folder = need("qemu") / name
     log = read_log(folder / "dmesg.txt")
     shown = json.loads((folder / f"{phase}.sysfs.json").read_text())
-    configs = read_configs((folder / f"{phase}.lspci-xxxx.txt").read_text())
+    configs = read_configs(read_dump(folder / f"{phase}.lspci-xxxx.txt"))
     devices = sorted((parse_pci_address(one), facts) for one, facts in shown["devices"].items())
     return HostSnapshot(
         source=SourceKind.HOST,
@@ -71,6 +72,12 @@ def read_function(
         ),
         path=tuple(parse_pci_address(one) for one in facts["sysfs_path"].split("/")[4:-1]),
     )
+
+
+def read_dump(path: Path) -> str:
+    """Read a dump; the large ones are compressed."""
+    packed = path.with_name(path.name + ".gz")
+    return gzip.decompress(packed.read_bytes()).decode() if packed.exists() else path.read_text()
 
 
 def read_configs(dump: str) -> dict[PCIAddress, bytes]:
