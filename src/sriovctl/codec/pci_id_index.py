@@ -20,8 +20,8 @@ class IDIndex:
         self._vendors: dict[str, list[tuple[int, int, int]]] = {}
         self._devices: dict[tuple[int, int], dict[str, set[int]]] = {}
         found = list(_VENDOR.finditer(data))
-        ends = [match.start() for match in found[1:]] + [len(data)]
-        for match, end in zip(found, ends, strict=True):
+        for n, match in enumerate(found):
+            end = found[n + 1].start() if n + 1 < len(found) else len(data)
             entry = (int(match[1], 16), match.end(), end)
             self._vendors.setdefault(_text(match[2]), []).append(entry)
 
