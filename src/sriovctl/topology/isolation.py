@@ -260,7 +260,7 @@ def _may_be_of(function: TreeFunction, quirk: ACSQuirk) -> bool:
     if quirk.device_ids is None:
         return False  # its rule was asked already
     kind = class_and_subclass(function.snapshot)
-    return quirk.base_class is None or kind is None or kind >> 8 == quirk.base_class
+    return not quirk.classes or kind is None or kind in quirk.classes
 
 
 def _typed(function: TreeFunction, quirk: ACSQuirk, *types: int) -> Verdict | None:

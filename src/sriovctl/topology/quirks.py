@@ -62,7 +62,8 @@ class ACSQuirk(NamedTuple):
     device_ids: frozenset[int] | None  # None: every device of the vendor is asked
     # Some ids came later than the rule: when, as year and month.  An older kernel lacks them.
     added: tuple[tuple[str, frozenset[int]], ...] = ()
-    base_class: int | None = None  # what all these devices are; helps where ids are not known
+    # Class and subclass that such devices have, which helps where ids are not known; empty: any.
+    classes: frozenset[int] = frozenset()
 
     def added_in(self, device_id: int | None) -> str | None:
         """Say when an id was added, where that is known."""
@@ -84,8 +85,13 @@ _LOONGSON_IDS = _ids("3c09 3c19 3c29 7a09 7a19 7a29 7a39 7a49 7a59 7a69")
 
 # In the order in which the kernel asks; the first that has an opinion decides.
 ACS_QUIRKS = (
-    ACSQuirk(ACSRule.AMD_SB, 0x1002, _ids("4385 439c 4383 439d 4384 4399")),
-    ACSQuirk(ACSRule.AMD_SB, 0x1022, _ids("780f 7809")),
+    ACSQuirk(
+        ACSRule.AMD_SB,
+        0x1002,
+        _ids("4385 439c 4383 439d 4384 4399"),
+        classes=_ids("0101 0403 0601 0604 0c03 0c05"),
+    ),
+    ACSQuirk(ACSRule.AMD_SB, 0x1022, _ids("780f 7809"), classes=_ids("0604 0c03")),
     ACSQuirk(ACSRule.MF_ENDPOINT, 0x1924, _ids("0903 0923 0a03")),
     ACSQuirk(
         ACSRule.MF_ENDPOINT,
@@ -100,7 +106,7 @@ ACS_QUIRKS = (
             "105e-1060 10d9 "  # 82571
             "15b7 15b8"  # I219
         ),
-        base_class=0x02,
+        classes=_ids("0200"),
     ),
     ACSQuirk(ACSRule.RCIEP, 0x8086, None),
     ACSQuirk(ACSRule.QCOM_RP, 0x17CB, _ids("0400 0401 0115 0111 0120"), added=_QCOM_NEW),
