@@ -119,7 +119,7 @@ def _read_block(block: Block, ids_of: IDsOf | None) -> _Found:
 
 
 def _with_ids(function: FunctionSnapshot, head: Head, *, from_bytes: bool) -> FunctionSnapshot:
-    # The first line says of a VF what the kernel says; its own bytes read ff.
+    # The first line says of a VF what the kernel says, for its own bytes read ff.
     header = function.config.header if function.config is not None and from_bytes else None
     is_nameless = head.vendor_id == 0xFFFF  # a VF, where lspci could not ask the kernel
     vendor_id = None if is_nameless else head.vendor_id
@@ -128,8 +128,7 @@ def _with_ids(function: FunctionSnapshot, head: Head, *, from_bytes: bool) -> Fu
     if header is not None:
         class_code = header.class_code
         if header.vendor_id != 0xFFFF:
-            vendor_id = header.vendor_id if vendor_id is None else vendor_id
-            device_id = header.device_id if device_id is None else device_id
+            vendor_id, device_id = header.vendor_id, header.device_id
     return function._replace(vendor_id=vendor_id, device_id=device_id, class_code=class_code)
 
 
