@@ -59,7 +59,8 @@ def _survey(files: FileTree) -> _Survey:
         if ":" in device
     }
     return _Survey(
-        grouped=bool(files.list_dir(IOMMU_GROUPS)),
+        # A recording may lack the directory, and still have the links of its devices.
+        grouped=bool(files.list_dir(IOMMU_GROUPS)) or not files.exists(IOMMU_GROUPS),
         numa=online is None or not online.isdigit(),
         drivers=drivers,
     )
@@ -199,8 +200,19 @@ def _read_link(host: Host, netdev: str | None) -> LinkReport | None:
 
 def read_iommu_groups(files: FileTree) -> tuple[IOMMUGroup, ...]:
     """Read the kernel's IOMMU groups, by ascending number."""
+    if not files.exists(IOMMU_GROUPS):
+        return _groups_from_links(files)
     numbers = sorted(int(name) for name in files.list_dir(IOMMU_GROUPS) if name.isdigit())
     return tuple(IOMMUGroup(number, _members(files, number)) for number in numbers)
+
+
+def _groups_from_links(files: FileTree) -> tuple[IOMMUGroup, ...]:
+    members: dict[int, list[str]] = {}
+    for name in sorted(files.list_dir(PCI_DEVICES), key=_address_order):
+        group = read_iommu_group(files, f"{PCI_DEVICES}/{name}")
+        if group is not None:
+            members.setdefault(group, []).append(name)
+    return tuple(IOMMUGroup(number, tuple(members[number])) for number in sorted(members))
 
 
 def _members(files: FileTree, number: int) -> tuple[str, ...]:

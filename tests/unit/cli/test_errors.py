@@ -164,3 +164,13 @@ def test_wrong_usage_ends_with_2(capsys: pytest.CaptureFixture[str]) -> None:
             main(words)
         assert caught.value.code == 2
     assert "usage: sriovctl" in capsys.readouterr().err
+
+
+def test_groups_of_a_recording_that_has_only_the_links_of_devices(
+    capsys: pytest.CaptureFixture[str], recording: Path
+) -> None:
+    assert main(["--host-tree", str(recording), "groups", "--json"]) == 0
+    whole = capsys.readouterr().out
+    shutil.rmtree(recording / "sys/kernel/iommu_groups")
+    assert main(["--host-tree", str(recording), "groups", "--json"]) == 0
+    assert capsys.readouterr().out == whole
