@@ -147,7 +147,7 @@ def check_capacity(snapshot: HostSnapshot) -> Iterator[Finding]:
                 yield finding
 
 
-_LIMIT_IDS = {
+LIMIT_IDS = {
     LimitKind.KERNEL: "sriov-refused-by-kernel",
     LimitKind.DRIVER: "pf-driver-without-sriov",
     LimitKind.INITIAL_VFS: "initial-vfs-differ",
@@ -181,10 +181,10 @@ def _of_limit(pf: FunctionSnapshot, capacity: Capacity, limit: Limit) -> Finding
     if limit.kind is LimitKind.SRIOV_TOTALVFS:
         return _fewer_than_hardware(pf, capacity, limit)
     offered = capacity.total_vfs
-    if limit.kind not in _LIMIT_IDS or limit.max_vfs is None or limit.max_vfs >= _wanted(capacity):
+    if limit.kind not in LIMIT_IDS or limit.max_vfs is None or limit.max_vfs >= _wanted(capacity):
         return None
     none_work = limit.max_vfs == 0
-    finding_id = _LIMIT_IDS[limit.kind]
+    finding_id = LIMIT_IDS[limit.kind]
     meaning = _LIMIT_MEANINGS[limit.kind]
     if limit.kind is LimitKind.DRIVER and pf.driver is None:
         finding_id, meaning = "pf-without-driver", "No driver holds the PF, and only one can ask "

@@ -17,12 +17,11 @@ if TYPE_CHECKING:
 
 SUMMARY = "say what keeps this host from SR-IOV, why, and how to fix it"
 EXAMPLES = """\
-  sudo sriovctl doctor
+  sriovctl doctor
   sriovctl doctor 0000:01:00.0
+  sriovctl doctor enp1s0f0 && sriovctl apply host.yaml
   sriovctl --lspci dump.txt --dmesg dmesg.txt doctor
   sriovctl doctor --json | jq '.findings[] | {id, subject, fix}'
-
-exits with 0 when nothing was found that keeps SR-IOV from working, else with 1
 """
 
 

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import json
-import tarfile
 from pathlib import Path
 
 import pytest
 
 from sriovctl.checks.run import is_ready, run_checks
-from sriovctl.engine.snapshot import read_snapshot
-from sriovctl.host.recorded import RecordedHost
 from sriovctl.model.address import PCIAddress
 from sriovctl.model.finding import Finding, Severity
 from sriovctl.model.snapshot import HostSnapshot, SourceKind
 from sriovctl.topology.capacity import pfs_of
 from tests.unit.checks.recorded import DATA, need, read_log, read_scenario
+from tests.unit.topology.compact import FIXTURES, load
 
 NOT_APART = ("acs-missing", "behind-conventional-bridge")
 # True of every 82576, and of most kernels; said in each scenario's list where it is the point.
@@ -131,20 +129,13 @@ def test_no_log_makes_it_fail() -> None:
 # --- the kernel's own groups ---------------------------------------------------------------------
 
 
-def topologies() -> list[Path]:
-    folder = DATA / "topologies"
-    return sorted(folder.glob("*.tar.xz")) if folder.is_dir() else []
-
-
-@pytest.mark.parametrize("archive", topologies() or [None], ids=lambda one: one and one.name)
+@pytest.mark.parametrize("path", sorted(FIXTURES.glob("*.json.xz")), ids=lambda path: path.name)
 def test_missing_acs_is_found_exactly_where_the_kernel_put_a_bridge_into_the_group(
-    archive: Path | None, tmp_path: Path
+    path: Path,
 ) -> None:
-    if archive is None:
-        pytest.skip("recorded topologies are not on this machine")
-    with tarfile.open(archive) as opened:
-        opened.extractall(tmp_path, filter="tar")
-    snapshot = read_snapshot(RecordedHost(str(tmp_path / "tree")))
+    snapshot = load(path)
+    if not any(one.iommu_group is not None for one in snapshot.functions):
+        pytest.skip("the IOMMU was off")
     found = {one.subject for one in run_checks(snapshot) if one.id in NOT_APART}
     assert found == {
         str(pf.address)
