@@ -5,19 +5,35 @@ the addresses that tests name must not move when a device of the lab's own is ad
 
     1         left to QEMU (amd-iommu)
     2, 3, 4   virtio-serial, 9p of the host's root, 9p of the run directory
-    6 ..      root ports, in the order of the machine
+    6 ..      what the machine has on its root bus, in that order
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
+from typing import NamedTuple
 
-from sriovctl.lab.machines import IGB, IOMMU, Machine, NVMe, RootPort, Switch
+from sriovctl.lab.machines import (
+    IGB,
+    IOMMU,
+    Bridge,
+    BridgeModel,
+    Device,
+    HostBridge,
+    Machine,
+    MultiFunction,
+    NVMe,
+    Plain,
+    PlainModel,
+    RootPort,
+    Switch,
+)
 
-FIRST_ROOT_PORT_SLOT = 6
+FIRST_ROOT_BUS_SLOT = 6
+_ROOT_BUS = "pcie.0"
 
 # Names of the virtio-serial ports, in order: the guest finds the n-th as /dev/vport0pN.
 PORTS = ("control", "stdout", "stderr")
@@ -34,6 +50,7 @@ _IOMMU_KERNEL_ARGS = {
     IOMMU.INTEL: ("intel_iommu=on", "iommu=pt"),
     IOMMU.AMD: ("amd_iommu=on", "iommu=pt", "intremap=off"),
 }
+_WITH_ROM = (PlainModel.E1000, PlainModel.E1000E, PlainModel.RTL8139)
 # no_timer_check: the kernel counts ticks in a busy loop to see whether the timer works,
 # and panics when a loaded host does not deliver them in time.
 # The rest saves seconds of boot under emulation.
@@ -70,11 +87,27 @@ class Boot:
     extra_kernel_args: tuple[str, ...] = ()
 
 
+class _Place(NamedTuple):
+    # Where a function goes, as QEMU writes it.
+    bus: str
+    slot: int = 0
+    function: int | None = None  # in a slot of several
+
+    def __str__(self) -> str:
+        address = f"bus={self.bus},addr={self.slot:#x}"
+        if self.function is None:
+            return address
+        # Only function 0 gets the bit: the kernel needs it nowhere else, and must not.
+        return f"{address}.{self.function}" + ("" if self.function else ",multifunction=on")
+
+
 @dataclass(slots=True)
 class _Numbers:
     # Chassis and slot numbers must be unique over all ports; MACs and serials over all cards.
     ports: Iterator[int] = field(default_factory=lambda: count(1))
     cards: Iterator[int] = field(default_factory=lambda: count(1))
+    # Bus numbers of further host bridges: each takes what is left up to the next.
+    root_buses: Iterator[int] = field(default_factory=lambda: count(0x40, 0x20))
 
 
 def qemu_argv(machine: Machine, boot: Boot) -> list[str]:
@@ -92,7 +125,7 @@ def qemu_argv(machine: Machine, boot: Boot) -> list[str]:
         *_port_args(boot),
         *_share_args("hostroot", "/", slot=3, readonly=True),
         *_share_args("lab", str(boot.share), slot=4, readonly=False),
-        *_hardware_args(machine.root_ports),
+        *_hardware_args(machine),
     ]
 
 
@@ -128,65 +161,111 @@ def _share_args(tag: str, path: str, *, slot: int, readonly: bool) -> list[str]:
     ]
 
 
-def _hardware_args(root_ports: tuple[RootPort, ...]) -> list[str]:
+def _hardware_args(machine: Machine) -> list[str]:
     numbers = _Numbers()
+    return _slots_args(machine.root_bus, _ROOT_BUS, FIRST_ROOT_BUS_SLOT, numbers)
+
+
+def _slots_args(
+    devices: Sequence[Device | None], bus: str, first: int, numbers: _Numbers
+) -> list[str]:
+    return [
+        arg
+        for slot, device in enumerate(devices, start=first)
+        for arg in _device_args(device, _Place(bus, slot), numbers)
+    ]
+
+
+def _device_args(device: Device | None, place: _Place, numbers: _Numbers) -> list[str]:
     args: list[str] = []
-    for index, port in enumerate(root_ports):
-        args += _root_port_args(port, index, numbers)
+    match device:
+        case IGB():
+            args = _igb_args(place, next(numbers.cards))
+        case NVMe():
+            args = _nvme_args(device, place, next(numbers.cards))
+        case Plain():
+            args = _plain_args(device, place)
+        case MultiFunction():
+            args = _functions_args(device, place, numbers)
+        case Switch():
+            args = _switch_args(device, place, numbers)
+        case Bridge():
+            args = _bridge_args(device, place, numbers)
+        case RootPort():
+            args = _root_port_args(device, place, numbers)
+        case HostBridge():
+            args = _host_bridge_args(device, place, numbers)
     return args
 
 
-def _root_port_args(port: RootPort, index: int, numbers: _Numbers) -> list[str]:
+def _functions_args(slot: MultiFunction, place: _Place, numbers: _Numbers) -> list[str]:
+    return [
+        arg
+        for function, device in enumerate(slot.functions)
+        for arg in _device_args(device, place._replace(function=function), numbers)
+    ]
+
+
+def _root_port_args(port: RootPort, place: _Place, numbers: _Numbers) -> list[str]:
     number = next(numbers.ports)
-    device = (
-        f"pcie-root-port,id=rp{number},chassis={number},slot={number}"
-        f",addr={index + FIRST_ROOT_PORT_SLOT:#x}"
-    )
+    device = f"pcie-root-port,id=rp{number},{place},chassis={number},slot={number}"
     device += "" if port.acs else ",disable-acs=on"
     device += f",mem-reserve={port.mem_reserve_mib}M" if port.mem_reserve_mib else ""
-    return ["-device", device, *_below_args(port.below, f"rp{number}", numbers)]
+    return ["-device", device, *_device_args(port.below, _Place(f"rp{number}"), numbers)]
 
 
-def _below_args(below: IGB | NVMe | Switch | None, bus: str, numbers: _Numbers) -> list[str]:
-    match below:
-        case IGB():
-            return _igb_args(bus, next(numbers.cards))
-        case NVMe():
-            return _nvme_args(below, bus, next(numbers.cards))
-        case Switch():
-            return _switch_args(below, bus, numbers)
-        case None:
-            return []
-
-
-def _switch_args(switch: Switch, bus: str, numbers: _Numbers) -> list[str]:
-    upstream = f"up-{bus}"
-    args = ["-device", f"x3130-upstream,bus={bus},id={upstream}"]
-    for slot, device in enumerate(switch.devices):
+def _switch_args(switch: Switch, place: _Place, numbers: _Numbers) -> list[str]:
+    upstream = f"up-{place.bus}" + (f".{place.function}" if place.function else "")
+    args = ["-device", f"x3130-upstream,id={upstream},{place}"]
+    for index, device in enumerate(switch.devices):
         number = next(numbers.ports)
+        where = _Place(upstream, 0, index) if switch.one_slot else _Place(upstream, index)
         args += [
             "-device",
-            f"xio3130-downstream,bus={upstream},id=dn{number},chassis={number},slot={number}"
-            f",addr={slot:#x}",
-            *_below_args(device, f"dn{number}", numbers),
+            f"xio3130-downstream,id=dn{number},{where},chassis={number},slot={number}",
+            *_device_args(device, _Place(f"dn{number}"), numbers),
         ]
     return args
 
 
-def _igb_args(bus: str, card: int) -> list[str]:
-    # All cards sit on one hub, so that frames get from one to the other.
+def _bridge_args(bridge: Bridge, place: _Place, numbers: _Numbers) -> list[str]:
+    number = next(numbers.ports)
+    device = f"{bridge.model},id=br{number},{place}"
+    if bridge.model is BridgeModel.PCI_TO_PCI:
+        device += f",chassis_nr={number}"
+    # The first slot may be taken by the bridge's own hot-plug controller.
+    return ["-device", device, *_slots_args(bridge.devices, f"br{number}", 1, numbers)]
+
+
+def _host_bridge_args(bridge: HostBridge, place: _Place, numbers: _Numbers) -> list[str]:
+    first_bus = next(numbers.root_buses)
+    bus = f"pxb{first_bus}"
     return [
-        *("-netdev", f"hubport,id=net{card},hubid=0"),
-        *("-device", f"igb,bus={bus},netdev=net{card},mac=52:54:00:6d:91:{card:02x},rombar=0"),
+        *("-device", f"pxb-pcie,id={bus},{place},bus_nr={first_bus}"),
+        *_slots_args(bridge.devices, bus, 0, numbers),
     ]
 
 
-def _nvme_args(nvme: NVMe, bus: str, card: int) -> list[str]:
+def _plain_args(plain: Plain, place: _Place) -> list[str]:
+    # Reading a network card's boot ROM would take seconds.
+    rom = ",rombar=0" if plain.model in _WITH_ROM else ""
+    return ["-device", f"{plain.model},{place}{rom}"]
+
+
+def _igb_args(place: _Place, card: int) -> list[str]:
+    # All cards sit on one hub, so that frames get from one to the other.
+    return [
+        *("-netdev", f"hubport,id=net{card},hubid=0"),
+        *("-device", f"igb,{place},netdev=net{card},mac=52:54:00:6d:91:{card:02x},rombar=0"),
+    ]
+
+
+def _nvme_args(nvme: NVMe, place: _Place, card: int) -> list[str]:
     vfs = nvme.total_vfs
     return [
         *("-device", f"nvme-subsys,id=subsys{card},nqn=subsys{card}"),
         "-device",
-        f"nvme,bus={bus},serial=lab{card},subsys=subsys{card},sriov_max_vfs={vfs}"
+        f"nvme,{place},serial=lab{card},subsys=subsys{card},sriov_max_vfs={vfs}"
         f",sriov_vq_flexible={2 * vfs},sriov_vi_flexible={vfs}"
         f",max_ioqpairs={2 * vfs + 2},msix_qsize={vfs + 2}",
     ]

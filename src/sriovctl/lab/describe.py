@@ -2,7 +2,20 @@
 
 from __future__ import annotations
 
-from sriovctl.lab.machines import IGB, Machine, NVMe, RootPort, Switch
+from collections.abc import Iterable
+
+from sriovctl.lab.machines import (
+    IGB,
+    Bridge,
+    Device,
+    HostBridge,
+    Machine,
+    MultiFunction,
+    NVMe,
+    Plain,
+    RootPort,
+    Switch,
+)
 
 
 def describe_machine(machine: Machine) -> dict[str, object]:
@@ -14,21 +27,34 @@ def describe_machine(machine: Machine) -> dict[str, object]:
         "memory_mib": machine.memory_mib,
         "cpus": machine.cpus,
         "modules": list(machine.modules),
-        "root_ports": [_describe_root_port(port) for port in machine.root_ports],
+        "root_bus": _describe_all(machine.root_bus),
     }
 
 
-def _describe_root_port(port: RootPort) -> dict[str, object]:
-    return {"acs": port.acs, "below": _describe_below(port.below)}
+def _describe_all(devices: Iterable[Device | None]) -> list[dict[str, object] | None]:
+    return [_describe(device) for device in devices]
 
 
-def _describe_below(below: IGB | NVMe | Switch | None) -> dict[str, object] | None:
-    match below:
-        case IGB():
-            return {"kind": "igb", "total_vfs": 7}
-        case NVMe(total_vfs=total_vfs):
-            return {"kind": "nvme", "total_vfs": total_vfs}
-        case Switch(devices=devices):
-            return {"kind": "switch", "acs": False, "below": [*map(_describe_below, devices)]}
+def _describe(device: Device | None) -> dict[str, object] | None:
+    words: dict[str, object] = {}
+    match device:
         case None:
             return None
+        case IGB():
+            words = {"kind": "igb", "total_vfs": 7}
+        case NVMe(total_vfs=total_vfs):
+            words = {"kind": "nvme", "total_vfs": total_vfs}
+        case Plain(model=model):
+            words = {"kind": model.value}
+        case MultiFunction(functions=functions):
+            words = {"kind": "functions", "functions": _describe_all(functions)}
+        case RootPort(below=below, acs=acs):
+            words = {"kind": "root-port", "acs": acs, "below": _describe(below)}
+        case Switch(devices=devices, one_slot=one_slot):
+            words = {"kind": "switch", "acs": False, "one_slot": one_slot}
+            words["below"] = _describe_all(devices)
+        case Bridge(model=bridge, devices=devices):
+            words = {"kind": bridge.value, "below": _describe_all(devices)}
+        case HostBridge(devices=devices):
+            words = {"kind": "host-bridge", "below": _describe_all(devices)}
+    return words

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import TypeAlias
 
 from sriovctl.errors import InputError
 
@@ -38,14 +39,71 @@ class NVMe:
     total_vfs: int
 
 
+class PlainModel(StrEnum):
+    """Functions without VFs, by QEMU's names for them."""
+
+    E1000 = "e1000"  # conventional, wherever they sit
+    RTL8139 = "rtl8139"
+    EDU = "edu"
+    E1000E = "e1000e"  # PCIe; integrated into the root complex when on a root bus
+    XHCI = "qemu-xhci"
+    VIRTIO_RNG = "virtio-rng-pci"  # PCIe below a port, conventional elsewhere
+
+
+CONVENTIONAL = (
+    PlainModel.E1000,
+    PlainModel.RTL8139,
+    PlainModel.EDU,
+    PlainModel.VIRTIO_RNG,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Plain:
+    """A function that is there for its place alone."""
+
+    model: PlainModel
+
+
+@dataclass(frozen=True, slots=True)
+class MultiFunction:
+    """One slot and its functions, from number 0 up.
+
+    Only function 0 has the multifunction bit, and has it even when alone.
+    """
+
+    functions: tuple[IGB | NVMe | Plain | Switch | RootPort, ...]
+
+
 @dataclass(frozen=True, slots=True)
 class Switch:
     """A PCIe switch without ACS (x3130 upstream, xio3130 downstream ports).
 
     :param devices: one per downstream port.
+    :param one_slot: the downstream ports are functions of one slot, not a slot each.
     """
 
-    devices: tuple[IGB | NVMe, ...]
+    devices: tuple[BelowPort, ...]
+    one_slot: bool = False
+
+
+class BridgeModel(StrEnum):
+    """Bridges to a conventional bus, by QEMU's names for them."""
+
+    PCIE_TO_PCI = "pcie-pci-bridge"
+    PCI_TO_PCI = "pci-bridge"
+    DMI_TO_PCI = "i82801b11-bridge"  # on a root bus; no PCIe capability either
+
+
+@dataclass(frozen=True, slots=True)
+class Bridge:
+    """A bridge and what sits on the conventional bus below it.
+
+    :param devices: a slot each; conventional functions only.
+    """
+
+    model: BridgeModel
+    devices: tuple[Plain | Bridge, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,15 +114,28 @@ class RootPort:
     :param mem_reserve_mib: MMIO window kept by the firmware, for VF BARs; None: its default.
     """
 
-    below: IGB | NVMe | Switch | None
+    below: BelowPort
     acs: bool = True
     mem_reserve_mib: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class HostBridge:
+    """Another root bus (pxb-pcie), whose devices have a slot each from 0 up."""
+
+    devices: tuple[RootPort | IGB | NVMe | Plain | MultiFunction | Bridge, ...]
+
+
+BelowPort: TypeAlias = IGB | NVMe | Plain | MultiFunction | Switch | Bridge | None
+RootBusDevice: TypeAlias = IGB | NVMe | Plain | MultiFunction | Bridge | RootPort | HostBridge
+Device: TypeAlias = RootBusDevice | Switch
 
 
 @dataclass(frozen=True, slots=True)
 class Machine:
     """One machine, completely.
 
+    :param root_bus: what sits there, a slot each; a switch needs a port above it.
     :param memory_mib: at most 2048.  With RAM above 4 GiB the firmware places the 82576's
         VF BARs there, and QEMU 10.0 maps them with the low 32 bits of the address only.
     :param kernel_args: beyond those that the IOMMU needs.
@@ -73,7 +144,7 @@ class Machine:
 
     name: str
     summary: str
-    root_ports: tuple[RootPort, ...] = ()
+    root_bus: tuple[RootBusDevice, ...] = ()
     iommu: IOMMU = IOMMU.NONE
     memory_mib: int = 1024
     cpus: int = 1  # more than one under emulation brings RCU stalls on a loaded host
@@ -93,7 +164,7 @@ MACHINES = (
         name="82576",
         summary="82576 behind a root port with ACS, another behind a switch without, "
         "NVMe with 4 VFs; Intel IOMMU with interrupt remapping",
-        root_ports=_PORTS_OF_82576,
+        root_bus=_PORTS_OF_82576,
         iommu=IOMMU.INTEL,
         memory_mib=2048,
         modules=_MODULES_OF_82576,
@@ -101,7 +172,7 @@ MACHINES = (
     Machine(
         name="82576-amd",
         summary="the same cards under an AMD IOMMU without interrupt remapping",
-        root_ports=_PORTS_OF_82576,
+        root_bus=_PORTS_OF_82576,
         iommu=IOMMU.AMD,
         memory_mib=2048,
         modules=_MODULES_OF_82576,
@@ -109,14 +180,14 @@ MACHINES = (
     Machine(
         name="no-iommu",
         summary="the same cards and no IOMMU: VFs work on the host, not in guests",
-        root_ports=_PORTS_OF_82576,
+        root_bus=_PORTS_OF_82576,
         modules=_MODULES_OF_82576,
     ),
     # As little hardware as can have the trouble that they are there for.
     Machine(
         name="82576-iommu-unused",
         summary="one 82576 and an Intel IOMMU that the kernel was told to leave off",
-        root_ports=(RootPort(IGB()),),
+        root_bus=(RootPort(IGB()),),
         iommu=IOMMU.INTEL,
         memory_mib=768,
         kernel_args=("intel_iommu=off",),
@@ -125,7 +196,7 @@ MACHINES = (
     Machine(
         name="82576-no-intremap",
         summary="one 82576 and an Intel IOMMU that remaps no interrupts",
-        root_ports=(RootPort(IGB()),),
+        root_bus=(RootPort(IGB()),),
         iommu=IOMMU.INTEL,
         memory_mib=768,
         kernel_args=("intremap=off",),
@@ -135,7 +206,7 @@ MACHINES = (
         name="scale",
         summary="4 NVMe controllers of 255 VFs each and two 82576: 1034 VFs, no IOMMU",
         # A vIOMMU costs memory that grows with the square of the VFs: not with this many.
-        root_ports=(
+        root_bus=(
             RootPort(IGB()),
             RootPort(IGB()),
             *(RootPort(NVMe(total_vfs=255), mem_reserve_mib=8) for _ in range(4)),
@@ -149,7 +220,7 @@ MACHINES = (
         name="few-mmio",
         summary="NVMe with 255 VFs below a port whose window has no memory for them",
         # SeaBIOS gives a port 2 MiB, the VFs need 4; the kernel must not make up for it.
-        root_ports=(RootPort(NVMe(total_vfs=255)),),
+        root_bus=(RootPort(NVMe(total_vfs=255)),),
         memory_mib=768,
         kernel_args=("pci=realloc=off",),
         modules=("nvme",),
@@ -157,14 +228,14 @@ MACHINES = (
     Machine(
         name="few-vfs",
         summary="82576 whose driver allows 7 of its 8 VFs, and an NVMe with only 2",
-        root_ports=(RootPort(IGB()), RootPort(NVMe(total_vfs=2))),
+        root_bus=(RootPort(IGB()), RootPort(NVMe(total_vfs=2))),
         memory_mib=768,
         modules=("igb", "nvme"),
     ),
     Machine(
         name="no-driver",
         summary="82576 without its driver; vfio-pci is loaded, and told nothing of SR-IOV",
-        root_ports=(RootPort(IGB()),),
+        root_bus=(RootPort(IGB()),),
         iommu=IOMMU.INTEL,
         memory_mib=768,
         modules=("vfio-pci",),

@@ -12,8 +12,15 @@ from sriovctl.lab.machines import (
     IGB,
     IOMMU,
     MACHINES,
+    Bridge,
+    BridgeModel,
+    HostBridge,
     Machine,
+    MultiFunction,
     NVMe,
+    Plain,
+    PlainModel,
+    RootBusDevice,
     RootPort,
     Switch,
     find_machine,
@@ -36,6 +43,11 @@ def values(argv: list[str], option: str) -> list[str]:
     return [value for name, value in pairwise(argv) if name == option]
 
 
+def hardware(*root_bus: RootBusDevice) -> list[str]:
+    argv = qemu_argv(Machine(name="m", summary="", root_bus=root_bus), BOOT)
+    return [one for one in devices(argv) if not one.startswith("virt")]
+
+
 def test_the_iommu_comes_before_every_other_device() -> None:
     argv = qemu_argv(Machine(name="m", summary="", iommu=IOMMU.INTEL), BOOT)
     assert devices(argv)[0].startswith("intel-iommu,intremap=on")
@@ -53,27 +65,70 @@ def test_no_iommu_means_no_word_about_one() -> None:
 
 
 def test_root_ports_have_the_slots_that_tests_rely_on() -> None:
-    machine = Machine(name="m", summary="", root_ports=(RootPort(None), RootPort(None, acs=False)))
+    machine = Machine(name="m", summary="", root_bus=(RootPort(None), RootPort(None, acs=False)))
     ports = [one for one in devices(qemu_argv(machine, BOOT)) if one.startswith("pcie-root-port")]
     assert ports == [
-        "pcie-root-port,id=rp1,chassis=1,slot=1,addr=0x6",
-        "pcie-root-port,id=rp2,chassis=2,slot=2,addr=0x7,disable-acs=on",
+        "pcie-root-port,id=rp1,bus=pcie.0,addr=0x6,chassis=1,slot=1",
+        "pcie-root-port,id=rp2,bus=pcie.0,addr=0x7,chassis=2,slot=2,disable-acs=on",
     ]
 
 
 def test_each_device_of_a_switch_has_a_downstream_port_of_its_own() -> None:
-    machine = Machine(
-        name="m", summary="", root_ports=(RootPort(Switch((IGB(), NVMe(total_vfs=3)))),)
-    )
-    below = [one for one in devices(qemu_argv(machine, BOOT)) if not one.startswith("virt")][1:]
-    assert below == [
-        "x3130-upstream,bus=rp1,id=up-rp1",
-        "xio3130-downstream,bus=up-rp1,id=dn2,chassis=2,slot=2,addr=0x0",
-        "igb,bus=dn2,netdev=net1,mac=52:54:00:6d:91:01,rombar=0",
-        "xio3130-downstream,bus=up-rp1,id=dn3,chassis=3,slot=3,addr=0x1",
+    assert hardware(RootPort(Switch((IGB(), NVMe(total_vfs=3)))))[1:] == [
+        "x3130-upstream,id=up-rp1,bus=rp1,addr=0x0",
+        "xio3130-downstream,id=dn2,bus=up-rp1,addr=0x0,chassis=2,slot=2",
+        "igb,bus=dn2,addr=0x0,netdev=net1,mac=52:54:00:6d:91:01,rombar=0",
+        "xio3130-downstream,id=dn3,bus=up-rp1,addr=0x1,chassis=3,slot=3",
         "nvme-subsys,id=subsys2,nqn=subsys2",
-        "nvme,bus=dn3,serial=lab2,subsys=subsys2,sriov_max_vfs=3,sriov_vq_flexible=6"
+        "nvme,bus=dn3,addr=0x0,serial=lab2,subsys=subsys2,sriov_max_vfs=3,sriov_vq_flexible=6"
         ",sriov_vi_flexible=3,max_ioqpairs=8,msix_qsize=5",
+    ]
+
+
+def test_of_several_functions_only_the_first_says_so() -> None:
+    ports = MultiFunction((RootPort(Plain(PlainModel.EDU)), RootPort(None, acs=False)))
+    assert hardware(ports) == [
+        "pcie-root-port,id=rp1,bus=pcie.0,addr=0x6.0,multifunction=on,chassis=1,slot=1",
+        "edu,bus=rp1,addr=0x0",
+        "pcie-root-port,id=rp2,bus=pcie.0,addr=0x6.1,chassis=2,slot=2,disable-acs=on",
+    ]
+
+
+def test_downstream_ports_can_share_a_slot() -> None:
+    assert hardware(RootPort(Switch((None, None), one_slot=True)))[2:] == [
+        "xio3130-downstream,id=dn2,bus=up-rp1,addr=0x0.0,multifunction=on,chassis=2,slot=2",
+        "xio3130-downstream,id=dn3,bus=up-rp1,addr=0x0.1,chassis=3,slot=3",
+    ]
+
+
+def test_two_switches_in_one_slot_have_names_of_their_own() -> None:
+    switches = hardware(RootPort(MultiFunction((Switch((None,)), Switch((None,))))))[1:]
+    assert switches == [
+        "x3130-upstream,id=up-rp1,bus=rp1,addr=0x0.0,multifunction=on",
+        "xio3130-downstream,id=dn2,bus=up-rp1,addr=0x0,chassis=2,slot=2",
+        "x3130-upstream,id=up-rp1.1,bus=rp1,addr=0x0.1",
+        "xio3130-downstream,id=dn3,bus=up-rp1.1,addr=0x0,chassis=3,slot=3",
+    ]
+
+
+def test_behind_bridges_slot_0_stays_free() -> None:
+    rtl8139 = Plain(PlainModel.RTL8139)
+    inner = Bridge(BridgeModel.PCI_TO_PCI, (rtl8139,))
+    assert hardware(RootPort(Bridge(BridgeModel.PCIE_TO_PCI, (rtl8139, inner))))[1:] == [
+        "pcie-pci-bridge,id=br2,bus=rp1,addr=0x0",
+        "rtl8139,bus=br2,addr=0x1,rombar=0",
+        "pci-bridge,id=br3,bus=br2,addr=0x2,chassis_nr=3",
+        "rtl8139,bus=br3,addr=0x1,rombar=0",
+    ]
+
+
+def test_each_further_host_bridge_has_bus_numbers_to_itself() -> None:
+    integrated = HostBridge((Plain(PlainModel.E1000E),))
+    assert hardware(integrated, integrated) == [
+        "pxb-pcie,id=pxb64,bus=pcie.0,addr=0x6,bus_nr=64",
+        "e1000e,bus=pxb64,addr=0x0,rombar=0",
+        "pxb-pcie,id=pxb96,bus=pcie.0,addr=0x7,bus_nr=96",
+        "e1000e,bus=pxb96,addr=0x0,rombar=0",
     ]
 
 
@@ -86,7 +141,8 @@ def test_commas_in_paths_are_doubled() -> None:
 @pytest.mark.parametrize("machine", MACHINES, ids=lambda machine: machine.name)
 def test_a_named_machine_keeps_to_what_is_known_to_work(machine: Machine) -> None:
     assert machine.memory_mib <= 2048
-    vfs = [port.below.total_vfs for port in machine.root_ports if isinstance(port.below, NVMe)]
+    ports = [port for port in machine.root_bus if isinstance(port, RootPort)]
+    vfs = [port.below.total_vfs for port in ports if isinstance(port.below, NVMe)]
     assert all(1 <= number <= 255 for number in vfs)
     # A vIOMMU's memory grows with the square of the VFs.
     assert machine.iommu is IOMMU.NONE or sum(vfs) <= 255
@@ -110,11 +166,31 @@ def test_an_unknown_machine_is_refused_with_the_known_ones() -> None:
 
 def test_a_description_shows_what_hangs_below_what() -> None:
     described = describe_machine(find_machine("82576"))
-    assert described["root_ports"] == [
-        {"acs": True, "below": {"kind": "igb", "total_vfs": 7}},
+    igb = {"kind": "igb", "total_vfs": 7}
+    switch = {"kind": "switch", "acs": False, "one_slot": False, "below": [igb]}
+    assert described["root_bus"] == [
+        {"kind": "root-port", "acs": True, "below": igb},
+        {"kind": "root-port", "acs": True, "below": switch},
+        {"kind": "root-port", "acs": True, "below": {"kind": "nvme", "total_vfs": 4}},
+    ]
+
+
+def test_a_description_has_everything_that_a_machine_can_have() -> None:
+    edu = Plain(PlainModel.EDU)
+    machine = Machine(
+        name="m",
+        summary="",
+        root_bus=(
+            Bridge(BridgeModel.DMI_TO_PCI, (edu,)),
+            HostBridge((MultiFunction((edu, edu)),)),
+            RootPort(None, acs=False),
+        ),
+    )
+    assert describe_machine(machine)["root_bus"] == [
+        {"kind": "i82801b11-bridge", "below": [{"kind": "edu"}]},
         {
-            "acs": True,
-            "below": {"kind": "switch", "acs": False, "below": [{"kind": "igb", "total_vfs": 7}]},
+            "kind": "host-bridge",
+            "below": [{"kind": "functions", "functions": [{"kind": "edu"}, {"kind": "edu"}]}],
         },
-        {"acs": True, "below": {"kind": "nvme", "total_vfs": 4}},
+        {"kind": "root-port", "acs": False, "below": None},
     ]
