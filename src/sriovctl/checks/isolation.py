@@ -6,6 +6,7 @@ from sriovctl.checks.facts import (
     cmdline_source,
     config_source,
     iommu_works,
+    is_live,
     option_evidence,
     options,
 )
@@ -15,7 +16,7 @@ from sriovctl.model.finding import HOST, Evidence, Finding, Severity
 from sriovctl.topology.capacity import pfs_of
 from sriovctl.topology.isolation import IsolationCode, IsolationRules
 from sriovctl.topology.surroundings import read_surroundings
-from sriovctl.topology.tree import PCIE_TO_PCI, build_tree
+from sriovctl.topology.tree import ENDPOINT, LEGACY_ENDPOINT, PCIE_TO_PCI, build_tree
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -53,8 +54,15 @@ def check_isolation(snapshot: HostSnapshot) -> Iterator[Finding]:
                 open_hops.append((hop, verdict))
         if open_hops:
             yield _not_apart(snapshot, tree, pf.address, open_hops)
-        elif hidden:
+        elif hidden or _lacks_ports(snapshot, tree.functions[pf.address]):
             yield _unknown(snapshot, pf.address, hidden)
+
+
+# A dump may show one card alone.  A plug-in card hangs below a port, so the port was left out;
+# only in guests does it sit on a root bus, and a dump of a guest has its bus 00.
+def _lacks_ports(snapshot: HostSnapshot, pf: TreeFunction) -> bool:
+    plugged = pf.port_type in (ENDPOINT, LEGACY_ENDPOINT) and pf.address.bus != 0
+    return not is_live(snapshot) and pf.bridge is None and plugged
 
 
 def _not_apart(
@@ -132,7 +140,8 @@ def _unknown(snapshot: HostSnapshot, pf: PCIAddress, hidden: list[TreeFunction])
         evidence=tuple(
             Evidence(config_source(snapshot, hop.address), "capabilities not readable")
             for hop in hidden
-        ),
+        )
+        or (Evidence(snapshot.description, "without the port that the card is plugged into"),),
         meaning="Whether the ports above this card keep it apart cannot be seen.",
         fix=("sudo sriovctl doctor", "a dump: sudo lspci -xxxx"),
     )

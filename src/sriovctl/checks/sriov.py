@@ -84,9 +84,12 @@ def check_there_is_a_pf(snapshot: HostSnapshot) -> Iterator[Finding]:
             severity=Severity.ERROR,
             subject=HOST,
             evidence=(
-                Evidence(PCI_DEVICES, f"{len(snapshot.functions)} functions, none with SR-IOV"),
+                Evidence(
+                    PCI_DEVICES if is_live(snapshot) else snapshot.description,
+                    f"{len(snapshot.functions)} functions, none with SR-IOV",
+                ),
             ),
-            meaning="No function of this host has an SR-IOV capability.",
+            meaning="None of the functions that were read has an SR-IOV capability.",
             fix=(
                 _FIRMWARE_SRIOV,
                 "switch SR-IOV on in the card's own firmware (see sriov-off-in-firmware)",
@@ -142,6 +145,9 @@ def check_capacity(snapshot: HostSnapshot) -> Iterator[Finding]:
     for pf in pfs_of(snapshot):
         capacity = capacity_of(snapshot, pf.address)
         for limit in capacity.limits:
+            # A dump may show one card alone: what it lacks need not be missing.
+            if limit.kind is LimitKind.DEPENDENCY_LINK and not is_live(snapshot):
+                continue
             finding = _of_limit(pf, capacity, limit)
             if finding is not None:
                 yield finding
@@ -191,6 +197,8 @@ def _of_limit(pf: FunctionSnapshot, capacity: Capacity, limit: Limit) -> Finding
         meaning += "the card for VFs."
     asked = f" Asking for more answers {limit.refusal}." if limit.refusal else ""
     room = "" if none_work else f" {limit.max_vfs} of {offered} VFs work."
+    if limit.kind is LimitKind.BUS_NUMBERS and capacity.is_forecast:
+        room += " It is a forecast: a card may move its VFs when they are switched on."
     return Finding(
         id=finding_id,
         severity=Severity.ERROR if none_work else Severity.WARNING,
@@ -244,12 +252,18 @@ def check_pf_has_group(snapshot: HostSnapshot) -> Iterator[Finding]:
                 id="pf-without-iommu-group",
                 severity=Severity.ERROR,
                 subject=str(pf.address),
-                evidence=(Evidence(sysfs_path(pf.address, "iommu_group"), "not there"),),
+                evidence=(_no_group(snapshot, pf),),
                 meaning="An IOMMU works on this host, but none covers this card: the firmware's "
-                "table does not name it. Its VFs cannot be given to guests.",
+                "table or device tree does not name it. Its VFs cannot be given to guests.",
                 fix=("firmware: update it", f"put the card into another slot; see {IOMMU_GROUPS}"),
                 gain="VFs of this card can be given to guests",
             )
+
+
+def _no_group(snapshot: HostSnapshot, pf: FunctionSnapshot) -> Evidence:
+    if is_live(snapshot):
+        return Evidence(sysfs_path(pf.address, "iommu_group"), "not there")
+    return Evidence(config_source(snapshot, pf.address), "no IOMMU group, while others have one")
 
 
 def check_ari(snapshot: HostSnapshot) -> Iterator[Finding]:

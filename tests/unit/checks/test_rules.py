@@ -389,6 +389,20 @@ def test_a_dump_without_surroundings_says_what_it_does_not_know() -> None:
     assert not is_ready(run_checks(bare))
 
 
+def test_a_dump_of_one_card_alone_does_not_speak_of_its_surroundings() -> None:
+    card = pf(sriov()._replace(dependency_link=1))._replace(
+        path=None, iommu_group=None, sriov_total_vfs=None, driver=None, resources=None
+    )
+    snapshot = HostSnapshot(source=SourceKind.HEX_DUMP, description="dump", functions=(card,))
+    assert ids(snapshot) == {("iommu-unknown", "host"), ("isolation-unknown", PF)}
+
+
+def test_a_listing_with_groups_says_which_card_has_none() -> None:
+    snapshot = host(port(), pf()._replace(iommu_group=None))._replace(source=SourceKind.LISTING)
+    (finding,) = (one for one in run_checks(snapshot) if one.id == "pf-without-iommu-group")
+    assert seen(finding) == f"this host: {PF}: no IOMMU group, while others have one"
+
+
 def test_errors_come_first_and_nothing_comes_twice() -> None:
     snapshot = host(port(acs=None), pf()._replace(sriov_total_vfs=7))
     found = run_checks(
