@@ -84,10 +84,6 @@ class PCITree(NamedTuple):
             yield function
             bridge = function.bridge
 
-    def on_root_bus(self, address: PCIAddress) -> bool:
-        """Say whether no bridge is above a function."""
-        return self.functions[address].bridge is None
-
     @property
     def root_buses(self) -> tuple[Bus, ...]:
         """The buses that hang on a host bridge, ascending."""

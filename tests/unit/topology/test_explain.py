@@ -209,3 +209,15 @@ def test_reports() -> None:
     assert [group.reason.code for group in report.groups] == ["differs", "differs"]
     assert "sriovctl explain 0000:00:01.0" in report.groups[0].reason.text
     assert report.ungrouped == ()
+
+
+def test_kinds_of_functions_in_sentences() -> None:
+    machine = Machine().port("00:01.0", 1, config=None, multifunction=True)
+    machine.add("00:01.1", cut_at=64).add("01:00.0")
+    told = why(machine, "00:01.1")
+    assert any("function 0000:00:01.0" in sentence for sentence in told.sentences)
+    refused = Machine().port("00:01.0", 1).add("01:00.0", "8088:9999", multifunction=True)
+    refused.add("01:00.1", "8088:9999")
+    assert "endpoint 0000:01:00.1 does not keep" in why(refused, "01:00.1").sentences[0]
+    conventional = Machine().add("00:1e.0", kind=None, bridge=1).add("01:00.0", kind=None)
+    assert "conventional PCI bridge 0000:00:1e.0" in why(conventional, "01:00.0").sentences[0]

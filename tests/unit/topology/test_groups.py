@@ -443,8 +443,29 @@ def test_a_name_that_stands_for_several_ids_is_unknown() -> None:
     assert config is not None
     nameless = config._replace(header=None)
     machine.functions[port] = machine.functions[port]._replace(vendor_id=None, config=nameless)
-    assert machine.predict().rules.judge(machine.predict().tree.functions[port]).isolated is None
+    prediction = machine.predict()
+    assert prediction.rules.judge(prediction.tree.functions[port]).isolated is None
     usb = Machine(source=SourceKind.LISTING)
     for name in ("00:14.0", "00:14.1"):
         usb.add(name, "8086:0000", kind=None, class_code=USB, multifunction=True, device_id=None)
     assert usb.partition() == sets("00:14.0 00:14.1")  # no exception is made for such devices
+
+
+def test_sunrise_point_port_in_a_listing() -> None:
+    machine = Machine(source=SourceKind.LISTING).port("00:1c.0", 1, "8086:a110", control=0)
+    machine.add("01:00.0")
+    port = next(iter(machine.functions))
+    config = machine.functions[port].config
+    assert config is not None
+    assert config.acs is not None
+    # lspci prints the word at +6, which these ports do not use.
+    shown = config._replace(acs=config.acs._replace(word_at_8=None))
+    machine.functions[port] = machine.functions[port]._replace(config=shown)
+    prediction = machine.predict()
+    assert partition(prediction) == sets("00:1c.0", "01:00.0")
+    assert any("at another place" in text for text in prediction.assumptions)
+
+
+def test_an_override_of_an_unreadable_vf_changes_nothing() -> None:
+    machine = Machine().add("00:01.0", config=None, is_vf=True)
+    assert machine.partition(cmdline="pcie_acs_override=id:1234:5678") == sets("00:01.0")
