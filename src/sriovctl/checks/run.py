@@ -26,6 +26,7 @@ from sriovctl.checks.platform import (
 )
 from sriovctl.checks.sriov import (
     check_ari,
+    check_capabilities_are_readable,
     check_capacity,
     check_empty_capability,
     check_hidden_capability,
@@ -61,6 +62,7 @@ RULES: tuple[Callable[[HostSnapshot], Iterator[Finding]], ...] = (
     check_no_iommu_mode,
     check_lockdown,
     check_vfio_pci_loaded,
+    check_capabilities_are_readable,
     check_there_is_a_pf,
     check_hidden_capability,
     check_empty_capability,

@@ -55,48 +55,56 @@ _FIRMWARE_SRIOV = "firmware: switch on 'SR-IOV Support' (also 'SR-IOV Global Ena
 _GAIN_VFS = "VFs can be switched on"
 
 
-def check_there_is_a_pf(snapshot: HostSnapshot) -> Iterator[Finding]:
-    """Tell when no function can have VFs, or when that cannot be seen."""
-    hidden = [
+def check_capabilities_are_readable(snapshot: HostSnapshot) -> Iterator[Finding]:
+    """Say so when the capabilities of some functions could not be seen."""
+    hidden = _hidden(snapshot)
+    if not hidden:
+        return
+    seen = (
+        f"{len(hidden)} of {len(snapshot.functions)} functions without their extended "
+        f"capabilities, {hidden[0].address} first"
+    )
+    yield Finding(
+        id="config-space-hidden",
+        severity=Severity.UNKNOWN,
+        subject=HOST,
+        evidence=(Evidence(_functions_source(snapshot, "/*/config"), seen),),
+        meaning="SR-IOV, ACS and ARI of these functions cannot be seen, so nothing is said of "
+        "them. Only root may read them.",
+        fix=("sudo sriovctl doctor", "a dump: sudo lspci -xxxx"),
+    )
+
+
+def _hidden(snapshot: HostSnapshot) -> list[FunctionSnapshot]:
+    return [
         one
         for one in snapshot.functions
         if not one.is_vf and (one.config is None or not one.config.knows_extended)
     ]
-    if hidden:
-        yield Finding(
-            id="config-space-hidden",
-            severity=Severity.UNKNOWN,
-            subject=HOST,
-            evidence=(
-                Evidence(
-                    f"{PCI_DEVICES}/*/config" if is_live(snapshot) else snapshot.description,
-                    f"{len(hidden)} of {len(snapshot.functions)} functions without their "
-                    f"extended capabilities, {hidden[0].address} first",
-                ),
-            ),
-            meaning="SR-IOV, ACS and ARI of these functions cannot be seen, so nothing is said "
-            "of them. Only root may read them.",
-            fix=("sudo sriovctl doctor", "a dump: sudo lspci -xxxx"),
-        )
-    elif snapshot.functions and not pfs_of(snapshot):
-        yield Finding(
-            id="no-sriov-device",
-            severity=Severity.ERROR,
-            subject=HOST,
-            evidence=(
-                Evidence(
-                    PCI_DEVICES if is_live(snapshot) else snapshot.description,
-                    f"{len(snapshot.functions)} functions, none with SR-IOV",
-                ),
-            ),
-            meaning="None of the functions that were read has an SR-IOV capability.",
-            fix=(
-                _FIRMWARE_SRIOV,
-                "switch SR-IOV on in the card's own firmware (see sriov-off-in-firmware)",
-                "or use a card that has it",
-            ),
-            gain=_GAIN_VFS,
-        )
+
+
+def _functions_source(snapshot: HostSnapshot, below: str = "") -> str:
+    return PCI_DEVICES + below if is_live(snapshot) else snapshot.description
+
+
+def check_there_is_a_pf(snapshot: HostSnapshot) -> Iterator[Finding]:
+    """Tell when no function can have VFs."""
+    if not snapshot.functions or pfs_of(snapshot) or _hidden(snapshot):
+        return
+    seen = f"{len(snapshot.functions)} functions, none with SR-IOV"
+    yield Finding(
+        id="no-sriov-device",
+        severity=Severity.ERROR,
+        subject=HOST,
+        evidence=(Evidence(_functions_source(snapshot), seen),),
+        meaning="None of the functions that were read has an SR-IOV capability.",
+        fix=(
+            _FIRMWARE_SRIOV,
+            "switch SR-IOV on in the card's own firmware (see sriov-off-in-firmware)",
+            "or use a card that has it",
+        ),
+        gain=_GAIN_VFS,
+    )
 
 
 def check_hidden_capability(snapshot: HostSnapshot) -> Iterator[Finding]:

@@ -8,10 +8,12 @@ from pathlib import Path
 import pytest
 
 from sriovctl.checks.run import is_ready, run_checks
+from sriovctl.codec.lspci import parse_lspci
 from sriovctl.model.address import PCIAddress
 from sriovctl.model.finding import Finding, Severity
 from sriovctl.model.snapshot import HostSnapshot, SourceKind
 from sriovctl.topology.capacity import pfs_of
+from sriovctl.topology.tree import build_tree
 from tests.unit.checks.recorded import DATA, need, read_log, read_scenario
 from tests.unit.topology.compact import FIXTURES, load
 
@@ -142,6 +144,22 @@ def test_missing_acs_is_found_exactly_where_the_kernel_put_a_bridge_into_the_gro
         for pf in pfs_of(snapshot)
         if group_of(snapshot, pf.iommu_group) & set(pf.path or ())
     }
+
+
+def test_on_real_machines_too() -> None:
+    judged = 0
+    for path in need("machines").glob("*.txt"):
+        if path.name.endswith(".dmesg.txt"):
+            continue
+        snapshot = parse_lspci(path.read_text(errors="replace"), source=path.name)
+        found = {one.subject for one in run_checks(snapshot) if one.id in NOT_APART}
+        tree = build_tree(snapshot)
+        for pf in (one for one in pfs_of(snapshot) if one.iommu_group is not None):
+            above = {bridge.address for bridge in tree.bridges_above(pf.address)}
+            shares = bool(group_of(snapshot, pf.iommu_group) & above)
+            assert (str(pf.address) in found) == shares, (path.name, pf.address)
+            judged += 1
+    assert judged >= 5
 
 
 def group_of(snapshot: HostSnapshot, number: int | None) -> set[PCIAddress]:
