@@ -21,13 +21,13 @@ def write_output_file(path: str, text: str) -> None:
 
     :raises InputError: there is no such directory, it may not be written, or is full.
     """
-    target = os.path.realpath(path)
     try:
-        if os.path.exists(target) and not stat.S_ISREG(os.stat(target).st_mode):
-            with open(target, "w", encoding="utf-8") as file:
+        # Asked of the path itself: /dev/stdout leads to a pipe whose "real path" is no path.
+        if os.path.exists(path) and not stat.S_ISREG(os.stat(path).st_mode):
+            with open(path, "w", encoding="utf-8") as file:
                 file.write(text)
         else:
-            _replace(target, text)
+            _replace(os.path.realpath(path), text)
     except OSError as exc:
         raise kernel_error(exc, subject=path, action="cannot write", family=InputError) from exc
 
