@@ -8,10 +8,6 @@ import stat
 from sriovctl.errors import InputError
 from sriovctl.host.kernel_errors import kernel_error
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from typing import TextIO
-
 
 def write_output_file(path: str, text: str) -> None:
     """Write *text* so that a reader finds the old file or the new one, never half of it.
@@ -38,14 +34,8 @@ def _replace(target: str, text: str) -> None:
     descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
     try:
         with open(descriptor, "w", encoding="utf-8") as file:
-            _write_durably(file, text)
+            file.write(text)
         os.replace(partial, target)
     except BaseException:
         os.unlink(partial)
         raise
-
-
-def _write_durably(file: TextIO, text: str) -> None:
-    file.write(text)
-    file.flush()
-    os.fsync(file.fileno())

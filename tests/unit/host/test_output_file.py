@@ -64,10 +64,10 @@ def test_a_full_disk_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.Mon
     file = tmp_path / "tree.svg"
     file.write_text("old")
 
-    def full(_descriptor: int) -> None:
+    def full(_partial: str, _target: str) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(os, "fsync", full)
+    monkeypatch.setattr(os, "replace", full)
     with pytest.raises(InputError, match="No space left"):
         write_output_file(str(file), "new")
     assert [one.read_text() for one in tmp_path.iterdir()] == ["old"]
