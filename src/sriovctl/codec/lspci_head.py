@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 _CLASS = re.compile(r"\[([0-9a-f]{4})\]:")
 _NUMERIC = re.compile(r"(?:Class )?([0-9a-f]{4}): ([0-9a-f]{4}):([0-9a-f]{4})(?=\s|$)")  # lspci -n
 _IDS = re.compile(r"\[([0-9a-f]{4}):([0-9a-f]{4})\]")
+_QUOTED = re.compile(r'"([^"]{0,256})" "([^"]{0,256})" "([^"]{0,256})"')  # lspci -mm
+_BARE = re.compile(r"[0-9a-f]{4}")
+_LAST_NUMBER = re.compile(r"\[([0-9a-f]{4})\]$")
 _REVISION = re.compile(r"\(rev ([0-9a-f]{2})\)")
 _PROG_IF = re.compile(r"\(prog-if ([0-9a-f]{2})")
 _TAIL = re.compile(r" \((?:rev|prog-if) ")
@@ -61,12 +64,27 @@ def parse_head(text: str, *, ids_of: IDsOf | None) -> Head:
 
     :param ids_of: asked where the line has no ids.
     """
+    quoted = _QUOTED.match(text)
+    if quoted is not None:
+        text = join_head(quoted[1], quoted[2], quoted[3])
     numeric = _NUMERIC.match(text)
     if numeric is not None:
         base, vendor_id, device_id = (int(word, 16) for word in numeric.groups())
         return Head(base << 8 | (_number(_PROG_IF, text) or 0), vendor_id, device_id, _rev(text))
     vendor, device = _ids(text, ids_of)
     return Head(_class_code(text), vendor, device, _rev(text))
+
+
+def join_head(kind: str, vendor: str, device: str) -> str:
+    """Write a first line as ``lspci -nn`` does, of the words of ``-mm`` and ``-vmm``.  Pure.
+
+    Each may be a name, a name with its number in brackets, or the number alone.
+    """
+    if _BARE.fullmatch(kind) and _BARE.fullmatch(vendor) and _BARE.fullmatch(device):
+        return f"{kind}: {vendor}:{device}"
+    ids = [_LAST_NUMBER.search(words) for words in (vendor, device)]
+    both = f" [{ids[0][1]}:{ids[1][1]}]" if ids[0] and ids[1] else ""
+    return f"{kind}: {vendor} {device}{both}"
 
 
 def _rev(text: str) -> int | None:

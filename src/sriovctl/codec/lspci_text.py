@@ -20,6 +20,7 @@ from sriovctl.codec.lspci_capabilities import (
     parse_sriov,
     parse_vf_resizable_bars,
 )
+from sriovctl.codec.lspci_head import join_head
 from sriovctl.model.capabilities import BAR, Bridge, CapabilityEntry, ConfigSpace, Header
 
 TYPE_CHECKING = False
@@ -156,9 +157,7 @@ class _Reading:
         if not self.keyed:
             return None
         kind, vendor, device = (self.keyed.get(key, "") for key in ("Class", "Vendor", "Device"))
-        ids = [re.search(r"\[([0-9a-f]{4})\]$", text) for text in (vendor, device)]
-        both = f" [{ids[0][1]}:{ids[1][1]}]" if ids[0] and ids[1] else ""
-        return f"{kind}: {vendor} {device}{both}"
+        return join_head(kind, vendor, device)
 
 
 def read_function_text(lines: Iterable[str]) -> FunctionText:

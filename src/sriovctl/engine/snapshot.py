@@ -54,6 +54,9 @@ PARAMETERS = (
 )
 PARAMETER_FILES = tuple(f"/sys/module/{module}/parameters/{name}" for module, name in PARAMETERS)
 
+# Most lines are unassigned.
+_NO_RESOURCE = ResourceLine(0, 0, 0)
+_NO_RESOURCE_LINE = " ".join(("0x0000000000000000",) * 3)
 _HEADER_ONLY = 64
 _PROGRESS_EVERY = 500
 _ROOT_BUS = re.compile(r"pci([0-9a-f]{4,8}):([0-9a-f]{2})")
@@ -298,10 +301,15 @@ def _resource_lines(text: str | None) -> tuple[ResourceLine, ...] | None:
         return None
     try:
         return tuple(
-            ResourceLine(*(int(word, 16) for word in line.split())) for line in text.splitlines()
+            _NO_RESOURCE if line == _NO_RESOURCE_LINE else _resource_line(line)
+            for line in text.splitlines()
         )
     except (ValueError, TypeError):
         return None
+
+
+def _resource_line(line: str) -> ResourceLine:
+    return ResourceLine(*(int(word, 16) for word in line.split()))
 
 
 def _to_int(text: str | None, *, base: int = 10) -> int | None:

@@ -31,7 +31,10 @@ _ZSH = """\
 autoload -U +X bashcompinit && bashcompinit
 """
 
-GLOBAL_OPTIONS = ("--help", "--version", "--host-tree", "--simulated", "--json", "--no-color")
+GLOBAL_OPTIONS = (
+    *("--help", "--version", "--host-tree", "--simulated", "--lspci", "--dmesg"),
+    *("--json", "--no-color"),
+)
 
 
 def format_completion(shell: str, verbs: Mapping[str, Sequence[str]]) -> str:

@@ -208,8 +208,17 @@ def test_a_bare_list_tells_nothing_of_config_space() -> None:
     assert "only by name" in snapshot.notes[0]
 
 
-def test_numbers_only() -> None:
-    found = only("00:1f.6 0200: 8086:15b8 (rev 31)\n")
+@pytest.mark.parametrize(
+    "text",
+    [
+        "00:1f.6 0200: 8086:15b8 (rev 31)\n",
+        '00:1f.6 "0200" "8086" "15b8" -r31 "17aa" "2233"\n',
+        '00:1f.6 "Ethernet controller [0200]" "Intel [8086]" "I219 [15b8]" -r31 "x" "y"\n',
+        "Slot:\t00:1f.6\nClass:\t0200\nVendor:\t8086\nDevice:\t15b8\nSVendor:\t17aa\n",
+    ],
+)
+def test_numbers(text: str) -> None:
+    found = only(text)
     assert (found.vendor_id, found.device_id, found.class_code) == (0x8086, 0x15B8, 0x020000)
 
 

@@ -11,6 +11,7 @@ import json
 import shutil
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -31,7 +32,8 @@ REPOSITORY = Path(__file__).resolve().parents[3]
 DATA = REPOSITORY.parent / "shared" / "data"
 OWN = sorted((REPOSITORY / "tests/data/config").glob("*.txt"))
 HEX = OWN + sorted(path for path in (DATA / "dumps").glob("*") if path.is_file())
-HEX += sorted((DATA / "qemu").glob("*/*.lspci-xxxx.txt*"))
+QEMU = sorted((DATA / "qemu").glob("*/*.lspci-xxxx.txt*"))
+HEX += QEMU
 HEX += sorted((DATA / "libvirt").glob("*.lspci-xxxx.txt"))
 MACHINES = DATA / "machines"
 LISTINGS = [
@@ -50,7 +52,13 @@ needs_data = pytest.mark.skipif(not DATA.is_dir(), reason="the data are not on t
 
 
 def name(path: Path) -> str:
-    return f"{path.parent.name}/{path.name}"
+    return f"{path.parent.name}/{path.name}" if path else "none"
+
+
+def found(paths: list[Path]) -> list[Any]:
+    """As parameters; where there are none, one that is skipped and says why."""
+    absent = pytest.mark.skip(reason="the data are not on this machine")
+    return list(paths) or [pytest.param(Path(), marks=absent)]
 
 
 def text_of(path: Path) -> str:
@@ -134,7 +142,7 @@ def test_own_listing_says_what_the_bytes_say(path: Path) -> None:
         compare(one, two, cut=False)
 
 
-@pytest.mark.parametrize("path", LISTINGS, ids=name)
+@pytest.mark.parametrize("path", found(LISTINGS), ids=name)
 def test_a_listing_is_read(path: Path) -> None:
     snapshot = parse(path)
     assert len(snapshot.functions) > 5
@@ -150,13 +158,13 @@ def test_groups_are_those_of_the_manifest() -> None:
         log = MACHINES / f"{machine['id']}.dmesg.txt"
         if log.exists():
             snapshot = with_kernel_log(snapshot, parse_kernel_log(text_of(log)))
-        found = {str(f.address): f.iommu_group for f in snapshot.functions}
+        groups = {str(f.address): f.iommu_group for f in snapshot.functions}
         wanted = {a: int(number) for number, all_ in machine["groups"].items() for a in all_}
         assert snapshot.groups_known
-        assert {a: g for a, g in found.items() if g is not None} == wanted, machine["id"]
+        assert {a: g for a, g in groups.items() if g is not None} == wanted, machine["id"]
 
 
-@pytest.mark.parametrize("path", LOGS, ids=name)
+@pytest.mark.parametrize("path", found(LOGS), ids=name)
 def test_a_kernel_log_is_read(path: Path) -> None:
     messages = parse_kernel_log(text_of(path))
     assert len(messages) > 100
@@ -165,7 +173,7 @@ def test_a_kernel_log_is_read(path: Path) -> None:
         assert find_kernel_release(messages)
 
 
-@pytest.mark.parametrize("path", LOGS, ids=name)
+@pytest.mark.parametrize("path", found(LOGS), ids=name)
 def test_groups_of_a_log(path: Path) -> None:
     text = text_of(path)
     groups = find_iommu_groups(parse_kernel_log(text))
@@ -174,31 +182,30 @@ def test_groups_of_a_log(path: Path) -> None:
     assert bool(groups) == any("0000:" in line for line in lines)
 
 
-@pytest.mark.parametrize("path", FAILURES, ids=name)
+@pytest.mark.parametrize("path", found(FAILURES), ids=name)
 def test_a_log_of_a_failure_is_read(path: Path) -> None:
     assert parse_kernel_log(text_of(path))
 
 
-@pytest.mark.parametrize("path", LOGS + FAILURES, ids=name)
+@pytest.mark.parametrize("path", found(LOGS + FAILURES), ids=name)
 def test_a_log_is_no_dump_and_told_so(path: Path) -> None:
     with pytest.raises(InputError, match="is no dump of lspci") as caught:
         parse_lspci(text_of(path), source=path.name)
     assert caught.value.hint
 
 
-@pytest.mark.parametrize("path", SNIPPETS, ids=name)
+@pytest.mark.parametrize("path", found(SNIPPETS), ids=name)
 def test_a_snippet_of_an_sriov_capability(path: Path) -> None:
     lines = [line.strip() for line in text_of(path).splitlines()]
-    found = read_function_text(line for line in lines if line)
-    assert found.config is not None
-    sriov = found.config.sriov
+    told = read_function_text(line for line in lines if line)
+    assert told.config is not None
+    sriov = told.config.sriov
     assert sriov is not None
     assert sriov.total_vfs >= sriov.initial_vfs
     assert f"Total VFs: {sriov.total_vfs}," in text_of(path)
 
 
-@needs_data
-@pytest.mark.parametrize("path", sorted((DATA / "qemu").glob("*/*.lspci-xxxx.txt*")), ids=name)
+@pytest.mark.parametrize("path", found(QEMU), ids=name)
 def test_relations_are_those_of_sysfs(path: Path) -> None:
     sysfs = json.loads((path.parent / f"{path.name.split('.')[0]}.sysfs.json").read_text())
     devices = sysfs["devices"]
@@ -207,14 +214,14 @@ def test_relations_are_those_of_sysfs(path: Path) -> None:
         for pf, device in devices.items()
         for index, vf in device["virtfn"].items()
     }
-    for found in parse(path).functions:
-        device = devices[str(found.address)]
-        place = places.get(str(found.address))
-        assert found.is_vf is (place is not None)
+    for one in parse(path).functions:
+        device = devices[str(one.address)]
+        place = places.get(str(one.address))
+        assert one.is_vf is (place is not None)
         if place is not None:
-            assert (str(found.pf_address), found.vf_index) == place
-        assert found.vendor_id == int(device["attrs"]["vendor"], 16)
-        assert found.device_id == int(device["attrs"]["device"], 16)
-        assert len(found.virtfn_addresses) == len(device["virtfn"])
+            assert (str(one.pf_address), one.vf_index) == place
+        assert one.vendor_id == int(device["attrs"]["vendor"], 16)
+        assert one.device_id == int(device["attrs"]["device"], 16)
+        assert len(one.virtfn_addresses) == len(device["virtfn"])
         if "sriov_numvfs" in device["attrs"]:
-            assert found.sriov_num_vfs == int(device["attrs"]["sriov_numvfs"])
+            assert one.sriov_num_vfs == int(device["attrs"]["sriov_numvfs"])
