@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
+import struct
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -105,6 +108,47 @@ def test_a_pf_without_driver_is_noticed() -> None:
         assert ("pf-without-driver", IGB) in ids(answer)
     finally:
         Path("/sys/bus/pci/drivers_probe").write_text(IGB)
+
+
+@pytest.fixture
+def waiting_vfs() -> Iterator[dict[str, str]]:
+    """Give one VF of each card to vfio-pci: PF -> VF."""
+    vfs = {}
+    for pf in (IGB, IGB_BELOW_SWITCH):
+        (PCI / pf / "sriov_drivers_autoprobe").write_text("0")
+        (PCI / pf / "sriov_numvfs").write_text("1")
+        vf = (PCI / pf / "virtfn0").resolve().name
+        (PCI / vf / "driver_override").write_text("vfio-pci")
+        Path("/sys/bus/pci/drivers_probe").write_text(vf)
+        vfs[pf] = vf
+    yield vfs
+    for pf in vfs:
+        (PCI / pf / "sriov_numvfs").write_text("0")
+        (PCI / pf / "sriov_drivers_autoprobe").write_text("1")
+
+
+def is_viable(address: str) -> bool:
+    """Ask VFIO itself.  Source: include/uapi/linux/vfio.h, VFIO_GROUP_GET_STATUS."""
+    number = (PCI / address / "iommu_group").resolve().name
+    with Path(f"/dev/vfio/{number}").open("r+b", buffering=0) as group:
+        answer = fcntl.ioctl(group, 0x3B67, struct.pack("II", 8, 0))
+    return bool(struct.unpack("II", answer)[1] & 1)
+
+
+@on_82576
+def test_a_group_is_viable_exactly_when_vfio_says_so(waiting_vfs: dict[str, str]) -> None:
+    _, answer = doctor()
+    found = {subject for finding_id, subject in ids(answer) if finding_id == "group-not-viable"}
+    assert found == {vf for vf in waiting_vfs.values() if not is_viable(vf)}
+    assert found == {waiting_vfs[IGB_BELOW_SWITCH]}
+
+
+@on_82576
+@pytest.mark.usefixtures("waiting_vfs")
+def test_vfs_that_are_on_change_nothing_for_a_card_that_is_ready() -> None:
+    code, answer = doctor(IGB)
+    assert code == 0
+    assert ids(answer) == expected_on_every_igb(IGB)
 
 
 @pytest.mark.lab("no-iommu")
