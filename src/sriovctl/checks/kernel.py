@@ -147,6 +147,7 @@ def _failed(snapshot: HostSnapshot, tables: tuple[str, ...]) -> Finding:
 
 
 def _off_for_unknown_reason(snapshot: HostSnapshot) -> Finding:
+    may_be_intel = platform_of(snapshot) in (Platform.INTEL, Platform.UNKNOWN)
     return Finding(
         id="iommu-off",
         severity=Severity.ERROR,
@@ -160,7 +161,8 @@ def _off_for_unknown_reason(snapshot: HostSnapshot) -> Finding:
         fix=(
             f"as root: ls {ACPI_TABLES}   (DMAR: Intel, IVRS: AMD, IORT: Arm)",
             iommu_menu(platform_of(snapshot)),
-            *add_option("intel_iommu=on iommu=pt")[:-1],
+            # AMD's and Arm's are on by default.
+            *(add_option("intel_iommu=on iommu=pt") if may_be_intel else ()),
         ),
         gain=GAIN_IOMMU,
     )

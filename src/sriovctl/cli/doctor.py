@@ -43,11 +43,13 @@ def run(args: argparse.Namespace, context: Context) -> int:
     if args.function is not None:
         address = find_function(snapshot, args.function)
         findings, subject = about(findings, snapshot, address), str(address)
-    ready = is_ready(findings)
+    ready, notes = is_ready(findings), snapshot.notes
     if args.json:
-        context.print_json("doctor", doctor_as_json(findings, ready=ready))
+        context.print_json("doctor", doctor_as_json(findings, ready=ready, notes=notes))
     else:
-        context.print(format_doctor(findings, ready=ready, subject=subject, color=context.color))
+        context.print(
+            format_doctor(findings, ready=ready, subject=subject, notes=notes, color=context.color)
+        )
     return EXIT_DONE if ready else EXIT_FAILED
 
 

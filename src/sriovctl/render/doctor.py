@@ -24,9 +24,15 @@ _COLORS = {
 _RESET = "\x1b[0m"
 
 
-def doctor_as_json(findings: Sequence[Finding], *, ready: bool) -> dict[str, object]:
+def doctor_as_json(
+    findings: Sequence[Finding], *, ready: bool, notes: Sequence[str] = ()
+) -> dict[str, object]:
     """Shape findings as ``doctor --json`` promises them.  Pure."""
-    return {"ready": ready, "findings": [finding_as_json(finding) for finding in findings]}
+    return {
+        "ready": ready,
+        "findings": [finding_as_json(finding) for finding in findings],
+        "notes": list(notes),
+    }
 
 
 def finding_as_json(finding: Finding) -> dict[str, object]:
@@ -43,13 +49,21 @@ def finding_as_json(finding: Finding) -> dict[str, object]:
 
 
 def format_doctor(
-    findings: Sequence[Finding], *, ready: bool, subject: str, color: bool = False
+    findings: Sequence[Finding],
+    *,
+    ready: bool,
+    subject: str,
+    notes: Sequence[str] = (),
+    color: bool = False,
 ) -> str:
     """Show findings to a person, and a last line that sums them up.  Pure.
 
     :param subject: what was looked at: "this host", a file's name, a PCI address.
+    :param notes: what could not be read.
     """
     blocks = ["\n".join(_block(finding, color=color)) for finding in findings]
+    if notes:
+        blocks.append("\n".join(f"note: {note}" for note in notes))
     return "\n\n".join([*blocks, format_summary(findings, ready=ready, subject=subject)])
 
 

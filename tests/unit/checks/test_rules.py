@@ -125,6 +125,13 @@ def test_unknown_tables_are_not_guessed() -> None:
     assert ids(snapshot) == {("iommu-off", "host")}
 
 
+def test_only_intels_iommu_is_switched_on_by_an_option() -> None:
+    snapshot = without_groups(host()._replace(acpi_tables=None, kernel_log=None))
+    assert "intel_iommu=on" in " ".join(only(snapshot).fix)
+    amd = only(snapshot._replace(cpuinfo=cpuinfo("AuthenticAMD", "svm")))
+    assert "intel_iommu=on" not in " ".join(amd.fix)
+
+
 def test_arm_without_smmu_is_no_bios_setting() -> None:
     snapshot = without_groups(
         host()._replace(acpi_tables=None, machine="aarch64", cpuinfo="CPU implementer\t: 0x41\n")

@@ -49,7 +49,12 @@ def test_ready() -> None:
     assert run(host()) == (EXIT_DONE, "this host: ready for SR-IOV")
     code, printed = run(host(), "--json")
     assert code == EXIT_DONE
-    assert json.loads(printed) == {"schema": "sriovctl/doctor/1", "ready": True, "findings": []}
+    assert json.loads(printed) == {
+        "schema": "sriovctl/doctor/1",
+        "ready": True,
+        "findings": [],
+        "notes": [],
+    }
 
 
 def test_not_ready() -> None:

@@ -43,6 +43,11 @@ def test_colour_is_only_on_the_severity() -> None:
     assert text.count("\x1b") == 2
 
 
+def test_what_could_not_be_read_stands_before_the_last_line() -> None:
+    text = format_doctor([], ready=True, subject="this host", notes=["run as root"])
+    assert text == "note: run as root\n\nthis host: ready for SR-IOV"
+
+
 def test_summaries() -> None:
     assert format_summary([], ready=True, subject="this host") == "this host: ready for SR-IOV"
     unknown = NOTE._replace(severity=Severity.UNKNOWN)
@@ -54,9 +59,10 @@ def test_summaries() -> None:
 
 
 def test_json_has_the_promised_keys() -> None:
-    answer = doctor_as_json([ERROR, NOTE], ready=False)
+    answer = doctor_as_json([ERROR, NOTE], ready=False, notes=["run as root"])
     assert answer == {
         "ready": False,
+        "notes": ["run as root"],
         "findings": [
             {
                 "id": "acs-missing",
