@@ -119,16 +119,16 @@ class _Drawing:
             yield _rect(
                 "t-switch",
                 box.x - 14,
-                box.y - 15,
+                box.y - 23,
                 right - box.x + 28,
-                bottom - box.y + 29,
+                bottom - box.y + 36,
                 radius=14,
             )
 
     def _switch_words(self) -> Iterator[str]:
         for box in self._layout.boxes:
             if box.node.kind == NodeKind.UPSTREAM_PORT:
-                yield _text("t-soft t-small", box.x, box.y - 4, "switch")
+                yield _text("t-soft t-small", box.x, box.y - 11, "switch")
 
     def _hulls(self) -> Iterator[str]:
         for group, colour in self._colours.items():

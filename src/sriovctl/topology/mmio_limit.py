@@ -25,6 +25,10 @@ if TYPE_CHECKING:
 _FIRST_WINDOW_LINE = 13  # of a bridge's sysfs ``resource``, from 0
 _REFUSAL = 'ENOMEM (Cannot allocate memory), "not enough MMIO resources for SR-IOV"'
 _KIB = 1024
+_NO_VF_BAR = Evidence(
+    "sysfs resource, lines 8 to 13",
+    "no VF BAR has an address: one of 32 bits without one looks like none at all",
+)
 
 
 def mmio_limit(snapshot: HostSnapshot, pf: FunctionSnapshot, *, bridges: Bridges) -> Limit:
@@ -36,6 +40,8 @@ def mmio_limit(snapshot: HostSnapshot, pf: FunctionSnapshot, *, bridges: Bridges
     if bars is None:
         evidence = Evidence("sysfs resource", "not known: a dump does not show sizes")
         return Limit(LimitKind.MMIO, None, (evidence,))
+    if not bars:
+        return Limit(LimitKind.MMIO, None, (_NO_VF_BAR,))
     missing = tuple(bar for bar in bars if bar.reserved is None)
     if missing:
         return _shortage(snapshot, pf, missing, bridges)
@@ -62,7 +68,7 @@ def _enough(pf: FunctionSnapshot, bars: tuple[VFBAR, ...], bridges: Bridges) -> 
         pf.sriov_total_vfs
     )
     counts = [_count_that_fits(pf, bar) for bar in bars]
-    evidence = [_reserved_fact(bar) for bar in bars] or [Evidence("SR-IOV capability", "no VF BAR")]
+    evidence = [_reserved_fact(bar) for bar in bars]
     windows = [_window_fact(bar, bridges) for bar in bars]
     return Limit(
         LimitKind.MMIO,

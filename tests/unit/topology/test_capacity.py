@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from sriovctl.errors import InputError, UnsupportedError
 from sriovctl.model.address import parse_pci_address
+from sriovctl.model.capabilities import ResizableBAR
 from sriovctl.model.capacity import Capacity, Limit, LimitKind
 from sriovctl.model.snapshot import FunctionSnapshot, HostSnapshot, ResourceLine, SourceKind
 from sriovctl.topology.capacity import capacity_of, pfs_of
@@ -278,11 +279,22 @@ def test_a_line_with_a_size_but_no_place_is_not_assigned(line: ResourceLine) -> 
     assert first_limit(machine(sriov(64), vf_bar=line), 1) == LimitKind.MMIO
 
 
-def test_without_vf_bars_no_memory_is_needed() -> None:
+def test_a_vf_bar_that_left_no_trace_is_not_denied() -> None:
     capacity = capacity_of(machine(sriov(64, vf_bars=()), vf_bar=NONE), PF, vfs=3)
-    assert limit(capacity, LimitKind.MMIO).max_vfs == 64
+    assert limit(capacity, LimitKind.MMIO).max_vfs is None
+    assert (capacity.max_usable_vfs, capacity.at_most_vfs) == (None, 64)
     assert capacity.placement is not None
     assert capacity.placement.memory_bytes is None
+
+
+def test_an_enlarged_vf_bar_leaves_room_for_fewer() -> None:
+    snapshot = machine(sriov(64))
+    pf = snapshot.functions[1]
+    assert pf.config is not None
+    resized = pf.config._replace(vf_resizable_bars=(ResizableBAR(0, 0x10000, (0x4000, 0x10000)),))
+    snapshot = snapshot._replace(functions=(snapshot.functions[0], pf._replace(config=resized)))
+    assert capacity_of(snapshot, PF).max_usable_vfs == 16
+    assert first_limit(snapshot, 17) == LimitKind.MMIO
 
 
 def test_the_window_above_is_evidence() -> None:
