@@ -8,6 +8,7 @@ from sriovctl.cli.pf_argument import find_pf_address
 from sriovctl.errors import EXIT_DONE
 from sriovctl.render.capacity import capacity_as_json, format_capacities, format_capacity
 from sriovctl.topology.capacity import capacity_of, pfs_of
+from sriovctl.topology.tree import build_tree
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -45,8 +46,10 @@ def run(args: argparse.Namespace, context: Context) -> int:
     """Say how many VFs will work."""
     snapshot = context.snapshot()
     if args.pf is None:
-        addresses = [pf.address for pf in pfs_of(snapshot)]
-        capacities = [capacity_of(snapshot, one, vfs=args.vfs) for one in addresses]
+        tree = build_tree(snapshot)  # once for all
+        capacities = [
+            capacity_of(snapshot, pf.address, vfs=args.vfs, tree=tree) for pf in pfs_of(snapshot)
+        ]
         if args.json:
             context.print_json("capacity", {"pfs": [capacity_as_json(one) for one in capacities]})
         else:
