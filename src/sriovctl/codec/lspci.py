@@ -56,6 +56,7 @@ class _Found(NamedTuple):
     has_bytes: bool
     is_denied: bool
     has_hole: bool
+    by_name: bool
 
 
 def parse_lspci(text: str, *, source: str, ids_of: IDsOf | None = None) -> HostSnapshot:
@@ -115,6 +116,7 @@ def _read_block(block: Block, ids_of: IDsOf | None) -> _Found:
         has_bytes=bool(block.data),
         is_denied=text.is_denied and len(block.data) <= _NORMAL_SIZE // 4,
         has_hole=block.has_hole,
+        by_name=head.by_name and not block.data,
     )
 
 
@@ -140,7 +142,7 @@ def _combine(decoded: ConfigSpace | None, shown: ConfigSpace | None) -> ConfigSp
     assert shown.header is not None
     sizes: list[int | None] = [None] * 6
     for bar in shown.header.bars:
-        if bar.bar_index < 6:
+        if bar.bar_index < len(sizes):
             sizes[bar.bar_index] = bar.size
     bars = with_bar_sizes(decoded.header.bars, sizes)
     decoded = decoded._replace(header=decoded.header._replace(bars=bars))
@@ -348,6 +350,11 @@ def _notes(
         yield f"capabilities of {_functions(denied)} hidden, for lspci ran without root"
     if holes := sum(one.has_hole for one in found):
         yield f"bytes of {_functions(holes)} incomplete: only those before the first hole count"
+    if named := sum(one.by_name for one in found):
+        yield (
+            f"{_functions(named)} listed without ids: these were looked up by name, which several "
+            "devices may share (lspci -nn shows ids)"
+        )
     configs = [function.config for function in functions]
     if bare := sum(config is None for config in configs):
         yield f"{_functions(bare)} known only by name and place: nothing of config space"

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-from sriovctl.model.address import PCIAddress, is_pci_address, parse_pci_address
+from sriovctl.model.address import PCIAddress, parse_pci_address
 
 _MOST_OF_A_LINE = 4096  # no line of lspci is longer; other files have lines of megabytes
 _FULL_SIZE = 4096
@@ -124,8 +124,6 @@ class _Cutter:
         return True
 
     def _begin(self, address: str, head: str, group: int | None) -> bool:
-        if not is_pci_address(address):
-            return False
         self.drafts.append(_Draft(address, head.rstrip(), group))
         return True
 

@@ -57,6 +57,7 @@ class Head(NamedTuple):
     vendor_id: int | None
     device_id: int | None
     revision: int | None
+    by_name: bool = False  # the ids were looked up, for the line has none
 
 
 def parse_head(text: str, *, ids_of: IDsOf | None) -> Head:
@@ -71,8 +72,12 @@ def parse_head(text: str, *, ids_of: IDsOf | None) -> Head:
     if numeric is not None:
         base, vendor_id, device_id = (int(word, 16) for word in numeric.groups())
         return Head(base << 8 | (_number(_PROG_IF, text) or 0), vendor_id, device_id, _rev(text))
-    vendor, device = _ids(text, ids_of)
-    return Head(_class_code(text), vendor, device, _rev(text))
+    found = _IDS.findall(text)
+    if found:  # the last one, for a name may hold the like of it
+        vendor_id, device_id = (int(word, 16) for word in found[-1])
+        return Head(_class_code(text), vendor_id, device_id, _rev(text))
+    vendor, device = _ids_by_name(text, ids_of)
+    return Head(_class_code(text), vendor, device, _rev(text), by_name=device is not None)
 
 
 def join_head(kind: str, vendor: str, device: str) -> str:
@@ -103,10 +108,7 @@ def _class_code(text: str) -> int | None:
     return None if base is None else base << 8 | (_number(_PROG_IF, text) or 0)
 
 
-def _ids(text: str, ids_of: IDsOf | None) -> tuple[int | None, int | None]:
-    found = _IDS.findall(text)
-    if found:  # the last one, for a name may hold the like of it
-        return int(found[-1][0], 16), int(found[-1][1], 16)
+def _ids_by_name(text: str, ids_of: IDsOf | None) -> tuple[int | None, int | None]:
     name = _TAIL.split(text.partition(": ")[2], maxsplit=1)[0].strip()
     if not name:
         return None, None

@@ -28,7 +28,7 @@ class IDIndex:
     def ids_of(self, name: str) -> tuple[int | None, int | None]:
         """Return vendor id and device id of "VENDOR DEVICE".
 
-        None where the name is not known, or stands for several.
+        None where the name is not known; the lowest where several devices of a vendor share it.
         """
         best: tuple[int | None, int | None] = (None, None)
         for end in range(len(name), 0, -1):
@@ -51,8 +51,9 @@ class IDIndex:
             devices = self._devices[vendor[1:]] = {}
             for match in _DEVICE.finditer(self._data, vendor[1], vendor[2]):
                 devices.setdefault(_text(match[2]), set()).add(int(match[1], 16))
-        ids = devices.get(name, set())
-        return next(iter(ids)) if len(ids) == 1 else None
+        # One name for several ids means variants of one thing, which the kernel treats alike as a
+        # rule: the lowest is as good as any, and much better than none.
+        return min(devices.get(name, ()), default=None)
 
 
 def _text(name: bytes) -> str:

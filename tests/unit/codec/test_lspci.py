@@ -235,6 +235,68 @@ def test_names_are_looked_up() -> None:
     assert (found.vendor_id, found.device_id, found.class_code) == (0x8086, 0xA33C, 0x060400)
 
 
+def test_looked_up_ids_are_marked() -> None:
+    text = "00:1f.6 Ethernet controller: Intel Corporation I350\n"
+    snapshot = parse_lspci(text, source="x", ids_of=lambda _name: (0x8086, 0x1521))
+    assert snapshot.functions[0].device_id == 0x1521
+    assert "looked up by name" in snapshot.notes[0]
+
+
+CUT = "01:00.0 x: y\n\tFlags: fast devsel\n\tCapabilities: "
+
+
+@pytest.mark.parametrize(
+    ("lines", "version", "port_type"),
+    [
+        ("[40] Express (v3) Unknown type 12, MSI 00", 3, 12),
+        ("[40] Express (v1) Root Port (Slot-), MSI 00", 1, 4),
+        ("[40] Express PCI/PCI-X Bridge, MSI 00", 0, 7),
+    ],
+)
+def test_express_types(lines: str, version: int, port_type: int) -> None:
+    config = only(CUT + lines).config
+    assert config is not None
+    assert config.express is not None
+    assert (config.express.version, config.express.port_type) == (version, port_type)
+
+
+@pytest.mark.parametrize(
+    "line", ["[40] #10 [0000]", "[40] Express (v2) Nonsense", "[50] MSI: cut", "[70] MSI-X: Ena"]
+)
+def test_a_capability_that_cannot_be_read_is_still_listed(line: str) -> None:
+    config = only(CUT + line).config
+    assert config is not None
+    assert [entry.offset for entry in config.capabilities] == [int(line[1:3], 16)]
+    assert (config.express, config.msi, config.msix) == (None, None, None)
+
+
+def test_a_capability_of_an_unknown_name_is_not_listed() -> None:
+    config = only(CUT + "[40] Something New\n\tCapabilities: cut here").config
+    assert config is not None
+    assert config.capabilities == ()
+
+
+def test_msi_as_old_lspci_has_it() -> None:
+    line = "[60] Message Signalled Interrupts: Mask- 64bit+ Queue=0/3 Enable+"
+    config = only(CUT + line).config
+    assert config is not None
+    assert config.msi is not None
+    assert (config.msi.vectors_enabled, config.msi.vectors) == (1, 8)
+    assert (config.msi.enabled, config.msi.is_64bit, config.msi.maskable) == (True, True, False)
+
+
+def test_vfs_beyond_the_last_bus() -> None:
+    sriov = SRIOVCapability(8, 8, 8, 65000, 100, 0x10CA, vf_enable=True)
+    data = build_config(vendor_id=0x8086, device_id=1, class_code=0x020000, sriov=sriov)
+    assert only(f"ff:00.0 x: y\n{hex_lines(data)}").virtfn_addresses == ()
+
+
+def test_a_bar_that_cannot_be_does_no_harm() -> None:
+    data = build_config(vendor_id=0x8086, device_id=1, class_code=0x020000)
+    region = "\tRegion 7: Memory at fe000000 (32-bit, non-prefetchable) [size=4K]\n"
+    assert only(f"01:00.0 x: y\n\tControl: Mem+\n{region}{hex_lines(data)}").config is not None
+
+
 def test_machine_readable_listing() -> None:
     found = only(
         "Slot:\t0000:00:02.0\nClass:\tVGA compatible controller [0300]\nVendor:\tIntel [8086]\n"

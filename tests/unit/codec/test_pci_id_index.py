@@ -26,7 +26,7 @@ C 02  Network controller
     ("name", "ids"),
     [
         ("Intel Corporation 82576 Gigabit Network Connection", (0x8086, 0x10C9)),
-        ("Intel Corporation I350 Gigabit Network Connection", (0x8086, None)),  # two have it
+        ("Intel Corporation I350 Gigabit Network Connection", (0x8086, 0x1521)),  # two have it
         ("Intel Corporation Device 1234", (0x8086, None)),
         ("Intel Corporation Twin Thing", (0x8087, 1)),
         ("Red Hat, Inc. QEMU PCIe Root port", (0x1B36, 0x000C)),  # two vendors of one name
