@@ -191,3 +191,72 @@ def test_recorded_trees(tree: Path, tmp_path: Path) -> None:
         assert f.config is not None
         assert f.path is not None
         assert (f.vf_index is not None) == bool(f.is_vf)
+
+
+def directory_of(host: SimulatedHost, address: str) -> str:
+    found = host.files.resolve(f"{DEVICES}/{address}")
+    assert found is not None
+    return found
+
+
+def test_a_function_that_does_not_answer(host: SimulatedHost) -> None:
+    host.files.add(f"{directory_of(host, IGB)}/config", constant(b"\xff" * 4096))
+    snapshot = read_snapshot(host)
+    assert function(snapshot, IGB).config is not None
+    assert any(note.startswith(f"{IGB} does not answer") for note in snapshot.notes)
+
+
+def test_odd_contents_are_not_known(host: SimulatedHost) -> None:
+    directory = directory_of(host, IGB)
+    for name, content in (("resource", "x y"), ("numa_node", "many"), ("class", "")):
+        host.files.add(f"{directory}/{name}", constant(content))
+    host.files.remove(f"{directory}/vendor")
+    host.files.remove(f"{directory}/config")
+    found = function(read_snapshot(host), IGB)
+    assert found[1:5] == (None, None, 0x10C9, None)
+    assert (found.resources, found.numa_node) == (None, None)
+
+
+def test_a_virtio_function_has_its_netdev(host: SimulatedHost) -> None:
+    directory = directory_of(host, "0000:00:1f.3")
+    host.files.add_directory(f"{directory}/virtio0/net/enp0s31")
+    assert function(read_snapshot(host), "0000:00:1f.3").netdev == "enp0s31"
+
+
+def test_a_link_that_leads_nowhere(host: SimulatedHost) -> None:
+    host.files.add_directory(f"{DEVICES}/0000:77:00.0")
+    host.files.add_directory(f"{DEVICES}/not-an-address")
+    snapshot = read_snapshot(host)
+    assert "0000:77:00.0" not in [str(f.address) for f in snapshot.functions]
+    assert any(note.startswith("0000:77:00.0 is left out") for note in snapshot.notes)
+
+
+def test_a_bare_machine() -> None:
+    host = simulated_82576()
+    for name in host.files.list_dir(DEVICES):
+        host.files.remove(f"{DEVICES}/{name}")
+    for path in ("/proc/modules", "/proc/cpuinfo", "/proc/version", "/proc/iomem"):
+        host.files.remove(path)
+    host.files.add("/sys/kernel/security/lockdown", constant(""))
+    host.files.fail("/sys/class/iommu", errno.EACCES)
+    snapshot = read_snapshot(host)
+    assert (snapshot.functions, snapshot.root_buses, snapshot.privileged) == ((), (), None)
+    assert (snapshot.modules, snapshot.cpuinfo, snapshot.machine) == (None, None, None)
+    assert (snapshot.kernel_release, snapshot.lockdown) == (None, None)
+    assert any("/sys/class/iommu could not be listed" in note for note in snapshot.notes)
+
+
+def test_the_kernel_names_itself(host: SimulatedHost) -> None:
+    host.files.add("/proc/sys/kernel/osrelease", constant("7.0.0-test"))
+    host.files.add("/proc/sys/kernel/arch", constant("aarch64"))
+    host.files.add("/sys/firmware/acpi/tables/SSDT", constant(b"secret"))
+    snapshot = read_snapshot(host)
+    assert (snapshot.kernel_release, snapshot.machine) == ("7.0.0-test", "aarch64")
+    assert list(snapshot.acpi_tables or ()) == ["DMAR"]
+
+
+def test_progress(host: SimulatedHost, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sriovctl.engine.snapshot._PROGRESS_EVERY", 5)
+    lines: list[str] = []
+    read_snapshot(host, progress=lines.append)
+    assert lines[0].startswith("read 5 of ")
