@@ -17,6 +17,7 @@ from sriovctl.model.capacity import LimitKind
 from sriovctl.model.finding import HOST, Evidence, Finding, Severity
 from sriovctl.topology.capacity import capacity_of, pfs_of
 from sriovctl.topology.tree import build_tree
+from sriovctl.topology.tree import build_tree
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -150,8 +151,10 @@ def _off_in_firmware(function: FunctionSnapshot, seen: Evidence) -> Finding:
 
 def check_capacity(snapshot: HostSnapshot) -> Iterator[Finding]:
     """Tell what keeps each PF from having the VFs that it offers."""
-    for pf in pfs_of(snapshot):
-        capacity = capacity_of(snapshot, pf.address)
+    pfs = pfs_of(snapshot)
+    tree = build_tree(snapshot) if pfs else None
+    for pf in pfs:
+        capacity = capacity_of(snapshot, pf.address, tree=tree)
         for limit in capacity.limits:
             # A dump may show one card alone: what it lacks need not be missing.
             if limit.kind is LimitKind.DEPENDENCY_LINK and not is_live(snapshot):

@@ -135,8 +135,8 @@ def undo_last(
     What is already as it was (the host was rebooted since then, say) is left alone.
 
     :return: the steps that were taken, each verified.
-    :raises SafetyError: a VF that would die or change may be inside a guest, or somebody else has changed
-        the number of VFs since then.
+    :raises SafetyError: a VF that would die or change may be inside a guest, or somebody else has
+        changed the number of VFs since then.
     :raises SriovctlError: a step failed.
     """
     with journal.exclusive():
