@@ -17,7 +17,6 @@ from sriovctl.model.capacity import LimitKind
 from sriovctl.model.finding import HOST, Evidence, Finding, Severity
 from sriovctl.topology.capacity import capacity_of, pfs_of
 from sriovctl.topology.tree import build_tree
-from sriovctl.topology.tree import build_tree
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
