@@ -98,7 +98,8 @@ class _Cutter:
             return False
         offset = int(match[1], 16)
         if self.drafts and offset % 16 == 0 and offset < _FULL_SIZE:
-            self.drafts[-1].rows[offset] = bytes.fromhex(match[2])
+            # Web pages paste spaces that fromhex() does not know.
+            self.drafts[-1].rows[offset] = bytes.fromhex("".join(match[2].split()))
         return True
 
     def _take_head(self, line: str) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -73,8 +74,13 @@ def test_a_hex_dump() -> None:
         lambda text: "".join(f"    {line}\n" for line in text.splitlines()),
         lambda text: text.upper().replace("CLASS", "Class"),
         lambda text: text.replace("\n", " \n"),
+        lambda text: re.sub(r"(?<=[0-9a-f]{2}) (?=[0-9a-f]{2} )", "\N{NO-BREAK SPACE}", text),
+        lambda text: re.sub(r"(?<=[0-9a-f]{2}) (?=[0-9a-f]{2} )", "\x1f", text),
     ],
-    ids=["no domain", "quoted", "CRLF", "indented", "upper case", "trailing blanks"],
+    ids=[
+        *("no domain", "quoted", "CRLF", "indented", "upper case", "trailing blanks"),
+        *("no-break spaces", "separators"),
+    ],
 )
 def test_the_same_dump_as_pasted(change: object) -> None:
     assert callable(change)
