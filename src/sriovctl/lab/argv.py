@@ -247,8 +247,8 @@ def _host_bridge_args(bridge: HostBridge, place: _Place, numbers: _Numbers) -> l
 
 
 def _plain_args(plain: Plain, place: _Place) -> list[str]:
-    # Reading a network card's boot ROM would take seconds.
-    rom = ",rombar=0" if plain.model in _WITH_ROM else ""
+    # Reading boot ROMs takes seconds; rombar=0 would leave each under the same name, once only.
+    rom = ",romfile=" if plain.model in _WITH_ROM else ""
     return ["-device", f"{plain.model},{place}{rom}"]
 
 

@@ -121,9 +121,12 @@ class RootPort:
 
 @dataclass(frozen=True, slots=True)
 class HostBridge:
-    """Another root bus (pxb-pcie), whose devices have a slot each from 0 up."""
+    """Another root bus (pxb-pcie).
 
-    devices: tuple[RootPort | IGB | NVMe | Plain | MultiFunction | Bridge, ...]
+    :param devices: a slot each from 0 up; QEMU allows ports and bridges only.
+    """
+
+    devices: tuple[RootPort | MultiFunction | Bridge, ...]
 
 
 BelowPort: TypeAlias = IGB | NVMe | Plain | MultiFunction | Switch | Bridge | None
