@@ -126,6 +126,10 @@ def netdev() -> str:
     return next((PCI / IGB / "net").iterdir()).name
 
 
+# Time, traffic, interrupts and what the kernel says of its work: they go on, whatever is undone.
+CHANGING = ("recording.json", "netlink/links.jsonl", "proc/interrupts", "kernel.log")
+
+
 def record(directory: Path) -> dict[str, str]:
     """Record the host; return what each file of the recording says."""
     sriovctl("record", str(directory))
@@ -134,9 +138,9 @@ def record(directory: Path) -> dict[str, str]:
         name = str(path.relative_to(directory))
         if path.is_symlink():
             found[name] = f"-> {path.readlink()}"
-        elif path.is_file() and name not in ("recording.json", "netlink/links.jsonl"):
+        elif path.is_file() and name not in CHANGING:
             found[name] = path.read_bytes().hex()
-    # Those two hold the time and traffic counters; what they say of PFs and VFs is in the listing.
+    # What the netlink messages say of PFs and VFs is in the listing.
     found["ls"] = sriovctl("--host-tree", str(directory), "ls", "--json")
     return found
 

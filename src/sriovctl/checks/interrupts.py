@@ -70,7 +70,9 @@ def check_interrupt_remapping(snapshot: HostSnapshot) -> Iterator[Finding]:
 
 
 def _says_on(snapshot: HostSnapshot) -> bool:
-    return any(True for _ in log_lines(snapshot, _LOG_SAYS_ON))
+    return snapshot.interrupts_remapped is True or any(
+        True for _ in log_lines(snapshot, _LOG_SAYS_ON)
+    )
 
 
 def _why_off(snapshot: HostSnapshot) -> tuple[Evidence, ...]:
@@ -78,6 +80,7 @@ def _why_off(snapshot: HostSnapshot) -> tuple[Evidence, ...]:
         _off_by_option(snapshot)
         or _off_by_table(snapshot)
         or tuple(log_lines(snapshot, _LOG_SAYS_OFF))[:1]
+        or _off_by_chips(snapshot)
         or _off_by_silence(snapshot)
     )
 
@@ -98,6 +101,12 @@ def _off_by_table(snapshot: HostSnapshot) -> tuple[Evidence, ...]:
             Evidence(tables_source(snapshot, "VIOT"), "virtio-iommu, which remaps no interrupts"),
         )
     return ()
+
+
+def _off_by_chips(snapshot: HostSnapshot) -> tuple[Evidence, ...]:
+    if snapshot.interrupts_remapped is not False:
+        return ()
+    return (Evidence("/proc/interrupts", "interrupt chips without the prefix IR-"),)
 
 
 # The kernel says so when it starts remapping; a log from the boot on without it is an answer.

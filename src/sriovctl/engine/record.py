@@ -31,6 +31,7 @@ IOMMU_GROUPS = "/sys/kernel/iommu_groups"
 FILES = (
     "/proc/cmdline",
     "/proc/cpuinfo",
+    "/proc/interrupts",
     "/proc/iomem",
     "/proc/modules",
     "/proc/version",

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 
+from sriovctl.codec.interrupts import are_interrupts_remapped
 from sriovctl.codec.iomem import root_bus_windows
 from sriovctl.codec.kernel_log import find_last_buses, parse_kernel_log
 from sriovctl.codec.pciconfig import decode_config
@@ -86,6 +87,7 @@ def read_snapshot(host: Host, *, progress: Progress | None = None) -> HostSnapsh
     lines = None if log is None else parse_kernel_log(log)
     modules = reader.text("/proc/modules")
     cpuinfo = reader.text("/proc/cpuinfo")
+    interrupts = reader.text("/proc/interrupts")
     return HostSnapshot(
         source=SourceKind.HOST,
         description=host.description,
@@ -101,6 +103,7 @@ def read_snapshot(host: Host, *, progress: Progress | None = None) -> HostSnapsh
         iommus=reader.names("/sys/class/iommu"),
         modules=None if modules is None else _module_names(modules),
         parameters=reader.parameters(),
+        interrupts_remapped=None if interrupts is None else are_interrupts_remapped(interrupts),
         lockdown=_lockdown(reader.text("/sys/kernel/security/lockdown")),
         kernel_log=lines,
         privileged=reader.privileged(),

@@ -85,6 +85,7 @@ class HostSnapshot(NamedTuple):
     iommus: tuple[str, ...] | None = None  # names below /sys/class/iommu
     modules: tuple[str, ...] | None = None  # loaded
     parameters: dict[str, str] | None = None  # e.g. vfio_iommu_type1.allow_unsafe_interrupts
+    interrupts_remapped: bool | None = None  # as the names of the interrupt chips tell (x86)
     lockdown: str | None = None  # none, integrity, confidentiality
     kernel_log: tuple[str, ...] | None = None  # dmesg, one line each, without line ends
     privileged: bool | None = None  # whether it was read as root

@@ -211,6 +211,13 @@ def test_a_log_that_lost_its_beginning_leaves_it_open() -> None:
     assert (finding.id, finding.severity) == ("interrupt-remapping-unknown", Severity.UNKNOWN)
 
 
+@pytest.mark.parametrize(("remapped", "ids"), [(True, set()), (False, {"interrupt-remapping-off"})])
+def test_the_interrupt_chips_settle_it(*, remapped: bool, ids: set[str]) -> None:
+    silent = host()._replace(kernel_log=("igb 0000:01:00.0: added PHC",))
+    found = run_checks(silent._replace(interrupts_remapped=remapped))
+    assert {finding.id for finding in found} == ids
+
+
 def test_no_iommu_mode_is_not_taken_for_an_iommu() -> None:
     snapshot = host()._replace(
         parameters={"vfio.enable_unsafe_noiommu_mode": "Y"}, iommus=(), acpi_tables={}

@@ -101,6 +101,10 @@ def _publish_proc(tree: VirtualTree, spec: MachineSpec) -> None:
     )
     tree.add("/proc/modules", constant("igb 385024 0 - Live 0x0\nvfio_pci 16384 0 - Live 0x0"))
     tree.add("/proc/iomem", constant("00000000-7fffffff : System RAM"))
+    chip = "IR-IO-APIC" if spec.iommu else "IO-APIC"
+    tree.add(
+        "/proc/interrupts", constant(f"            CPU0\n   4:        190   {chip}    4-edge ttyS0")
+    )
     if spec.iommu:
         tree.add("/sys/firmware/acpi/tables/DMAR", constant(_dmar()))
 
