@@ -22,7 +22,8 @@ from sriovctl.lab.session import guest_environment
 from sriovctl.model.address import PCIAddress, parse_pci_address
 from sriovctl.model.snapshot import HostSnapshot
 from sriovctl.topology.capacity import capacity_of
-from sriovctl.topology.groups import predict_groups
+from sriovctl.topology.groups import Prediction, predict_groups
+from sriovctl.topology.what_if import with_vfs
 
 pytestmark = pytest.mark.qemu
 
@@ -90,6 +91,10 @@ def predicted_vfs(snapshot: HostSnapshot, pf: PCIAddress, vfs: int) -> dict[int,
     return {} if placement.first_limit else dict(enumerate(placement.addresses))
 
 
+def partition(prediction: Prediction) -> Groups:
+    return {frozenset(group.members) for group in prediction.groups}
+
+
 def differences(predicted: Groups, actual: Groups) -> str:
     return "\n".join(
         f"{'only predicted' if group in predicted else 'only in the kernel'}: "
@@ -125,9 +130,16 @@ def test_what_is_predicted_is_what_the_kernel_did(seed: int, tmp_path: Path) -> 
     # The IOMMU is on already, so switching it on must change nothing.
     for iommu_on in (False, True):
         prediction = predict_groups(snapshot, iommu_on=iommu_on)
-        groups = {frozenset(group.members) for group in prediction.groups}
+        groups = partition(prediction)
         assert not prediction.unknown, f"{told}not known: {prediction.unknown}"
         assert groups == actual, told + differences(groups, actual)
         assert set(prediction.ungrouped) == ungrouped, f"{told}without a group: {ungrouped}"
+    tried = snapshot
     for pf, vfs in asked_vfs(tmp_path).items():
-        assert predicted_vfs(snapshot, pf, vfs) == kernels_vfs(tmp_path, pf), f"{told}VFs of {pf}"
+        made = kernels_vfs(tmp_path, pf)
+        assert predicted_vfs(snapshot, pf, vfs) == made, f"{told}VFs of {pf}"
+        if made:
+            tried = with_vfs(with_vfs(tried, pf, 0), pf, vfs)
+    # VFs that were only tried are in the groups that the kernel's are in.
+    groups = partition(predict_groups(tried, iommu_on=False))
+    assert groups == actual, told + differences(groups, actual)
