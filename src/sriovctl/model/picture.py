@@ -24,6 +24,7 @@ class ACSState(StrEnum):
     """Whether a port keeps apart what is below it; the value is its label."""
 
     ON = "ACS"
+    ASSUMED = "ACS on?"  # it has ACS; the bits are not shown, and taken as the kernel sets them
     QUIRK = "ACS quirk"  # the kernel's table of quirks says that it keeps apart all the same
     OVERRIDE = "forced"  # pcie_acs_override= claims it; the hardware does not guarantee it
     OFF = "ACS off"  # it has the capability; the kernel or the user left controls off

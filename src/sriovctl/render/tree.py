@@ -14,6 +14,7 @@ from sriovctl.model.picture import (
     VFCell,
 )
 from sriovctl.render.tree_words import (
+    ASSUMED_ACS,
     KIND_WORDS,
     buses_text,
     group_range,
@@ -53,6 +54,7 @@ _OWN = "\x1b[32m"  # green
 _GROUP_COLOURS = ("\x1b[35m", "\x1b[33m", "\x1b[36m", "\x1b[34m", "\x1b[95m", "\x1b[93m")
 _ACS_COLOURS = {
     ACSState.ON: _OWN,
+    ACSState.ASSUMED: "\x1b[33m",
     ACSState.QUIRK: _OWN,
     ACSState.OVERRIDE: "\x1b[33m",
     ACSState.OFF: "\x1b[31m",
@@ -190,6 +192,8 @@ class _Terminal:
             words.insert(0, f"{self._glyphs.shared} VF that shares its group")
         if words:
             yield "   ".join(words)
+        if any(node.acs == ACSState.ASSUMED for node in nodes_of(self._picture)):
+            yield f"{ACSState.ASSUMED}  {ASSUMED_ACS}"
         for group in self._picture.shared_groups:
             size = self._picture.group_sizes[group]
             yield self._paint(self._groups[group], f"group {group}: {size} functions, inseparable")

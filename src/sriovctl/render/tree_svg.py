@@ -33,6 +33,7 @@ from sriovctl.render.tree_layout import (
 )
 from sriovctl.render.tree_style import GROUP_COLOURS, stylesheet
 from sriovctl.render.tree_words import (
+    ASSUMED_ACS,
     KIND_WORDS,
     buses_text,
     cell_title,
@@ -51,6 +52,7 @@ _HULL = 7  # how far a group's area reaches beyond its boxes
 _CHIP_HULL = 5
 _BADGES = {
     ACSState.ON: "good",
+    ACSState.ASSUMED: "warn",
     ACSState.QUIRK: "good",
     ACSState.OVERRIDE: "warn",
     ACSState.OFF: "bad",
@@ -304,6 +306,7 @@ _CROSS_MARK = (
 _DOT_MARK = '<circle class="t-on-colour" cx="{x:g}" cy="{y:g}" r="2.4"/>'
 _LEGEND_BADGES = (
     (ACSState.ON, "keeps apart what is below"),
+    (ACSState.ASSUMED, ASSUMED_ACS),
     (ACSState.QUIRK, "keeps apart, says the kernel's table of quirks"),
     (ACSState.OVERRIDE, "said to keep apart by pcie_acs_override"),
     (ACSState.ABSENT, "does not keep apart what is below"),

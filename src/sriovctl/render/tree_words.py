@@ -16,6 +16,8 @@ KIND_WORDS = {
     NodeKind.DOWNSTREAM_PORT: "downstream port",
 }
 
+ASSUMED_ACS = "its ACS bits are not shown here and are taken as the kernel sets them"
+
 
 def nodes_of(picture: Picture) -> Iterator[PictureNode]:
     """Walk over all nodes, parents first.  Pure."""

@@ -30,7 +30,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from sriovctl.model.snapshot import HostSnapshot
+    from sriovctl.model.snapshot import FunctionSnapshot, HostSnapshot
 
     NameLookup = Callable[[str, str], str | None]
 
@@ -159,7 +159,7 @@ class _Builder:
         capacity = capacity_of(self._snapshot, function.address, tree=self._tree)
         binding = capacity.binding
         return node._replace(
-            total_vfs=capacity.total_vfs or function.snapshot.sriov_total_vfs,
+            total_vfs=_offered(function.snapshot, capacity),
             num_vfs=capacity.num_vfs,
             max_usable_vfs=capacity.max_usable_vfs,
             at_most_vfs=capacity.at_most_vfs,
@@ -169,7 +169,7 @@ class _Builder:
 
     def _cells(self, pf: TreeFunction, capacity: Capacity) -> tuple[VFCell, ...]:
         on = sorted(self._vfs.get(pf.address, []))
-        total = max(capacity.total_vfs or pf.snapshot.sriov_total_vfs or 0, len(on))
+        total = max(_offered(pf.snapshot, capacity) or 0, len(on))
         places = vf_addresses(pf.snapshot, total)
         cells = [
             VFCell(
@@ -188,6 +188,11 @@ class _Builder:
             address = places[index] if index < len(places) else None
             cells.append(VFCell(index, address, state))
         return tuple(cells)
+
+
+def _offered(pf: FunctionSnapshot, capacity: Capacity) -> int | None:
+    # As ls counts them: a driver may offer fewer than the card.
+    return capacity.total_vfs if pf.sriov_total_vfs is None else pf.sriov_total_vfs
 
 
 def _source_of(
@@ -216,7 +221,10 @@ def _acs_of(function: TreeFunction, rules: IsolationRules) -> ACSState:
     verdict = rules.judge(function)
     if verdict.isolated is None:
         return ACSState.UNKNOWN
+    if verdict.isolated and verdict.assumption and verdict.code != IsolationCode.OVERRIDE:
+        return ACSState.ASSUMED
     if verdict.isolated:
         return _BY_CODE.get(verdict.code, ACSState.ON)
     config = function.snapshot.config
-    return ACSState.OFF if config and config.acs else ACSState.ABSENT
+    is_off = verdict.code is IsolationCode.ACS_OFF or (config is not None and config.acs)
+    return ACSState.OFF if is_off else ACSState.ABSENT

@@ -32,6 +32,15 @@ _MANUFACTURER_SAYS = {
 }
 
 
+# Where what the exception asks for was not seen, but taken for granted.
+_TAKEN = {
+    ACSRule.INTEL_PCH: "the kernel is taken to have set up this Intel port's own kind of ACS",
+    ACSRule.INTEL_SPT: "its ACS bits, which this Intel port has elsewhere, are taken to be on",
+}
+_ALL_ON = "has ACS, and all controls that it offers are on"
+_BITS_TAKEN = "has ACS; its bits are not shown here and are taken as the kernel sets them"
+
+
 def kind_of(prediction: Prediction, address: PCIAddress) -> str:
     """Say what a function is, in two words.  Pure."""
     function = prediction.tree.functions[address]
@@ -131,16 +140,18 @@ def explain_verdict(prediction: Prediction, address: PCIAddress, verdict: Verdic
     quirk = verdict.quirk.rule if verdict.quirk else None
     missing = " ".join(acs_names(verdict.missing))
     table = f"the kernel's table of exceptions ({quirk})"
-    known = _MANUFACTURER_SAYS.get(quirk) if quirk else None
+    assumed = verdict.assumption is not None
     return {
-        IsolationCode.QUIRK: f"{name} keeps traffic apart: {known or f'{table} says so'}",
+        IsolationCode.QUIRK: f"{name} keeps traffic apart: {_grounds(verdict, table)}",
         IsolationCode.QUIRK_REFUSES: f"{name} does not keep traffic apart: {table} says so",
         IsolationCode.OVERRIDE: f"{name} counts as apart only through pcie_acs_override",
         IsolationCode.NOT_PCIE: f"{name} has no PCIe capability, and so no way to keep apart",
         IsolationCode.NEVER: f"{name} never keeps traffic apart",
-        IsolationCode.ACS: f"{name} has ACS, and all controls that it offers are on",
+        IsolationCode.ACS: f"{name} {_BITS_TAKEN if assumed else _ALL_ON}",
         IsolationCode.NO_ACS: f"{name} has no ACS capability",
-        IsolationCode.ACS_OFF: f"{name} has ACS, but {missing} off",
+        IsolationCode.ACS_OFF: f"{name} {_BITS_TAKEN}: {missing} off"
+        if assumed
+        else f"{name} has ACS, but {missing} off",
         IsolationCode.SINGLE_FUNCTION: f"{name} is its device's only function",
         IsolationCode.OTHER_TYPE: f"{name} is of a type that the kernel takes to be apart",
         IsolationCode.UNKNOWN: f"whether {name} keeps traffic apart cannot be seen here",
@@ -149,3 +160,9 @@ def explain_verdict(prediction: Prediction, address: PCIAddress, verdict: Verdic
             "makes an exception: lspci -nn shows which it is"
         ),
     }[verdict.code]
+
+
+def _grounds(verdict: Verdict, table: str) -> str:
+    rule = verdict.quirk.rule if verdict.quirk else None
+    taken = _TAKEN.get(rule) if rule and verdict.assumption else None
+    return taken or (_MANUFACTURER_SAYS.get(rule) if rule else None) or f"{table} says so"

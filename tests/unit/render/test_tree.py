@@ -30,7 +30,14 @@ from sriovctl.model.picture import (
 from sriovctl.render.tree import ASCII, UNICODE, format_tree, tree_as_json
 from sriovctl.render.tree_layout import Box, lay_out
 from sriovctl.render.tree_svg import tree_as_svg
-from sriovctl.render.tree_words import cell_title, group_range, limit_text, node_title, summary_of
+from sriovctl.render.tree_words import (
+    ASSUMED_ACS,
+    cell_title,
+    group_range,
+    limit_text,
+    node_title,
+    summary_of,
+)
 from sriovctl.topology.picture import picture_of
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -76,19 +83,19 @@ def picture_with(*children: PictureNode, **changes: object) -> Picture:
 
 DRAWN = """\
 a simulated host
-3 PFs, 7 of 20 VFs on, 12 IOMMU groups, 2 of them shared
+3 PFs, 7 of 18 VFs on, 12 IOMMU groups, 2 of them shared
 
 host bridge 0000:00
 |- 00:00.0  host bridge card 8086:29c0                      group 0
 |- 00:06.0  root port, bus 01                    ACS        group 2
-|  `- 01:00.0  PF eth0 igb card 8086:10c9                   group 3     3 of 8 VFs on
-|        ###....x
+|  `- 01:00.0  PF eth0 igb card 8086:10c9                   group 3     3 of 7 VFs on
+|        ###....
 |        up to 7 will work here (sriov-totalvfs); VFs in groups 9-11
 |- 00:07.0  root port, buses 02-04               ACS        group 4
 |  `- 02:00.0  upstream port, buses 03-04                   group 5
 |     `- 03:00.0  downstream port, bus 04        no ACS     group 6
-|        `- 04:00.0  PF eth1 igb card 8086:10c9             group 6     4 of 8 VFs on
-|              %%%%...x
+|        `- 04:00.0  PF eth1 igb card 8086:10c9             group 6     4 of 7 VFs on
+|              %%%%...
 |              up to 7 will work here (sriov-totalvfs); VFs in group 6
 |- 00:08.0  root port, bus 05                    ACS        group 7
 |  `- 05:00.0  PF nvme card 1b36:0010                       group 8     0 of 4 VFs on
@@ -98,8 +105,7 @@ host bridge 0000:00
 |- 00:1f.2  SATA card 8086:2922                             group 1
 `- 00:1f.3  SMBus card 8086:2930                            group 1
 
-% VF that shares its group   # VF alone in its group   . VF that could be switched on   \
-x VF beyond what works here
+% VF that shares its group   # VF alone in its group   . VF that could be switched on
 group 1: 3 functions, inseparable
 group 6: 6 functions, inseparable"""
 
@@ -213,6 +219,26 @@ def test_a_vf_tells_all_that_is_known() -> None:
     assert cell_title(VFCell(3, None, CellState.BEYOND)) == "VF 3\nbeyond the limit"
 
 
+def test_assumed_acs_is_marked_and_the_mark_explained() -> None:
+    port = PictureNode(NodeKind.ROOT_PORT, ADDRESS, str(ADDRESS), acs=ACSState.ASSUMED)
+    drawn = format_tree(picture_with(port), glyphs=ASCII)
+    assert "ACS on?\n" in drawn
+    assert drawn.endswith("ACS on?  " + ASSUMED_ACS)
+    words = texts(parse(tree_as_svg(picture_with(port))))
+    assert words.count("ACS on?") == 2
+    assert ASSUMED_ACS in words
+    assert ASSUMED_ACS not in format_tree(picture())
+
+
+def test_a_cell_beyond_the_limit_is_crossed_out() -> None:
+    node = pf(vfs=(VFCell(0, None, CellState.OFF), VFCell(1, None, CellState.BEYOND)))
+    drawn = format_tree(picture_with(node), glyphs=ASCII)
+    assert ".x\n" in drawn
+    assert "x VF beyond what works here" in drawn
+    root = parse(tree_as_svg(picture_with(node)))
+    assert "VF beyond what works here" in texts(root)
+
+
 def test_long_series_of_groups_are_shortened() -> None:
     cells = tuple(VFCell(n, None, CellState.ON, group) for n, group in enumerate(range(1, 20, 2)))
     assert group_range(pf(vfs=cells)) == "VFs in groups 1, 3, 5, 7, …"
@@ -270,8 +296,8 @@ def test_shared_groups_have_an_area_each() -> None:
 def test_the_drawing_says_what_the_terminal_says() -> None:
     words = texts(parse(tree_as_svg(picture())))
     for expected in (
-        "a simulated host", "3 of 8 VFs", "up to 7 will work here (sriov-totalvfs)", "no ACS",
-        "switch", "group 6", "VF beyond what works here",
+        "a simulated host", "3 of 7 VFs", "up to 7 will work here (sriov-totalvfs)", "no ACS",
+        "switch", "group 6",
     ):  # fmt: skip
         assert expected in words
 

@@ -8,6 +8,7 @@ from sriovctl.errors import InputError
 from sriovctl.model.address import PCIAddress, parse_pci_address
 from sriovctl.model.functions import IOMMUGroup
 from sriovctl.model.groups import Explanation
+from sriovctl.model.snapshot import SourceKind
 from sriovctl.topology.explain import explain
 from sriovctl.topology.groups import predict_groups
 from sriovctl.topology.report import kernel_groups_of, report_kernel_groups, report_prediction
@@ -108,6 +109,25 @@ def alone(machine: Machine, address: str) -> str:
     assert not told.remedies
     (sentence,) = told.sentences
     return sentence
+
+
+def test_what_is_taken_for_granted_is_said_to_be() -> None:
+    machine = Machine(source=SourceKind.LISTING).port("00:01.0", 1).add("01:00.0")
+    port = PCIAddress(0, 0, 1, 0)
+    config = machine.functions[port].config
+    assert config is not None
+    hidden = machine.functions[port]._replace(config=config._replace(acs=None))
+    machine.functions[port] = hidden
+    said = alone(machine, "00:01.0")
+    assert "has ACS; its bits are not shown here and are taken as the kernel sets them" in said
+    assert "are on" not in said
+    cut = why(machine, "00:01.0", cmdline="pci=disable_acs_redir=00:01.0", iommu_on=True)
+    assert "as the kernel sets them: " in " ".join(cut.sentences)
+    old = Machine().port("00:1c.0", 1, "8086:8c10", acs=None).add("01:00.0")
+    assert "the kernel is taken to have set up" in alone(old, "00:1c.0")
+    log = ("pci 0000:00:1c.0: Intel PCH root port ACS workaround enabled",)
+    (sentence,) = why(old, "00:1c.0", kernel_log=log).sentences
+    assert "the kernel has set up" in sentence
 
 
 def test_why_a_function_is_alone() -> None:

@@ -15,6 +15,7 @@ from sriovctl.host.simulated import (
     simulated_82576,
 )
 from sriovctl.model.address import parse_pci_address
+from sriovctl.model.capabilities import CapabilityEntry
 from sriovctl.model.picture import ACSState, CellState, GroupSource, NodeKind, PictureNode
 from sriovctl.model.snapshot import FunctionSnapshot, HostSnapshot, RootBus, SourceKind
 from sriovctl.topology.device_classes import class_name_of
@@ -62,9 +63,9 @@ def test_ports_say_whether_they_keep_apart() -> None:
 
 def test_a_pf_has_a_cell_for_each_vf_that_it_offers() -> None:
     pf = nodes_of_82576(vfs=3)["0000:01:00.0"]
-    assert (pf.num_vfs, pf.total_vfs, pf.max_usable_vfs, pf.limit) == (3, 8, 7, "sriov-totalvfs")
-    on, off, beyond = CellState.ON, CellState.OFF, CellState.BEYOND
-    assert [cell.state for cell in pf.vfs] == [on] * 3 + [off] * 4 + [beyond]
+    assert (pf.num_vfs, pf.total_vfs, pf.max_usable_vfs, pf.limit) == (3, 7, 7, "sriov-totalvfs")
+    on, off = CellState.ON, CellState.OFF
+    assert [cell.state for cell in pf.vfs] == [on] * 3 + [off] * 4
     assert [str(cell.address) for cell in pf.vfs[2:4]] == ["0000:01:10.4", "0000:01:10.6"]
     assert pf.vfs[0].driver == "igbvf"
     assert pf.vfs[0].group is not None
@@ -140,6 +141,18 @@ def test_a_port_that_cannot_be_read_is_unknown() -> None:
     cut = port._replace(config=port.config._replace(truncated_at=256, acs=None))
     picture = picture_of(snapshot._replace(functions=(cut, snapshot.functions[1])))
     assert picture.roots[0].children[0].acs == ACSState.UNKNOWN
+
+
+def test_bits_that_are_not_shown_are_marked_as_assumed() -> None:
+    snapshot = machine(sriov(), source=SourceKind.LISTING)
+    port, pf = snapshot.functions
+    assert port.config is not None
+    capability = CapabilityEntry(0x0D, 0x150, extended=True, version=1, name="ACS")
+    hidden = port.config._replace(acs=None, capabilities=(capability,))
+    shown = snapshot._replace(functions=(port._replace(config=hidden), pf))
+    assert picture_of(shown).roots[0].children[0].acs == ACSState.ASSUMED
+    off = shown._replace(cmdline="pci=disable_acs_redir=00:1c.0")
+    assert picture_of(off).roots[0].children[0].acs == ACSState.OFF
 
 
 @pytest.mark.parametrize(
