@@ -39,6 +39,23 @@ class GroupsReport(NamedTuple):
     assumptions: tuple[str, ...] = ()
 
 
+GROUP_NEW = "new"
+GROUP_CHANGED = "changed"
+
+
+class GroupChanges(NamedTuple):
+    """How groups differ from those before; a group is named by its members."""
+
+    kinds: dict[tuple[str, ...], str]  # "new" or "changed"; others are as they were
+    joined: frozenset[str]  # members that were not in that group, or not there
+    parted: dict[tuple[str, ...], tuple[str, ...]]  # members that the group had before
+    same: int
+    gone: int  # groups of which no member is left
+
+
+NO_CHANGES = GroupChanges({}, frozenset(), {}, same=0, gone=0)
+
+
 class Remedy(NamedTuple):
     """Something that would part a function from its neighbours."""
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from textwrap import wrap
 
 from sriovctl.model.finding import Severity
+from sriovctl.render.wrap import wrap_text
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -13,7 +13,6 @@ if TYPE_CHECKING:
 
     from sriovctl.model.finding import Finding
 
-_WIDTH = 96
 _INDENT = "   "
 _COLORS = {
     Severity.ERROR: "\x1b[31m",
@@ -72,7 +71,7 @@ def _block(finding: Finding, *, color: bool) -> Iterator[str]:
     if color:
         severity = f"{_COLORS[finding.severity]}{severity}{_RESET}"
     yield f"{severity} {finding.id}  {finding.subject}"
-    yield from wrap(finding.meaning, _WIDTH, initial_indent=_INDENT, subsequent_indent=_INDENT)
+    yield from wrap_text(finding.meaning, first=_INDENT)
     seen = [f"{one.source}: {one.value}" for one in finding.evidence]
     yield from _labelled("seen", seen)
     yield from _labelled("fix", finding.fix)

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
+from sriovctl.model.groups import GROUP_CHANGED, GROUP_NEW, NO_CHANGES
+from sriovctl.render.wrap import wrap_text
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
 
     from sriovctl.model.address import PCIAddress
-    from sriovctl.model.groups import Explanation, GroupsReport, Reason
+    from sriovctl.model.groups import Explanation, GroupChanges, GroupsReport, Reason
+
+_INDENT = "   "
+_HANGING = "     "
 
 
 def groups_as_json(report: GroupsReport) -> dict[str, object]:
@@ -28,28 +36,57 @@ def _reason_as_json(reason: Reason) -> dict[str, object]:
     return {"code": reason.code, "hop": hop, "text": reason.text}
 
 
-def format_groups(report: GroupsReport, labels: Mapping[str, str]) -> str:
-    """Show groups to a person: why, then one line per member.  Pure.
+def format_groups(
+    report: GroupsReport, labels: Mapping[str, str], changes: GroupChanges = NO_CHANGES
+) -> str:
+    """Show groups to a person: one line per member, then why.  Pure.
 
     :param labels: what to say of each member, by its sysfs device name.
+    :param changes: what is to be marked as different from now.
     """
     lines: list[str] = []
     for group in report.groups:
-        lines.append("group" if group.id is None else f"group {group.id}")
-        lines += _member_lines(group.members, labels)
-        lines.append(f"   because {group.reason.text}")
+        name = "group" if group.id is None else f"group {group.id}"
+        kind = changes.kinds.get(group.members)
+        lines.append(f"{name} ({kind})" if kind else name)
+        lines += _member_lines(group.members, labels, changes.joined)
+        gone = changes.parted.get(group.members, ())
+        lines += [f" - {member}  is no longer in this group" for member in gone]
+        lines += _because(group.reason.text)
     for unknown in report.unknown:
-        lines += ["not known whether these share a group", *_member_lines(unknown.members, labels)]
-        lines.append(f"   because {unknown.text}")
+        lines.append("not known whether these share a group")
+        lines += [*_member_lines(unknown.members, labels, changes.joined), *_because(unknown.text)]
     if report.ungrouped:
         lines.append("no group")
-        lines += [f"   {member}  {text}" for member, text in _briefly(report.ungrouped)]
-    lines += [f"assumed: {text}" for text in report.assumptions]
+        for member, text in _briefly(report.ungrouped):
+            lines += wrap_text(f"{member}  {text}", first=_INDENT, rest=_HANGING)
+    for text in report.assumptions:
+        lines += wrap_text(f"assumed: {text}", rest=_INDENT)
     return "\n".join(lines)
 
 
-def _member_lines(members: Sequence[str], labels: Mapping[str, str]) -> list[str]:
-    return [f"   {member}  {labels.get(member, '')}".rstrip() for member in members]
+def format_changes(changes: GroupChanges) -> str:
+    """Sum up in one line what became of the groups.  Pure."""
+    counts = Counter(changes.kinds.values())
+    parts = [f"{counts[word]} {word}" for word in (GROUP_NEW, GROUP_CHANGED) if counts[word]]
+    if changes.gone:
+        parts.append(f"{changes.gone} gone")
+    if not parts:
+        return "groups: none differs from now"
+    return f"groups: {', '.join(parts)}, {changes.same} as now; + marks what joins, - what leaves"
+
+
+def _because(text: str) -> list[str]:
+    return wrap_text(f"because {text}", first=_INDENT, rest=_HANGING)
+
+
+def _member_lines(
+    members: Sequence[str], labels: Mapping[str, str], joined: Collection[str] = ()
+) -> list[str]:
+    return [
+        f"{' + ' if member in joined else _INDENT}{member}  {labels.get(member, '')}".rstrip()
+        for member in members
+    ]
 
 
 def _briefly(pairs: Sequence[tuple[str, str]]) -> Iterator[tuple[str, str]]:
@@ -108,4 +145,7 @@ def _group_lines(explanation: Explanation, labels: Mapping[str, str]) -> list[st
 
 
 def _section(heading: str, sentences: Sequence[str]) -> list[str]:
-    return [f"{heading}:", *(f"   {sentence}" for sentence in sentences)] if sentences else []
+    if not sentences:
+        return []
+    wrapped = (wrap_text(sentence, first=_INDENT, rest=_HANGING) for sentence in sentences)
+    return [f"{heading}:", *(line for lines in wrapped for line in lines)]

@@ -2,9 +2,19 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 from sriovctl.model.address import is_pci_address, parse_pci_address
 from sriovctl.model.functions import IOMMUGroup
-from sriovctl.model.groups import GroupsReport, Reason, ReasonedGroup, UnknownMembers
+from sriovctl.model.groups import (
+    GROUP_CHANGED,
+    GROUP_NEW,
+    GroupChanges,
+    GroupsReport,
+    Reason,
+    ReasonedGroup,
+    UnknownMembers,
+)
 from sriovctl.topology.wording import explain_verdict, reason_of
 
 TYPE_CHECKING = False
@@ -54,6 +64,47 @@ def report_kernel_groups(groups: Sequence[IOMMUGroup], prediction: Prediction) -
         ungrouped=_without(_ungrouped(prediction), {m for g in groups for m in g.members}),
         assumptions=prediction.assumptions,
     )
+
+
+def only_shared(report: GroupsReport) -> GroupsReport:
+    """Leave out what has no company.  Pure.
+
+    Why there are no groups at all is still said.
+    """
+    groups = tuple(group for group in report.groups if len(group.members) > 1)
+    unknown = tuple(one for one in report.unknown if len(one.members) > 1)
+    ungrouped = () if report.groups or report.unknown else report.ungrouped
+    return report._replace(groups=groups, unknown=unknown, ungrouped=ungrouped)
+
+
+def changes_between(before: GroupsReport, after: GroupsReport) -> GroupChanges:
+    """Say which groups a change makes, and who joins or leaves them.  Pure."""
+    old_of = {name: group.members for group in before.groups for name in group.members}
+    there = {*old_of, *(name for name, _ in before.ungrouped)}
+    there.update(name for unknown in before.unknown for name in unknown.members)
+    kinds: dict[tuple[str, ...], str] = {}
+    joined: set[str] = {n for one in after.unknown for n in one.members if n not in there}
+    parted: dict[tuple[str, ...], tuple[str, ...]] = {}
+    for group in after.groups:
+        members = group.members
+        old = _most_of(members, old_of)
+        if old == members:
+            continue
+        kinds[members] = GROUP_CHANGED if old else GROUP_NEW
+        joined.update(set(members) - set(old))
+        left = tuple(name for name in old if name not in members)
+        if left:
+            parted[members] = left
+    now = {name for group in after.groups for name in group.members}
+    gone = sum(not now.intersection(group.members) for group in before.groups)
+    same = len(after.groups) - len(kinds)
+    return GroupChanges(kinds, frozenset(joined), parted, same=same, gone=gone)
+
+
+def _most_of(members: tuple[str, ...], old_of: Mapping[str, tuple[str, ...]]) -> tuple[str, ...]:
+    # The former group that most of them come from; the first of several.
+    counts = Counter(old_of[name] for name in members if name in old_of)
+    return counts.most_common(1)[0][0] if counts else ()
 
 
 def _reason(

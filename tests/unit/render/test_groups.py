@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sriovctl.model.address import PCIAddress
 from sriovctl.model.groups import (
+    NO_CHANGES,
     Explanation,
     GroupsReport,
     Reason,
@@ -13,10 +14,12 @@ from sriovctl.model.groups import (
 )
 from sriovctl.render.groups import (
     explanation_as_json,
+    format_changes,
     format_explanation,
     format_groups,
     groups_as_json,
 )
+from sriovctl.render.wrap import wrap_text
 
 PORT, NIC = PCIAddress(0, 0, 1, 0), PCIAddress(0, 1, 0, 0)
 REASON = Reason("path", PORT, "the port has no ACS")
@@ -83,6 +86,35 @@ def test_text_of_groups() -> None:
 def test_one_reason_for_all_is_said_once() -> None:
     off = GroupsReport((), ungrouped=(("a", "off"), ("b", "off")))
     assert format_groups(off, {}) == "no group\n   all of 2 functions  off"
+
+
+def test_long_reasons_hang() -> None:
+    words = " ".join(["word"] * 40)
+    report = GroupsReport((ReasonedGroup(1, MEMBERS, Reason("path", PORT, words)),))
+    lines = format_groups(report, {}).splitlines()
+    assert lines[3].startswith("   because word")
+    assert lines[4].startswith("     word")
+    assert max(map(len, lines)) <= 96
+    told = format_explanation(EXPLANATION._replace(sentences=(words,)), {}).splitlines()
+    assert told[4].startswith("   word")
+    assert told[5].startswith("     word")
+
+
+def test_what_must_be_copied_is_never_broken() -> None:
+    option = "pci=config_acs=" + "111x1@0000:00:01.0;" * 8
+    assert wrap_text(f"say {option} then", first="  ") == ["  say", f"  {option}", "  then"]
+    assert wrap_text("", first="   x: ") == ["   x:"]
+
+
+def test_changes_in_one_line() -> None:
+    assert format_changes(NO_CHANGES) == "groups: none differs from now"
+    gone = NO_CHANGES._replace(gone=2, same=3)
+    assert format_changes(gone).startswith("groups: 2 gone, 3 as now")
+
+
+def test_what_joins_what_is_not_known_is_marked() -> None:
+    joins = NO_CHANGES._replace(joined=frozenset({"0000:05:00.0"}))
+    assert " + 0000:05:00.0" in format_groups(REPORT, {}, joins).splitlines()
 
 
 def test_text_of_an_explanation() -> None:
