@@ -95,7 +95,7 @@ def _refuse_dump(args: argparse.Namespace) -> None:
     if args.lspci is not None:
         raise InputError(
             f"'{args.verb}' needs a host, and a dump is none",
-            subject=args.lspci,
+            subject=_name_of(args.lspci),
             hint="leave --lspci out, or read a recording (sriovctl record DIR) with --host-tree",
         )
 
@@ -104,7 +104,13 @@ def _read_dump(path: str) -> HostSnapshot:
     from sriovctl.codec.lspci import parse_lspci
     from sriovctl.host.pci_ids import PCINames
 
-    return parse_lspci(_read_pasted(path), source=path, ids_of=PCINames().ids_of)
+    return parse_lspci(_read_pasted(path), source=_name_of(path), ids_of=PCINames().ids_of)
+
+
+def _name_of(path: str) -> str:
+    from sriovctl.host.pasted import name_of_source
+
+    return name_of_source(path)
 
 
 def _read_pasted(path: str) -> str:

@@ -125,7 +125,7 @@ def _fixes(open_hops: list[tuple[TreeFunction, Verdict]], *, conventional: bool)
     return (
         *(("take pci=config_acs and pci=disable_acs_redir off the command line",) if off else ()),
         "firmware: switch on 'ACS' or 'ACS Enable' (AMD: 'AMD CBS' > 'NBIO', with 'AER Cap')",
-        move + " (sriovctl groups shows which slots are apart)",
+        move + " (sriovctl tree and sriovctl explain ADDRESS show what is apart)",
         "or give all functions of the group to the same guest",
         "the patch behind pcie_acs_override only hides it: guests could then reach each other and "
         "the host",
@@ -143,7 +143,7 @@ def _unknown(snapshot: HostSnapshot, pf: PCIAddress, hidden: list[TreeFunction])
         )
         or (Evidence(snapshot.description, "without the port that the card is plugged into"),),
         meaning="Whether the ports above this card keep it apart cannot be seen.",
-        fix=("sudo sriovctl doctor", "a dump: sudo lspci -xxxx"),
+        fix=("sudo sriovctl doctor", "a dump: sudo lspci -vvvxxxx"),
     )
 
 

@@ -71,7 +71,7 @@ def check_capabilities_are_readable(snapshot: HostSnapshot) -> Iterator[Finding]
         evidence=(Evidence(_functions_source(snapshot, "/*/config"), seen),),
         meaning="SR-IOV, ACS and ARI of these functions cannot be seen, so nothing is said of "
         "them. Only root may read them.",
-        fix=("sudo sriovctl doctor", "a dump: sudo lspci -xxxx"),
+        fix=("sudo sriovctl doctor", "a dump: sudo lspci -vvvxxxx"),
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sriovctl.cli.state_arguments import add_file_argument, read_plan
 from sriovctl.engine.apply import apply_plan
-from sriovctl.errors import EXIT_DONE
+from sriovctl.errors import EXIT_DONE, PermissionDenied
 from sriovctl.render.plan import format_change, steps_as_json
 
 TYPE_CHECKING = False
@@ -33,7 +33,16 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace, context: Context) -> int:
-    """Apply the plan; an error has taken back what was done."""
+    """Apply the plan; an error has taken back what was done.
+
+    :raises PermissionDenied: the host is a recording.
+    """
+    if args.host_tree is not None:
+        raise PermissionDenied(
+            "a recording is read-only",
+            subject=args.host_tree,
+            hint="to see the steps: sriovctl plan; to change a host, leave --host-tree out",
+        )
     outcome = apply_plan(
         context.host(),
         context.journal(),

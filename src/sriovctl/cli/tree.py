@@ -41,7 +41,7 @@ def run(args: argparse.Namespace, context: Context) -> int:
     """Draw the tree."""
     picture = _picture(args, context.snapshot())
     if args.svg is not None:
-        _write_svg(picture, args.svg, context)
+        _write_svg(picture, args, context)
     elif args.json:
         from sriovctl.render.tree import tree_as_json
 
@@ -62,16 +62,20 @@ def _prints(text: str) -> bool:
     return True
 
 
-def _write_svg(picture: Picture, path: str, context: Context) -> None:
+def _write_svg(picture: Picture, args: argparse.Namespace, context: Context) -> None:
     from sriovctl.render.tree_svg import tree_as_svg
 
-    drawing = tree_as_svg(picture)
+    drawing, path = tree_as_svg(picture), args.svg
     if path == "-":
         context.print(drawing.rstrip("\n"))
         return
     from sriovctl.host.output_file import write_output_file
 
     write_output_file(path, drawing)
+    if args.json:
+        context.print_json("tree", {"file": path})
+    else:
+        context.print(f"drew {path}")
 
 
 def _picture(args: argparse.Namespace, snapshot: HostSnapshot) -> Picture:

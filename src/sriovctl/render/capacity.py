@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
+from sriovctl.model.capacity import LimitKind
 from sriovctl.render.table import format_table
+from sriovctl.render.wrap import wrap_text
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -12,6 +16,7 @@ if TYPE_CHECKING:
     from sriovctl.model.capacity import Capacity, Evidence, Limit, Placement
 
 _INDENT = "   "
+_COUNTS = (LimitKind.TOTAL_VFS, LimitKind.SRIOV_TOTALVFS)  # numbers that card and driver name
 _MIB = 1 << 20
 _KIB = 1 << 10
 
@@ -55,8 +60,22 @@ def _placement_as_json(placement: Placement) -> dict[str, object]:
 
 
 def format_capacities(capacities: Sequence[Capacity]) -> str:
-    """Show several PFs one after the other.  Pure."""
-    return "\n\n".join(format_capacity(capacity) for capacity in capacities)
+    """Show several PFs one after the other, and last what is noted of several.  Pure."""
+    counts = Counter(note for capacity in capacities for note in capacity.notes)
+    common = [note for note, count in counts.items() if count > 1]
+    blocks = []
+    for capacity in capacities:
+        own = tuple(note for note in capacity.notes if note not in common)
+        blocks.append(format_capacity(capacity._replace(notes=own)))
+    if common:
+        blocks.append("\n".join(_common_note(note, capacities) for note in common))
+    return "\n\n".join(blocks)
+
+
+def _common_note(note: str, capacities: Sequence[Capacity]) -> str:
+    whose = [str(one.address) for one in capacities if note in one.notes]
+    subject = "" if len(whose) == len(capacities) else f" on {' '.join(whose)}"
+    return "\n".join(wrap_text(f"note{subject}: {note}", rest=_INDENT))
 
 
 def format_capacity(capacity: Capacity) -> str:
@@ -66,7 +85,8 @@ def format_capacity(capacity: Capacity) -> str:
     if capacity.placement is not None:
         blocks.append("\n".join(_placement(capacity.placement, capacity)))
     blocks += [f"{_INDENT}{line}" for line in _advice(capacity)]
-    blocks += [f"{_INDENT}note: {note}" for note in capacity.notes]
+    for note in capacity.notes:
+        blocks += wrap_text(f"note: {note}", first=_INDENT, rest=_INDENT * 2)
     return "\n".join(blocks)
 
 
@@ -89,14 +109,22 @@ def _vfs(count: int) -> str:
 
 
 def _limits(capacity: Capacity) -> str:
-    rows = [
-        (limit.kind, "?" if limit.max_vfs is None else limit.max_vfs, fact)
-        if position == 0
-        else ("", "", fact)
-        for limit in capacity.limits
-        for position, fact in enumerate(map(_fact, limit.evidence))
-    ]
+    rows = []
+    for limit in capacity.limits:
+        facts = [_fact(one) for one in limit.evidence] or [""]
+        number = "?" if limit.max_vfs is None else str(limit.max_vfs)
+        if _is_enough(limit, capacity):
+            number, facts = "ok", [f"enough for all {capacity.total_vfs}", *facts]
+        heads = [(str(limit.kind), number), *[("", "")] * (len(facts) - 1)]
+        rows += [(*head, fact) for head, fact in zip(heads, facts, strict=True)]
     return format_table(("limit", "VFs", "because"), rows, indent=_INDENT)
+
+
+def _is_enough(limit: Limit, capacity: Capacity) -> bool:
+    # As a number, the driver's row would read as "the driver allows so many".
+    if limit.max_vfs is None or capacity.total_vfs is None or limit is capacity.binding:
+        return False
+    return limit.kind not in _COUNTS and limit.max_vfs >= capacity.total_vfs
 
 
 def _fact(evidence: Evidence) -> str:

@@ -75,7 +75,7 @@ def _checked_pf(function: FunctionSnapshot) -> FunctionSnapshot:
         raise UnsupportedError(
             "whether it is a PF cannot be seen: its extended configuration space was not read",
             subject=function.address,
-            hint="read it as root (sudo, or sudo lspci -xxxx)",
+            hint="read it as root (sudo, or sudo lspci -vvvxxxx)",
         )
     raise UnsupportedError(
         "is not a PF: it has no SR-IOV capability with VFs",

@@ -265,6 +265,7 @@ def test_what_only_root_sees_is_not_judged() -> None:
     cut = pf()._replace(config=ConfigSpace(header=header(), truncated_at=64), sriov_total_vfs=None)
     finding = only(host(port(), cut))
     assert (finding.id, finding.severity) == ("config-space-hidden", Severity.UNKNOWN)
+    assert finding.fix[1] == "a dump: sudo lspci -vvvxxxx"
     assert not is_ready((finding,))
 
 
@@ -344,6 +345,7 @@ def test_ari_off(bridge: FunctionSnapshot, cmdline: str, words: str) -> None:
 def test_a_port_without_acs() -> None:
     finding = only(host(port(acs=None), pf()._replace(iommu_group=1)))
     assert (finding.id, finding.subject, finding.severity) == ("acs-missing", PF, Severity.ERROR)
+    assert any("sriovctl tree and sriovctl explain ADDRESS" in one for one in finding.fix)
     assert seen(finding) == (
         f"/sys/bus/pci/devices/{PORT}/config: no ACS capability; shares a group with: {PORT}"
     )

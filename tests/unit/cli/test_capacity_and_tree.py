@@ -55,6 +55,12 @@ def test_capacity_of_all_pfs() -> None:
     assert run("capacity").count("will work") == 3
 
 
+def test_what_holds_for_all_pfs_is_noted_once() -> None:
+    text = run("capacity", "--vfs", "2")
+    assert text.count("note: ") == 1
+    assert text.count("ok   enough for all 8") == 6
+
+
 def test_a_host_without_pfs() -> None:
     assert run("capacity", host=simulate(MachineSpec(cards=()))).startswith("no PFs")
 
@@ -75,7 +81,9 @@ def test_tree_in_the_terminal_as_json_and_as_svg() -> None:
 
 
 def test_tree_writes_a_file(tmp_path: Path) -> None:
-    assert run("tree", "--svg", str(tmp_path / "tree.svg")) == ""
+    path = str(tmp_path / "tree.svg")
+    assert run("tree", "--svg", path) == f"drew {path}\n"
+    assert json.loads(run("tree", "--svg", path, "--json"))["file"] == path
     assert (tmp_path / "tree.svg").read_text(encoding="utf-8").startswith("<svg ")
 
 

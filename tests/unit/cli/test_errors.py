@@ -87,7 +87,11 @@ def test_a_recording_is_read_only(
 ) -> None:
     file = state(tmp_path, f'version: 1\npfs: {{a: {{match: {{address: "{IGB}"}}, num_vfs: 2}}}}')
     said = fails(capsys, "--host-tree", str(recording), "apply", file, status=1)
-    assert "recording" in said
+    assert "a recording is read-only" in said
+    assert "taken back" not in said
+    # Nothing is read first, not even the file.
+    again = fails(capsys, "--host-tree", str(recording), "apply", "nothing.yaml", status=1)
+    assert "a recording is read-only" in again
 
 
 def test_a_directory_that_is_no_recording(

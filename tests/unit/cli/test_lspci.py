@@ -41,11 +41,52 @@ def test_show(capsys: pytest.CaptureFixture[str]) -> None:
     assert "SR-IOV" in output(capsys, "--lspci", str(DUMP), "show", "01:00.0")
 
 
+def test_standard_input_has_a_name(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stdin = io.TextIOWrapper(io.BytesIO(DUMP.read_bytes()))
+    monkeypatch.setattr("sys.stdin", stdin)
+    assert output(capsys, "--lspci", "-", "tree").startswith("standard input\n")
+    assert main(("--lspci", "-", "guests")) == 2
+    assert "standard input: 'guests' needs a host" in capsys.readouterr().err
+
+
 def test_a_log_tells_groups(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "log").write_text(LOG)
     arguments = ("--lspci", str(DUMP), "--dmesg", str(tmp_path / "log"), "--json", "ls")
     (pf,) = json.loads(output(capsys, *arguments))["pfs"]
     assert pf["iommu_group"] == 9
+
+
+def test_what_is_no_log_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "log").write_text("root:x:0:0:root:/root:/bin/bash\n")
+    assert main(("--lspci", str(DUMP), "--dmesg", str(tmp_path / "log"), "doctor")) == 2
+    assert "is no kernel log" in capsys.readouterr().err
+
+
+UNNUMBERED = """\
+01:00.0 Ethernet controller [0200]: Intel Corporation 82576 [8086:10c9]
+\tFlags: bus master, fast devsel, latency 0
+\tCapabilities: [a0] Express Endpoint, MSI 00
+\tCapabilities: [160] Single Root I/O Virtualization (SR-IOV)
+"""
+
+
+def test_sriov_without_numbers(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "v").write_text(UNNUMBERED)
+    dump = ("--lspci", str(tmp_path / "v"))
+    (pf,) = json.loads(output(capsys, *dump, "--json", "ls"))["pfs"]
+    assert (pf["address"], pf["num_vfs"], pf["total_vfs"]) == ("0000:01:00.0", None, None)
+    assert "VFs ? of ?" in output(capsys, *dump, "ls")
+    (found,) = json.loads(output(capsys, *dump, "--json", "capacity"))["pfs"]
+    assert (found["total_vfs"], found["max_usable_vfs"], found["num_vfs"]) == (None, None, None)
+    assert "lspci -vv shows them" in output(capsys, *dump, "capacity", "01:00.0")
+    assert main((*dump, "doctor")) == 1
+    shown = capsys.readouterr().out
+    assert "sriov-numbers-not-listed" in shown
+    assert "no-sriov-device" not in shown
+    assert main((*dump, "predict", "--vfs", "0000:01:00.0=2")) != 0
+    assert "offset and stride are not known" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -83,13 +83,37 @@ def test_the_text_names_each_limit_its_reason_and_the_remedy() -> None:
         "0000:01:00.0  eth0",
         "   no VF will work (mmio); 0 on now",
         "   limit        VFs  because",
-        "   bus-numbers  8    VF Stride: 2",
+        "   bus-numbers  ok   enough for all 8",
+        "                     VF Stride: 2",
         "                     bus: 01",
         "   mmio         0    line 8: unassigned",
         "   driver       ?    driver: not known",
         "   to get more: boot with pci=realloc (8 VFs then)",
         "   note: a forecast",
     ]
+
+
+def test_only_a_number_that_binds_or_is_named_stands_there() -> None:
+    offered = Limit(LimitKind.TOTAL_VFS, 8, (Evidence("TotalVFs", "8"),))
+    allowed = Limit(LimitKind.SRIOV_TOTALVFS, 7, (Evidence("sysfs", "7"),))
+    bound = Limit(LimitKind.DRIVER, 8, (Evidence("driver", "igb is bound"),))
+    scarce = BUSES._replace(max_vfs=7)
+    lines = format_capacity(capacity(offered, allowed, bound, scarce)).splitlines()[3:]
+    numbers = [line.split()[1] for line in lines if line[3] != " " and ":" not in line[:20]]
+    assert numbers[:4] == ["8", "7", "ok", "7"]
+    unknown = capacity(offered, bound)._replace(total_vfs=None)
+    assert "ok" not in format_capacity(unknown)
+
+
+def test_what_is_noted_of_several_is_said_once() -> None:
+    one = capacity(BUSES)._replace(notes=("a forecast", "its own"))
+    other = capacity(BUSES)._replace(notes=("a forecast",))
+    text = format_capacities([one, other])
+    assert text.count("a forecast") == 1
+    assert text.endswith("\n\nnote: a forecast")
+    assert "\n   note: its own\n" in text
+    third = other._replace(notes=(), address=PCIAddress(0, 2, 0, 0))
+    assert format_capacities([one, other, third]).endswith(f"note on {PF} {PF}: a forecast")
 
 
 def outcome(*limits: Limit, vfs: int, first_limit: LimitKind | None = None) -> str:
