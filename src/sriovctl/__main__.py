@@ -72,7 +72,7 @@ def _make_context(args: argparse.Namespace) -> Context:
         out=sys.stdout,
         color=not args.no_color and sys.stdout.isatty(),
         read_dump=None if args.lspci is None else lambda: _read_dump(args.lspci),
-        read_log=None if args.dmesg is None else lambda: _read_pasted(args.dmesg),
+        read_log=None if args.dmesg is None else lambda: _read_log(args.dmesg),
     )
 
 
@@ -105,6 +105,14 @@ def _read_dump(path: str) -> HostSnapshot:
     from sriovctl.host.pci_ids import PCINames
 
     return parse_lspci(_read_pasted(path), source=_name_of(path), ids_of=PCINames().ids_of)
+
+
+def _read_log(path: str) -> str:
+    from sriovctl.codec.kernel_log import check_is_kernel_log
+
+    text = _read_pasted(path)
+    check_is_kernel_log(text, source=path)
+    return text
 
 
 def _name_of(path: str) -> str:

@@ -13,6 +13,7 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
+from sriovctl.errors import InputError
 from sriovctl.model.address import PCIAddress, is_pci_address, parse_pci_address
 
 TYPE_CHECKING = False
@@ -40,6 +41,16 @@ _SYSLOG = re.compile(
 _COLOUR = re.compile(r"\x1b\[[0-9;]{0,16}[mK]")
 _QUOTE = re.compile(r"(?:> ?){1,8}")  # a quoted mail
 _PREFIXES = (_QUOTE, _LEVEL, _SYSLOG, _ISO, _CTIME, _RELTIME, _SECONDS, _CALLER)
+
+# What messages begin with, or say, where no stamp tells: dmesg -t, or a few lines picked by hand.
+_TYPICAL = re.compile(
+    r"^(?:DMAR|AMD-Vi|ACPI|PCI|pci|iommu|IOMMU|arm-smmu|smmu|vfio|VFIO|kvm|x2apic|x86/|e820|BIOS)"
+    r"[\w/-]{0,40}(?: [^\s:]{1,40}){0,3}(?: [0-9a-f]{4,8}:[0-9a-f]{2}(?::[01][0-9a-f]\.[0-7])?)?: "
+    r"|^(?:\S{1,64} ){0,3}[0-9a-f]{4,8}:[0-9a-f]{2}:[01][0-9a-f]\.[0-7]: "
+    r"|\bLinux version \d|\b[Cc]ommand line: |\bAdding to iommu group \d"
+    r"|\b(?:VF BAR|MMIO resources|IRQ remapping|[Ii]nterrupt remapping)\b"
+)
+_HINT = "save what 'dmesg' or 'journalctl -k -b' prints as root"
 
 _COMMAND_LINE = re.compile(r"(?:Kernel command line|Command line): (.*)")
 _RELEASE = re.compile(r"Linux version (\S{1,128})")
@@ -82,6 +93,24 @@ def strip_stamps(line: str) -> str:
         if match is not None:
             start = match.end()
     return line[start:]
+
+
+def check_is_kernel_log(text: str, *, source: str) -> None:
+    """Refuse a file that was taken for a kernel log and is none.  Pure.
+
+    :param source: its name, for the error.
+    :raises InputError: no line has a stamp of the kernel's log, or begins as its messages do.
+    """
+    lines = text.splitlines()
+    if not any(_is_of_kernel_log(line) for line in lines):
+        raise InputError(
+            "is no kernel log" if text.strip() else "is empty", subject=source, hint=_HINT
+        )
+
+
+def _is_of_kernel_log(line: str) -> bool:
+    line = _QUOTE.sub("", _COLOUR.sub("", line).rstrip(), count=1)
+    return strip_stamps(line) != line or _TYPICAL.search(line) is not None
 
 
 def find_command_line(messages: Iterable[str]) -> str | None:

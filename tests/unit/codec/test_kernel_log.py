@@ -5,6 +5,7 @@ import pytest
 from sriovctl.codec.iomem import root_bus_windows
 from sriovctl.codec.kernel_log import (
     ACPIListing,
+    check_is_kernel_log,
     find_acpi_tables,
     find_command_line,
     find_iommu_groups,
@@ -13,6 +14,7 @@ from sriovctl.codec.kernel_log import (
     parse_kernel_log,
     with_kernel_log,
 )
+from sriovctl.errors import InputError
 from sriovctl.model.address import parse_pci_address
 from sriovctl.model.snapshot import FunctionSnapshot, HostSnapshot, ResourceLine, SourceKind
 
@@ -117,3 +119,48 @@ def test_windows_of_buses() -> None:
         ),
         (0, 1): (ResourceLine(0x80000000, 0x801FFFFF, 0x200),),
     }
+
+
+# --- what is taken for a log ---------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "[    1.234567] anything",
+        "Nov  3 07:57:41 host kernel: anything",
+        "> [    1.234567] anything",
+        MESSAGE,
+        "DMAR: IOMMU enabled",
+        "AMD-Vi: Interrupt remapping enabled",
+        "pci_bus 0000:00: root bus resource [bus 00-ff]",
+        "ACPI: DMAR 0x000000007FFE1C4A 000050",
+        "igb 0000:01:00.0: not enough MMIO resources for SR-IOV",
+        "vfio_iommu_type1_attach_group: No interrupt remapping support",
+        "Linux version 6.12.1-amd64 (builder)",
+    ],
+)
+def test_one_line_of_a_kernel_log_is_enough(line: str) -> None:
+    check_is_kernel_log(f"some words of the one who sent it\n{line}\n", source="log")
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("", "is empty"),
+        (" \n\n", "is empty"),
+        ("root:x:0:0:root:/root:/bin/bash\nbin:x:1:1:bin:/bin:/sbin/nologin\n", "no kernel log"),
+        (
+            "0000:01:00.0 Ethernet controller [0200]: Intel [8086:10c9]\n"
+            "\tCapabilities: [160 v1] Single Root I/O Virtualization (SR-IOV)\n"
+            "\tIOMMU group: 14\n00: 86 80 c9 10\n",
+            "no kernel log",
+        ),
+    ],
+    ids=["nothing", "blanks", "passwd", "lspci"],
+)
+def test_what_is_no_kernel_log(text: str, words: str) -> None:
+    with pytest.raises(InputError, match=words) as caught:
+        check_is_kernel_log(text, source="file")
+    assert caught.value.hint is not None
+    assert "dmesg" in caught.value.hint
