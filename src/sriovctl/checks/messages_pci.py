@@ -5,6 +5,7 @@ from __future__ import annotations
 from sriovctl.checks.message import Message
 from sriovctl.checks.remedies import ABOVE_4G, add_option
 from sriovctl.model.finding import Severity
+from sriovctl.topology import mmio_log
 
 _ERROR, _WARNING, _INFO = Severity.ERROR, Severity.WARNING, Severity.INFO
 _IOV = "drivers/pci/iov.c"
@@ -13,15 +14,8 @@ PCI_MESSAGES = (
     Message(
         id="vf-mmio-missing",
         severity=_ERROR,
-        patterns=(
-            r"not enough MMIO resources for SR-IOV",
-            r"VF BAR \d \[mem size .*\]: (?:can't assign; no space|failed to assign)",
-            # Resources 7 to 12 of an endpoint are its VF BARs; the line may be wrapped.
-            r"\bBAR (?:[789]|1[012]): (?:no space for|failed to assign|can't assign mem)",
-            r"SR-IOV: IOV BARS not allocated",
-        ),
-        cleared_by=r"\b(?:VF BAR \d \[mem 0x[0-9a-f]+.*\]: assigned"
-        r"|BAR (?:[789]|1[012]): assigned)",
+        patterns=mmio_log.FAILURES,
+        cleared_by=mmio_log.ASSIGNED,
         where=f"{_IOV} sriov_enable, drivers/pci/setup-res.c",
         errno="ENOMEM (Cannot allocate memory)",
         meaning="There was no room for the registers of the VFs: each VF BAR needs its size times "

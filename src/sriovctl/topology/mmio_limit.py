@@ -15,6 +15,7 @@ from sriovctl.topology.mmio import (
     vf_bars_of,
     whole_windows,
 )
+from sriovctl.topology.mmio_log import find_shortage
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 _FIRST_WINDOW_LINE = 13  # of a bridge's sysfs ``resource``, from 0
 _REFUSAL = 'ENOMEM (Cannot allocate memory), "not enough MMIO resources for SR-IOV"'
 _KIB = 1024
+_MOST_LINES = 3  # of the log, as evidence
 _NO_VF_BAR = Evidence(
     "sysfs resource, lines 8 to 13",
     "no VF BAR has an address: one of 32 bits without one looks like none at all",
@@ -38,6 +40,9 @@ def mmio_limit(snapshot: HostSnapshot, pf: FunctionSnapshot, *, bridges: Bridges
     """
     bars = vf_bars_of(snapshot, pf)
     if bars is None:
+        said = _said_by_log(snapshot, pf)
+        if said:
+            return _shortage_in_log(snapshot, pf, said)
         evidence = Evidence("sysfs resource", "not known: a dump does not show sizes")
         return Limit(LimitKind.MMIO, None, (evidence,))
     if not bars:
@@ -130,6 +135,29 @@ def _shortage(
         (*evidence, room),
         remedy=_remedy(snapshot, missing, fits=fits),
         max_vfs_after=offered if fits else None,
+        refusal=_REFUSAL,
+    )
+
+
+def _said_by_log(snapshot: HostSnapshot, pf: FunctionSnapshot) -> tuple[str, ...]:
+    # VFs that are on have their memory, whatever an older line says.
+    sriov = pf.config.sriov if pf.config else None
+    if sriov is not None and sriov.vf_enable and sriov.num_vfs:
+        return ()
+    return find_shortage(snapshot.kernel_log or (), pf.address)
+
+
+def _shortage_in_log(snapshot: HostSnapshot, pf: FunctionSnapshot, said: tuple[str, ...]) -> Limit:
+    sriov = pf.config.sriov if pf.config else None
+    bars = tuple(
+        VFBAR(bar.bar_index, None, None, bar.prefetchable, bar.width, "SR-IOV capability")
+        for bar in (sriov.vf_bars if sriov else ())
+    )
+    return Limit(
+        LimitKind.MMIO,
+        0,
+        tuple(Evidence("kernel log", line) for line in said[:_MOST_LINES]),
+        remedy=_remedy(snapshot, bars, fits=None),
         refusal=_REFUSAL,
     )
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from sriovctl.model.address import parse_pci_address
+from sriovctl.model.capabilities import ConfigSpace
 from sriovctl.model.capacity import LimitKind
 from sriovctl.model.snapshot import FunctionSnapshot, HostSnapshot, SourceKind
 from sriovctl.topology.capacity import capacity_of
@@ -41,6 +42,24 @@ def test_the_size_that_found_no_place_is_read_from_the_log(name: str) -> None:
             assert_shortage(pf, int(bar_index), int(size, 16), offered[pf], log)
             checked += 1
     assert checked
+
+
+@pytest.mark.parametrize(
+    ("name", "pf", "max_vfs"),
+    [
+        ("24dfa7470-with_realloc_txt.txt", "0000:04:00.0", 0),
+        # Here the kernel found room at its second try.
+        ("24dfa7470-without_realloc_txt.txt", "0000:04:00.0", None),
+        ("7a4b15ec7.txt", "0000:01:00.0", 0),
+        ("3a671032e.txt", "0000:53:00.0", 0),
+    ],
+)
+def test_beside_a_dump_the_log_decides(name: str, pf: str, max_vfs: int | None) -> None:
+    function = FunctionSnapshot(parse_pci_address(pf), ConfigSpace(header=None, sriov=sriov()))
+    host = HostSnapshot(SourceKind.HEX_DUMP, "dump", (function,), kernel_log=log_of(name))
+    limits = capacity_of(host, function.address).limits
+    (mmio,) = (one for one in limits if one.kind == LimitKind.MMIO)
+    assert mmio.max_vfs == max_vfs
 
 
 def assert_shortage(
