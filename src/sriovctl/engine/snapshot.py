@@ -233,8 +233,9 @@ class _Reader:
 
     def _note_short_configs(self) -> None:
         if short := self._config_sizes[_HEADER_ONLY]:
+            functions, their = ("function", "its") if short == 1 else ("functions", "their")
             self.notes.append(
-                f"config space of {short} functions was cut to 64 bytes, so their capabilities "
+                f"config space of {short} {functions} was cut to 64 bytes, so {their} capabilities "
                 "are not known: run as root"
             )
 

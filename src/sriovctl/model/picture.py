@@ -74,6 +74,11 @@ class PictureNode(NamedTuple):
     vfs: tuple[VFCell, ...] = ()
     children: tuple[PictureNode, ...] = ()
 
+    @property
+    def is_pf(self) -> bool:
+        """Whether it can have VFs; how many need not be known."""
+        return self.kind == NodeKind.PF or self.total_vfs is not None
+
 
 class GroupSource(StrEnum):
     """Who says which group a function is in."""

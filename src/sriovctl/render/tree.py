@@ -17,6 +17,7 @@ from sriovctl.render.tree_words import (
     ASSUMED_ACS,
     KIND_WORDS,
     buses_text,
+    count_text,
     group_range,
     limit_text,
     nodes_of,
@@ -100,7 +101,7 @@ class _Terminal:
                 numa_node = root.numa_node
             blocks.append("\n".join(self._line(row, width) for row in rows_of[root.label]))
         blocks.append("\n".join(self._legend()))
-        return "\n\n".join(blocks)
+        return "\n\n".join(filter(None, blocks))
 
     def _plain(self, text: str) -> str:
         return text if self._glyphs is UNICODE else text.replace(" · ", ", ").replace("…", "..")
@@ -131,22 +132,22 @@ class _Terminal:
         text = f"{indent}{address}  {words}"
         painted = f"{self._paint(_DIM, indent)}{self._paint(_BOLD, address)}  {words}"
         tail = ""
-        if node.total_vfs is not None:
-            tail = f"{'?' if node.num_vfs is None else node.num_vfs} of {node.total_vfs} VFs on"
+        if node.is_pf:
+            tail = f"{count_text(node)} on"
         return _Row(painted, len(text), node.acs, node.group, tail)
 
     def _words(self, node: PictureNode) -> str:
         if node.kind in KIND_WORDS or node.kind == NodeKind.BRIDGE:
             word = KIND_WORDS.get(node.kind, node.class_name or "bridge")
             return f"{word}, {buses_text(node.buses)}" if node.buses else word
-        kind = "PF" if node.total_vfs is not None else node.class_name
+        kind = "PF" if node.is_pf else node.class_name
         parts = [kind] if kind else []
         parts += [part for part in (node.netdev, node.driver) if part]
         name = _cut(node.name or "", _NAME_WIDTH)
         return self._plain(" ".join([*parts, name]).strip())
 
     def _strip(self, node: PictureNode, indent: str) -> Iterator[_Row]:
-        if node.total_vfs is None:
+        if not node.is_pf:
             return
         margin = indent + (self._glyphs.through if node.children else "   ")
         for start in range(0, len(node.vfs), _CELLS_PER_LINE):

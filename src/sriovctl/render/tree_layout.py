@@ -124,7 +124,7 @@ def lay_out(picture: Picture) -> Layout:
 
 def is_chip(node: PictureNode) -> bool:
     """Say whether a node is drawn in one line: nothing below it, and no VFs.  Pure."""
-    return not node.children and node.total_vfs is None
+    return not node.children and not node.is_pf
 
 
 def card_height(node: PictureNode) -> float:
@@ -206,7 +206,7 @@ class _Placer:
         return max(0, y - ROW_GAP - top)
 
     def _place(self, node: PictureNode, x: float, y: float, parent: Box | None) -> float:
-        is_card = node.total_vfs is not None
+        is_card = node.is_pf
         width = CARD_WIDTH if is_card else PORT_WIDTH
         height = card_height(node) if is_card else PORT_HEIGHT
         box = Box(node, x, y, width, height, y + PORT_HEIGHT / 2, False, parent)
@@ -259,5 +259,5 @@ def _right_edge(node: PictureNode, x: float = MARGIN + PANEL_PADDING) -> float:
     if node.kind == NodeKind.HOST_BRIDGE:
         right = x + HOST_WIDTH
     else:
-        right = x + (PORT_WIDTH if node.total_vfs is None else CARD_WIDTH)
+        right = x + (CARD_WIDTH if node.is_pf else PORT_WIDTH)
     return max([right, *(_right_edge(child, right + COLUMN_GAP) for child in node.children)])

@@ -37,6 +37,7 @@ from sriovctl.render.tree_words import (
     KIND_WORDS,
     buses_text,
     cell_title,
+    count_text,
     limit_text,
     node_title,
     nodes_of,
@@ -167,12 +168,12 @@ class _Drawing:
         yield f"<g{address}><title>{escape(node_title(box.node))}</title>"
         if box.is_chip:
             yield from self._chip(box)
-        elif box.node.total_vfs is not None:
+        elif box.node.is_pf:
             yield from self._card(box)
         else:
             yield from self._port(box)
         yield "</g>"
-        if box.node.total_vfs is not None:
+        if box.node.is_pf:
             for cell, vf in zip(cells_of(box), box.node.vfs, strict=True):
                 yield self._cell(cell, vf)
 
@@ -212,7 +213,7 @@ class _Drawing:
         yield _text("t-text t-mono", left, box.y + 21, address)
         x = left + 7.5 * len(address) + 8
         yield _text("t-text", x, box.y + 21, " · ".join(filter(None, (node.netdev, node.driver))))
-        yield _text("t-text t-strong t-end", right, box.y + 21, _count_text(node))
+        yield _text("t-text t-strong t-end", right, box.y + 21, count_text(node))
         yield _text("t-soft", left, box.y + 39, _cut(node.name or node.class_name or "", 58))
         yield from self._group_word(node, right, box.y + 39)
         yield _text("t-soft t-small", left, box.bottom - 11, limit_text(node))
@@ -345,11 +346,6 @@ def _path_to(box: Box, slab: Slab | None) -> str:
         return f"M{start:g} {box.anchor:g}H{box.x:g}"
     rail = box.parent.right + COLUMN_GAP / 2
     return f"M{box.parent.right:g} {box.parent.anchor:g}H{rail:g}V{box.anchor:g}H{box.x:g}"
-
-
-def _count_text(node: PictureNode) -> str:
-    num_vfs = "?" if node.num_vfs is None else node.num_vfs
-    return f"{num_vfs} of {node.total_vfs} VFs"
 
 
 def _badge_width(state: ACSState) -> float:

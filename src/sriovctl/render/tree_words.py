@@ -6,7 +6,7 @@ from sriovctl.model.picture import CellState, GroupSource, NodeKind
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from sriovctl.model.picture import Picture, PictureNode, VFCell
 
@@ -33,18 +33,35 @@ def _walk(node: PictureNode) -> Iterator[PictureNode]:
 
 def summary_of(picture: Picture) -> str:
     """Say in one line what the picture shows.  Pure."""
-    pfs = [node for node in nodes_of(picture) if node.total_vfs is not None]
-    on = sum(node.num_vfs or 0 for node in pfs)
-    offered = sum(node.total_vfs or 0 for node in pfs)
-    parts = [f"{len(pfs)} PF{'' if len(pfs) == 1 else 's'}", f"{on} of {offered} VFs on"]
+    pfs = [node for node in nodes_of(picture) if node.is_pf]
+    parts = [f"{len(pfs)} PF{'' if len(pfs) == 1 else 's'}", _sum_text(pfs)]
     groups = len(picture.group_sizes)
     if picture.group_source == GroupSource.NONE:
         parts.append("no IOMMU groups")
     else:
         predicted = "predicted " if picture.group_source == GroupSource.PREDICTED else ""
         shared = len(picture.shared_groups)
-        parts.append(f"{groups} {predicted}IOMMU groups, {shared} of them shared")
+        noun = "group" if groups == 1 else "groups"
+        parts.append(f"{groups} {predicted}IOMMU {noun}, {shared} of them shared")
     return " · ".join(parts)
+
+
+def _sum_text(pfs: Sequence[PictureNode]) -> str:
+    known = [node for node in pfs if node.total_vfs is not None]
+    if pfs and not known:
+        return "? of ? VFs on"
+    on = sum(node.num_vfs or 0 for node in known)
+    offered = sum(node.total_vfs or 0 for node in known)
+    unknown = len(pfs) - len(known)
+    rest = f", {unknown} PF{'' if unknown == 1 else 's'} not known" if unknown else ""
+    return f"{on} of {offered} VFs on{rest}"
+
+
+def count_text(node: PictureNode) -> str:
+    """Say how many VFs of a PF are on, and how many there can be.  Pure."""
+    num_vfs = "?" if node.num_vfs is None else node.num_vfs
+    total_vfs = "?" if node.total_vfs is None else node.total_vfs
+    return f"{num_vfs} of {total_vfs} VFs"
 
 
 def buses_text(buses: tuple[int, int]) -> str:

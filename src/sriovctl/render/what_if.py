@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from sriovctl.model.address import PCIAddress
-    from sriovctl.model.capacity import Capacity
+    from sriovctl.model.capacity import Capacity, Placement
 
 
 def what_if_as_json(
@@ -28,13 +28,21 @@ def format_what_if(capacities: Sequence[Capacity], acs_ports: Sequence[PCIAddres
     for capacity in capacities:
         placement = capacity.placement
         assert placement is not None  # each was asked with a number of VFs
-        places = format_addresses(placement.addresses)
-        lines.append(f"   {capacity.address} had {placement.vfs} VFs: {places}")
+        lines.append(f"   {capacity.address} had {_vfs(placement)}")
         usable = "not known" if capacity.max_usable_vfs is None else capacity.max_usable_vfs
-        buses = " ".join(f"{bus:02x}" for bus in placement.buses) or "none"
-        lines.append(
-            f"      buses {buses}, memory {format_bytes(placement.memory_bytes)}, "
-            f"largest number that works: {usable}"
-        )
+        needs = "" if placement.vfs == 0 else f"{_needs(placement)}, "
+        lines.append(f"      {needs}largest number that works: {usable}")
     lines += [f"   {port} had ACS" for port in acs_ports]
     return "\n".join(lines)
+
+
+def _vfs(placement: Placement) -> str:
+    if placement.vfs == 0:
+        return "no VFs"
+    count = "1 VF" if placement.vfs == 1 else f"{placement.vfs} VFs"
+    return f"{count}: {format_addresses(placement.addresses) or 'places not known'}"
+
+
+def _needs(placement: Placement) -> str:
+    buses = " ".join(f"{bus:02x}" for bus in placement.buses) or "not known"
+    return f"buses {buses}, memory {format_bytes(placement.memory_bytes)}"

@@ -249,6 +249,23 @@ def test_one_pf_is_no_plural() -> None:
     assert summary_of(picture_with(pf())) == "1 PF · 0 of 2 VFs on · no IOMMU groups"
     predicted = picture_with(group_source=GroupSource.PREDICTED, group_sizes={1: 2, 2: 1})
     assert summary_of(predicted).endswith("2 predicted IOMMU groups, 1 of them shared")
+    alone = picture_with(group_source=GroupSource.PREDICTED, group_sizes={1: 2})
+    assert summary_of(alone).endswith("1 predicted IOMMU group, 1 of them shared")
+
+
+def test_a_pf_without_numbers_is_still_a_pf() -> None:
+    unknown = PictureNode(NodeKind.PF, ADDRESS, str(ADDRESS), driver="igb")
+    assert "1 PF · ? of ? VFs on" in summary_of(picture_with(unknown))
+    assert "2 PFs · 0 of 2 VFs on, 1 PF not known" in summary_of(picture_with(pf(), unknown))
+    drawn = format_tree(picture_with(unknown), glyphs=ASCII)
+    assert "PF igb" in drawn
+    assert "? of ? VFs on" in drawn
+    assert "? of ? VFs" in texts(parse(tree_as_svg(picture_with(unknown))))
+
+
+def test_without_a_legend_the_tree_ends_with_its_last_line() -> None:
+    device = PictureNode(NodeKind.DEVICE, ADDRESS, str(ADDRESS), class_name="network")
+    assert not format_tree(picture_with(device)).endswith("\n")
 
 
 # --- SVG -----------------------------------------------------------------------------------
