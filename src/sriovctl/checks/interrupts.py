@@ -45,14 +45,17 @@ _LOG_SAYS_OFF = (
     r"|Failed to enable (?:irq|interrupt) remapping|No interrupt remapping support"
     r"|Disabling interrupt remapping"
 )
+_X86 = ("x86_64", "i686", "i586")
+_OTHER_PLATFORMS = dict.fromkeys(Platform, "") | {
+    Platform.UNKNOWN: " Nor does this source say what processor the machine has; only x86 needs it."
+}
 _GAIN = "VFs can be given to guests without trusting these guests"
 
 
 def check_interrupt_remapping(snapshot: HostSnapshot) -> Iterator[Finding]:
     """Tell when interrupts are not remapped, or when that cannot be told."""
-    # Arm and Power isolate interrupts by other means, and without an IOMMU all this is moot.
-    x86 = platform_of(snapshot) in (Platform.INTEL, Platform.AMD)
-    if not x86 or iommu_works(snapshot) is not True:
+    # Without an IOMMU all this is moot.
+    if not _may_be_x86(snapshot) or iommu_works(snapshot) is not True:
         return
     why_off = _why_off(snapshot)
     if why_off:
@@ -64,9 +67,21 @@ def check_interrupt_remapping(snapshot: HostSnapshot) -> Iterator[Finding]:
             subject=HOST,
             evidence=(Evidence(KERNEL_LOG, "does not reach back to the boot, or is not known"),),
             meaning="Whether interrupts are remapped is written to the kernel log at boot, and "
-            "that part is not there.",
-            fix=("journalctl -k -b | grep -iE 'remapping'",),
+            "that part is not there." + _OTHER_PLATFORMS[platform_of(snapshot)],
+            fix=(
+                "journalctl -k -b | grep -iE 'remapping'",
+                "a dump: give the log from the boot on beside it, with --dmesg FILE",
+            ),
         )
+
+
+# Arm and Power isolate interrupts by other means.  Where nothing tells the platform, a log from
+# the boot on would have: then it is none that has VT-d or AMD-Vi.
+def _may_be_x86(snapshot: HostSnapshot) -> bool:
+    platform = platform_of(snapshot)
+    if platform is not Platform.UNKNOWN:
+        return platform in (Platform.INTEL, Platform.AMD)
+    return snapshot.machine in (None, *_X86) and not log_from_boot(snapshot)
 
 
 def _says_on(snapshot: HostSnapshot) -> bool:

@@ -30,6 +30,7 @@ from sriovctl.checks.sriov import (
     check_capacity,
     check_empty_capability,
     check_hidden_capability,
+    check_numbers_are_listed,
     check_pf_has_group,
     check_there_is_a_pf,
 )
@@ -64,6 +65,7 @@ RULES: tuple[Callable[[HostSnapshot], Iterator[Finding]], ...] = (
     check_vfio_pci_loaded,
     check_capabilities_are_readable,
     check_there_is_a_pf,
+    check_numbers_are_listed,
     check_hidden_capability,
     check_empty_capability,
     check_capacity,
@@ -74,8 +76,15 @@ RULES: tuple[Callable[[HostSnapshot], Iterator[Finding]], ...] = (
     check_groups_are_viable,
     check_kernel_log,
 )
-# Without these facts nothing can be said.
-_BLIND = frozenset(("iommu-unknown", "config-space-hidden"))
+# Without these facts nobody can say that it works.
+_BLIND = frozenset(
+    (
+        "iommu-unknown",
+        "interrupt-remapping-unknown",  # without it VFIO gives no VF away
+        "config-space-hidden",
+        "sriov-numbers-not-listed",
+    )
+)
 _ORDER = {severity: position for position, severity in enumerate(Severity)}
 
 

@@ -15,7 +15,7 @@ from sriovctl.checks.facts import (
 from sriovctl.checks.remedies import ABOVE_4G, REBOOT, add_option, remove_option
 from sriovctl.model.capacity import LimitKind
 from sriovctl.model.finding import HOST, Evidence, Finding, Severity
-from sriovctl.topology.capacity import capacity_of, pfs_of
+from sriovctl.topology.capacity import capacity_of, names_sriov_only, pfs_of
 from sriovctl.topology.tree import build_tree
 
 TYPE_CHECKING = False
@@ -61,8 +61,8 @@ def check_capabilities_are_readable(snapshot: HostSnapshot) -> Iterator[Finding]
     if not hidden:
         return
     seen = (
-        f"{len(hidden)} of {len(snapshot.functions)} functions without their extended "
-        f"capabilities, {hidden[0].address} first"
+        f"{len(hidden)} of {_count(snapshot)} without extended capabilities, "
+        f"{hidden[0].address} first"
     )
     yield Finding(
         id="config-space-hidden",
@@ -83,6 +83,11 @@ def _hidden(snapshot: HostSnapshot) -> list[FunctionSnapshot]:
     ]
 
 
+def _count(snapshot: HostSnapshot) -> str:
+    count = len(snapshot.functions)
+    return "1 function" if count == 1 else f"{count} functions"
+
+
 def _functions_source(snapshot: HostSnapshot, below: str = "") -> str:
     return PCI_DEVICES + below if is_live(snapshot) else snapshot.description
 
@@ -91,7 +96,7 @@ def check_there_is_a_pf(snapshot: HostSnapshot) -> Iterator[Finding]:
     """Tell when no function can have VFs."""
     if not snapshot.functions or pfs_of(snapshot) or _hidden(snapshot):
         return
-    seen = f"{len(snapshot.functions)} functions, none with SR-IOV"
+    seen = f"{_count(snapshot)}, none with SR-IOV"
     yield Finding(
         id="no-sriov-device",
         severity=Severity.ERROR,
@@ -107,16 +112,38 @@ def check_there_is_a_pf(snapshot: HostSnapshot) -> Iterator[Finding]:
     )
 
 
+def check_numbers_are_listed(snapshot: HostSnapshot) -> Iterator[Finding]:
+    """Say so when SR-IOV is named, but not how many VFs there can be."""
+    for one in snapshot.functions:
+        if names_sriov_only(one) and one.sriov_total_vfs is None:
+            yield Finding(
+                id="sriov-numbers-not-listed",
+                severity=Severity.UNKNOWN,
+                subject=str(one.address),
+                evidence=(
+                    Evidence(config_source(snapshot, one.address), "SR-IOV, without its numbers"),
+                ),
+                meaning="This function has SR-IOV. How many VFs it offers and how many are on is "
+                "not shown, and may be none.",
+                fix=("a dump with numbers: sudo lspci -vv, better -vvvxxxx",),
+            )
+
+
 def check_hidden_capability(snapshot: HostSnapshot) -> Iterator[Finding]:
     """Tell of cards that are known to have SR-IOV and do not show it."""
     for one in snapshot.functions:
         if one.is_vf or one.vendor_id not in _HIDING or one.config is None:
             continue
         devices, _ = _HIDING[one.vendor_id]
-        if one.device_id in devices and one.config.knows_extended and one.config.sriov is None:
+        if one.device_id in devices and one.config.knows_extended and not _has_sriov(one):
             yield _off_in_firmware(
                 one, Evidence(config_source(snapshot, one.address), "no SR-IOV capability")
             )
+
+
+def _has_sriov(function: FunctionSnapshot) -> bool:
+    config = function.config
+    return config is not None and (config.sriov is not None or config.names_sriov_only)
 
 
 def check_empty_capability(snapshot: HostSnapshot) -> Iterator[Finding]:

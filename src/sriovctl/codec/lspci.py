@@ -281,9 +281,7 @@ def _hides_vfs(function: FunctionSnapshot) -> bool:
     config = function.config
     if config is None or not config.knows_extended:
         return True
-    return config.sriov is None and any(
-        entry.id == _SRIOV and entry.extended for entry in config.capabilities
-    )
+    return config.names_sriov_only
 
 
 def _relate(
@@ -345,34 +343,37 @@ def _notes(
     found: list[_Found], functions: Iterable[FunctionSnapshot], *, repeated: int
 ) -> Iterator[str]:
     if repeated:
-        yield f"{_functions(repeated)} listed more than once: what each place tells was joined"
+        yield f"{_is_or_are(repeated)} listed more than once: what each place tells was joined"
     if denied := sum(one.is_denied for one in found):
-        yield f"capabilities of {_functions(denied)} hidden, for lspci ran without root"
+        yield f"capabilities of {_functions(denied)} are hidden, for lspci ran without root"
     if holes := sum(one.has_hole for one in found):
-        yield f"bytes of {_functions(holes)} incomplete: only those before the first hole count"
+        yield f"bytes of {_functions(holes)} are incomplete: only those before the first hole count"
     if named := sum(one.by_name for one in found):
         yield (
-            f"{_functions(named)} listed without ids: these were looked up by name, which several "
+            f"{_is_or_are(named)} listed without ids: these were looked up by name, which several "
             "devices may share (lspci -nn shows ids)"
         )
     configs = [function.config for function in functions]
     if bare := sum(config is None for config in configs):
-        yield f"{_functions(bare)} known only by name and place: nothing of config space"
+        yield f"{_is_or_are(bare)} known only by name and place: nothing of config space"
     known = [config for config in configs if config is not None]
     if cut := sum(config.knows_capabilities and not config.knows_extended for config in known):
-        yield f"{_functions(cut)} shown without extended config space: SR-IOV and ACS not known"
-    if names := sum(_has_entry_only(config, _ACS) for config in known):
-        yield f"ACS of {_functions(names)} listed without its bits: lspci -vv shows them"
-    if names := sum(_has_entry_only(config, _SRIOV) for config in known):
-        yield f"SR-IOV of {_functions(names)} listed without its numbers: lspci -vv shows them"
+        yield f"{_is_or_are(cut)} shown without extended config space: SR-IOV and ACS not known"
+    if names := sum(_names_acs_only(config) for config in known):
+        yield f"ACS of {_functions(names)} is listed without its bits: lspci -vv shows them"
+    if names := sum(config.names_sriov_only for config in known):
+        yield f"SR-IOV of {_functions(names)} is listed without its numbers: lspci -vv shows them"
 
 
 def _functions(count: int) -> str:
-    return f"{count} function is" if count == 1 else f"{count} functions are"
+    return f"{count} function" if count == 1 else f"{count} functions"
 
 
-def _has_entry_only(config: ConfigSpace, identity: int) -> bool:
-    decoded = config.acs if identity == _ACS else config.sriov
-    return decoded is None and any(
-        entry.extended and entry.id == identity for entry in config.capabilities
+def _is_or_are(count: int) -> str:
+    return f"{_functions(count)} {'is' if count == 1 else 'are'}"
+
+
+def _names_acs_only(config: ConfigSpace) -> bool:
+    return config.acs is None and any(
+        entry.extended and entry.id == _ACS for entry in config.capabilities
     )

@@ -29,14 +29,15 @@ _DECODED = {
 def list_pfs(snapshot: HostSnapshot, *, name_of: NameLookup) -> tuple[PF, ...]:
     """List the PFs of a dump and their VFs, in address order.
 
-    A function is a PF when it has an SR-IOV capability.  How many VFs its driver allows, and all
-    that only a driver knows, is ``None``.
+    A function is a PF when it has an SR-IOV capability; where its numbers are not shown, they are
+    ``None``.  So is how many VFs its driver allows, and all that only a driver knows.
     """
     by_address = {function.address: function for function in snapshot.functions}
     return tuple(
         _pf(function, by_address, name_of=name_of)
         for function in snapshot.functions
-        if function.config is not None and function.config.sriov is not None
+        if function.config is not None
+        and (function.config.sriov is not None or function.config.names_sriov_only)
     )
 
 
@@ -48,7 +49,6 @@ def _pf(
 ) -> PF:
     assert function.config is not None
     sriov = function.config.sriov
-    assert sriov is not None
     vendor_id, device_id = _hex(function.vendor_id), _hex(function.device_id)
     shown = [(n, by_address.get(vf)) for n, vf in enumerate(function.virtfn_addresses)]
     return PF(
@@ -62,8 +62,8 @@ def _pf(
         netdev=None,
         numa_node=function.numa_node,
         iommu_group=function.iommu_group,
-        num_vfs=sriov.num_vfs if sriov.vf_enable else 0,
-        total_vfs=sriov.total_vfs,
+        num_vfs=None if sriov is None else sriov.num_vfs if sriov.vf_enable else 0,
+        total_vfs=None if sriov is None else sriov.total_vfs,
         drivers_autoprobe=None,
         vfs=tuple(_vf(index, vf) for index, vf in shown if vf is not None),
     )

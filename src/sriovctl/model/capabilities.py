@@ -239,6 +239,9 @@ class ResizableBAR(NamedTuple):
     supported_sizes: tuple[int, ...]  # bytes, ascending
 
 
+_SRIOV_ID = 0x10  # among extended capabilities
+
+
 class ConfigSpace(NamedTuple):
     """All that was decoded of one function."""
 
@@ -279,6 +282,13 @@ class ConfigSpace(NamedTuple):
             return self.header is not None
         # A function that claims no capabilities is not PCIe, so it has no extended space.
         return self.header is not None and not self.header.has_capability_list
+
+    @property
+    def names_sriov_only(self) -> bool:
+        """Whether SR-IOV is listed without its numbers, as ``lspci -v`` does."""
+        return self.sriov is None and any(
+            entry.extended and entry.id == _SRIOV_ID for entry in self.capabilities
+        )
 
 
 def acs_names(mask: int) -> tuple[str, ...]:

@@ -91,7 +91,7 @@ class PF(NamedTuple):
     netdev: str | None  # the first of several
     numa_node: int | None
     iommu_group: int | None
-    num_vfs: int  # enabled now: sriov_numvfs
+    num_vfs: int | None  # enabled now: sriov_numvfs; None only in a dump that does not show it
     total_vfs: int | None  # at most: sriov_totalvfs
     drivers_autoprobe: bool | None
     vfs: tuple[VF, ...] = ()

@@ -47,6 +47,12 @@ def plan_state(state: DesiredState, pfs: Sequence[PF]) -> Plan:
 
 def plan_pf(wanted: WantedPF, pf: PF) -> tuple[Step, ...]:
     """Work out the steps of one PF."""
+    if pf.num_vfs is None:  # only a dump leaves it open, never a host
+        raise UnsupportedError(
+            "how many VFs it has is not known, so nothing can be planned",
+            subject=pf.device,
+            hint="plan on the host itself, or on a recording of it",
+        )
     num_vfs = pf.num_vfs if wanted.num_vfs is UNSET else wanted.num_vfs
     _check(wanted, pf, num_vfs)
     recreated = num_vfs != pf.num_vfs
@@ -142,7 +148,7 @@ def _destroy_step(pf: PF) -> Step:
     named = ", ".join(str(vf.address or f"VF {vf.vf_index}") for vf in pf.vfs[:8])
     more = f" and {len(pf.vfs) - 8} more" if len(pf.vfs) > 8 else ""
     # What dies is kept in full: undo makes the VFs anew and gives it back to them.
-    before = {"num_vfs": pf.num_vfs, "vfs": [remember_vf(vf) for vf in pf.vfs]}
+    before: dict[str, object] = {"num_vfs": pf.num_vfs, "vfs": [remember_vf(vf) for vf in pf.vfs]}
     disruption = Disruption.GUEST_AFFECTED if in_guests else Disruption.VF_DESTROYED
     reason = f"the count only changes through 0; destroys {named}{more}"
     return _count_step(pf, before, 0, disruption, reason)

@@ -21,6 +21,7 @@ _COLORS = {
     Severity.INFO: "\x1b[36m",
 }
 _RESET = "\x1b[0m"
+_READY = "ready for SR-IOV"
 
 
 def doctor_as_json(
@@ -105,6 +106,8 @@ def format_summary(findings: Sequence[Finding], *, ready: bool, subject: str) ->
 
 
 def _verdict(counts: Counter[Severity], *, ready: bool) -> str:
-    if ready:
-        return "ready for SR-IOV"
-    return "not ready for SR-IOV" if counts[Severity.ERROR] else "cannot be judged from this source"
+    if counts[Severity.ERROR]:
+        return "not ready for SR-IOV"
+    if not ready:
+        return "nothing against SR-IOV was found, but not enough is known"
+    return "ready for SR-IOV, as far as it is known" if counts[Severity.UNKNOWN] else _READY

@@ -88,11 +88,13 @@ def format_inventory(pfs: Sequence[PF]) -> str:
 def format_pf(pf: PF) -> str:
     """Show one PF: two lines, and a table of its VFs."""
     ids = f" [{pf.vendor_id}:{pf.device_id}]" if pf.vendor_id else ""
-    total = f" of {pf.total_vfs}" if pf.total_vfs is not None else ""
+    # Not known is said; a bus other than PCI may know no limit.
+    at_most = "?" if pf.total_vfs is None and pf.num_vfs is None else pf.total_vfs
+    total = "" if at_most is None else f" of {at_most}"
     facts = [
         f"netdev {format_value(pf.netdev)}{_format_up(pf)}",
         f"driver {format_value(pf.driver)}",
-        f"VFs {pf.num_vfs}{total}",
+        f"VFs {'?' if pf.num_vfs is None else pf.num_vfs}{total}",
         f"autoprobe {format_value(pf.drivers_autoprobe)}",
         f"IOMMU group {format_value(pf.iommu_group)}",
         f"NUMA node {format_value(pf.numa_node)}",

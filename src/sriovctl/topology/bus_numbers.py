@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 _LAST_BUS = 0xFF
+NUMBERS_NOT_LISTED = "listed without its numbers"
 
 
 def vf_addresses(pf: FunctionSnapshot, vfs: int) -> tuple[PCIAddress, ...]:
@@ -45,7 +46,9 @@ def bus_numbers_limit(
     """
     sriov = pf.config.sriov if pf.config else None
     if sriov is None:
-        evidence = Evidence("SR-IOV capability", "not readable without root")
+        listed = pf.config is not None and pf.config.names_sriov_only
+        unread = NUMBERS_NOT_LISTED if listed else "not readable without root"
+        evidence = Evidence("SR-IOV capability", unread)
         return Limit(LimitKind.BUS_NUMBERS, None, (evidence,))
     facts = (*_register_facts(sriov), _ari_fact(sriov))
     if not _says_offset(sriov, sriov.total_vfs):

@@ -14,7 +14,7 @@ from sriovctl.errors import InputError, UnsupportedError
 from sriovctl.model.address import PCIAddress
 from sriovctl.model.capacity import Capacity, Evidence, Limit, LimitKind, Placement
 from sriovctl.model.snapshot import FunctionSnapshot, HostSnapshot, SourceKind
-from sriovctl.topology.bus_numbers import bus_numbers_limit, vf_addresses
+from sriovctl.topology.bus_numbers import NUMBERS_NOT_LISTED, bus_numbers_limit, vf_addresses
 from sriovctl.topology.mmio import vf_bars_of
 from sriovctl.topology.mmio_limit import mmio_limit
 from sriovctl.topology.tree import PCITree, build_tree
@@ -45,9 +45,15 @@ def pfs_of(snapshot: HostSnapshot) -> tuple[FunctionSnapshot, ...]:
 
 
 def is_pf(function: FunctionSnapshot) -> bool:
-    """Say whether a function is a PF.  Pure."""
+    """Say whether a function is a PF, also one whose numbers are not shown.  Pure."""
     sriov = function.config.sriov if function.config else None
-    return bool(function.sriov_total_vfs or (sriov is not None and sriov.total_vfs))
+    offers = function.sriov_total_vfs or (sriov is not None and sriov.total_vfs)
+    return bool(offers) or names_sriov_only(function)
+
+
+def names_sriov_only(function: FunctionSnapshot) -> bool:
+    """Say whether a function is listed with SR-IOV, but without its numbers.  Pure."""
+    return function.config is not None and function.config.names_sriov_only
 
 
 def find_pf(snapshot: HostSnapshot, address: PCIAddress) -> FunctionSnapshot:
@@ -160,7 +166,8 @@ def _kernel_limit(snapshot: HostSnapshot, pf: FunctionSnapshot) -> Limit | None:
 def _total_vfs_limit(pf: FunctionSnapshot) -> Limit | None:
     sriov = pf.config.sriov if pf.config else None
     if sriov is None:
-        evidence = Evidence("SR-IOV capability", "not readable without root")
+        unread = NUMBERS_NOT_LISTED if names_sriov_only(pf) else "not readable without root"
+        evidence = Evidence("SR-IOV capability", unread)
         # sriov_totalvfs is never above TotalVFs, so nothing is lost.
         return None if pf.sriov_total_vfs else Limit(LimitKind.TOTAL_VFS, None, (evidence,))
     return Limit(
@@ -296,7 +303,9 @@ def _first_exceeded(limits: tuple[Limit, ...], vfs: int) -> LimitKind | None:
 def _notes(snapshot: HostSnapshot, pf: FunctionSnapshot, vfs: int | None) -> tuple[str, ...]:
     notes = []
     num_vfs = num_vfs_of(pf)
-    if not num_vfs:
+    if names_sriov_only(pf):
+        notes.append("the listing names SR-IOV without its numbers: lspci -vv shows them")
+    elif not num_vfs:
         notes.append(
             "offset and stride were read while no VFs are on: the addresses are a forecast, "
             "because a card may change both when VFs are enabled"

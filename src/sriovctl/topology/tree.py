@@ -231,7 +231,9 @@ class _Builder:
             sriov = pf.config.sriov if pf.config else None
             return vendor_of(pf), sriov.vf_device_id if sriov else None
         header = function.config.header if function.config else None
-        return (header.vendor_id, header.device_id) if header else (None, None)
+        if header is None or header.vendor_id == 0:  # 0: a listing that shows names only
+            return None, None
+        return header.vendor_id, header.device_id
 
     def _port_type(
         self, function: FunctionSnapshot, bridge: PCIAddress | None, *, is_vf: bool

@@ -52,7 +52,7 @@ def _checked(capacity: Capacity, vfs: int) -> Placement:
         raise UnsupportedError(
             "where its VFs would be cannot be told: offset and stride are not known",
             subject=capacity.address,
-            hint="read the configuration space as root",
+            hint="read the configuration space as root; of a dump, lspci -vv shows them",
         )
     return placement
 

@@ -121,6 +121,22 @@ def test_logs_of_real_machines(name: str, expected: set[str]) -> None:
     assert {finding_id for finding_id, _ in log_findings(need("dmesg") / name)} == expected
 
 
+@pytest.mark.parametrize("name", ["2c52056a1b", "fafe9a709c"])
+def test_sriov_without_numbers_is_not_taken_for_none(name: str) -> None:
+    path = need("machines") / f"{name}.txt"
+    findings = run_checks(parse_lspci(path.read_text(), source=path.name))
+    assert {one.id for one in findings} >= {"sriov-numbers-not-listed"}
+    assert not any(one.severity is Severity.ERROR for one in findings)
+    assert not is_ready(findings)
+
+
+def test_a_dump_without_its_log_is_not_called_ready() -> None:
+    path = need("machines") / "a27553d7e6.txt"
+    findings = run_checks(parse_lspci(path.read_text(errors="replace"), source=path.name))
+    assert "interrupt-remapping-unknown" in {one.id for one in findings}
+    assert not is_ready(findings)
+
+
 def test_no_log_makes_it_fail() -> None:
     logs = [*need("dmesg").glob("*.txt"), *DATA.glob("*/*.dmesg.txt")]
     assert logs

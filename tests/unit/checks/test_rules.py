@@ -7,7 +7,7 @@ import pytest
 from sriovctl.checks.remedies import add_option
 from sriovctl.checks.run import about, is_ready, run_checks
 from sriovctl.model.address import parse_pci_address
-from sriovctl.model.capabilities import ConfigSpace
+from sriovctl.model.capabilities import CapabilityEntry, ConfigSpace
 from sriovctl.model.finding import Finding, Severity
 from sriovctl.model.snapshot import FunctionSnapshot, HostSnapshot, SourceKind
 from tests.unit.checks.samples import (
@@ -211,6 +211,25 @@ def test_a_log_that_lost_its_beginning_leaves_it_open() -> None:
     assert (finding.id, finding.severity) == ("interrupt-remapping-unknown", Severity.UNKNOWN)
 
 
+@pytest.mark.parametrize("machine", [None, "x86_64"])
+def test_a_source_that_hides_the_processor_leaves_it_open(machine: str | None) -> None:
+    bare = host()._replace(cpuinfo=None, acpi_tables=None, machine=machine, kernel_log=None)
+    finding = only(bare)
+    assert finding.id == "interrupt-remapping-unknown"
+    assert "what processor" in finding.meaning
+    assert not is_ready((finding,))
+
+
+@pytest.mark.parametrize(
+    ("machine", "log"),
+    [("aarch64", ()), ("riscv64", ()), (None, SILENT_BOOT)],
+    ids=["arm", "another", "a log from the boot on, without DMAR or IVRS"],
+)
+def test_other_platforms_need_no_remapping(machine: str | None, log: tuple[str, ...]) -> None:
+    other = host()._replace(cpuinfo=None, acpi_tables=None, machine=machine, kernel_log=log)
+    assert run_checks(other) == ()
+
+
 @pytest.mark.parametrize(("remapped", "ids"), [(True, set()), (False, {"interrupt-remapping-off"})])
 def test_the_interrupt_chips_settle_it(*, remapped: bool, ids: set[str]) -> None:
     silent = host()._replace(kernel_log=("igb 0000:01:00.0: added PHC",))
@@ -267,6 +286,28 @@ def test_what_only_root_sees_is_not_judged() -> None:
     assert (finding.id, finding.severity) == ("config-space-hidden", Severity.UNKNOWN)
     assert finding.fix[1] == "a dump: sudo lspci -vvvxxxx"
     assert not is_ready((finding,))
+
+
+def unnumbered_pf() -> FunctionSnapshot:
+    named = (CapabilityEntry(0x10, 0x160, True, 1, "SR-IOV"),)
+    config = ConfigSpace(header=header(), capabilities=named)
+    return pf()._replace(config=config, sriov_total_vfs=None, sriov_num_vfs=None, resources=None)
+
+
+def test_sriov_without_numbers_is_neither_missing_nor_ready() -> None:
+    card = unnumbered_pf()._replace(vendor_id=0x15B3, device_id=0x1017)
+    finding = only(host(port(), card)._replace(source=SourceKind.LISTING))
+    assert (finding.id, finding.severity) == ("sriov-numbers-not-listed", Severity.UNKNOWN)
+    assert not is_ready((finding,))
+
+
+def test_a_live_host_tells_the_numbers_by_itself() -> None:
+    card = unnumbered_pf()._replace(sriov_total_vfs=8, sriov_num_vfs=0)
+    assert "sriov-numbers-not-listed" not in {one.id for one in run_checks(host(port(), card))}
+
+
+def test_a_single_function_is_counted_as_one() -> None:
+    assert seen(only(host(port()))).endswith("1 function, none with SR-IOV")
 
 
 def test_a_card_whose_firmware_hides_sriov() -> None:

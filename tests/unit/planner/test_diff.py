@@ -28,6 +28,11 @@ def test_what_is_so_already_is_left_alone() -> None:
     assert plan_state(said, [igb_pf(2, vf_driver="igbvf")]).steps == ()
 
 
+def test_a_pf_whose_vfs_are_not_known_is_refused() -> None:
+    with pytest.raises(UnsupportedError, match="is not known"):
+        plan_state(wanted(num_vfs=2), [igb_pf()._replace(num_vfs=None)])
+
+
 def test_order_is_autoprobe_link_count_attributes_drivers() -> None:
     said = wanted(
         num_vfs=2,

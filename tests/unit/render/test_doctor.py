@@ -52,7 +52,10 @@ def test_summaries() -> None:
     assert format_summary([], ready=True, subject="this host") == "this host: ready for SR-IOV"
     unknown = NOTE._replace(severity=Severity.UNKNOWN)
     assert format_summary([unknown, unknown], ready=False, subject="dump.txt") == (
-        "dump.txt: cannot be judged from this source (2 things not known)"
+        "dump.txt: nothing against SR-IOV was found, but not enough is known (2 things not known)"
+    )
+    assert format_summary([unknown], ready=True, subject="x") == (
+        "x: ready for SR-IOV, as far as it is known (1 thing not known)"
     )
     warning = NOTE._replace(severity=Severity.WARNING)
     assert "ready for SR-IOV (1 warning)" in format_summary([warning], ready=True, subject="x")
