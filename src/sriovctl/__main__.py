@@ -111,7 +111,7 @@ def _read_log(path: str) -> str:
     from sriovctl.codec.kernel_log import check_is_kernel_log
 
     text = _read_pasted(path)
-    check_is_kernel_log(text, source=path)
+    check_is_kernel_log(text, source=_name_of(path))
     return text
 
 

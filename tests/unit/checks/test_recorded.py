@@ -8,11 +8,13 @@ from pathlib import Path
 import pytest
 
 from sriovctl.checks.run import is_ready, run_checks
+from sriovctl.codec.kernel_log import with_kernel_log
 from sriovctl.codec.lspci import parse_lspci
 from sriovctl.model.address import PCIAddress
+from sriovctl.model.capacity import LimitKind
 from sriovctl.model.finding import Finding, Severity
 from sriovctl.model.snapshot import HostSnapshot, SourceKind
-from sriovctl.topology.capacity import pfs_of
+from sriovctl.topology.capacity import capacity_of, pfs_of
 from sriovctl.topology.tree import build_tree
 from tests.unit.checks.recorded import DATA, need, read_log, read_scenario
 from tests.unit.topology.compact import FIXTURES, load
@@ -128,6 +130,19 @@ def test_sriov_without_numbers_is_not_taken_for_none(name: str) -> None:
     assert {one.id for one in findings} >= {"sriov-numbers-not-listed"}
     assert not any(one.severity is Severity.ERROR for one in findings)
     assert not is_ready(findings)
+
+
+def test_a_dump_beside_its_log_has_no_room_for_vfs() -> None:
+    folder = need("qemu") / "nvme-vf-mmio-exhausted-realloc-off"
+    dump = parse_lspci((folder / "initial.lspci-xxxx.txt").read_text(), source="dump")
+    snapshot = with_kernel_log(dump, read_log(folder / "dmesg.txt"))
+    (pf,) = pfs_of(snapshot)
+    capacity = capacity_of(snapshot, pf.address)
+    assert capacity.max_usable_vfs == 0
+    assert capacity.binding is not None
+    assert capacity.binding.kind is LimitKind.MMIO
+    assert "realloc=off" in (capacity.binding.remedy or "")
+    assert ("vf-mmio-missing", str(pf.address)) in ids(run_checks(snapshot))
 
 
 def test_a_dump_without_its_log_is_not_called_ready() -> None:
