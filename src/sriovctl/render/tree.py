@@ -18,6 +18,7 @@ from sriovctl.render.tree_words import (
     KIND_WORDS,
     buses_text,
     count_text,
+    group_names,
     group_range,
     limit_text,
     nodes_of,
@@ -84,6 +85,7 @@ class _Terminal:
         self._picture = picture
         self._glyphs = glyphs
         self._color = color
+        self._names = group_names(picture)
         self._groups = {
             group: _GROUP_COLOURS[number % len(_GROUP_COLOURS)]
             for number, group in enumerate(picture.shared_groups)
@@ -153,7 +155,7 @@ class _Terminal:
         for start in range(0, len(node.vfs), _CELLS_PER_LINE):
             cells = "".join(self._cell(vf) for vf in node.vfs[start : start + _CELLS_PER_LINE])
             yield _Row(f"{self._paint(_DIM, margin)}{cells}", 0)
-        words = "; ".join(filter(None, (limit_text(node), group_range(node))))
+        words = "; ".join(filter(None, (limit_text(node), group_range(node, self._names))))
         yield _Row(f"{self._paint(_DIM, margin)}{self._plain(words)}", 0)
 
     def _cell(self, vf: VFCell) -> str:
@@ -172,7 +174,7 @@ class _Terminal:
             return row.text
         padding = " " * (width - row.length)
         acs = self._paint(_ACS_COLOURS.get(row.acs, ""), f"{row.acs:<9}")
-        group = "" if row.group is None else f"group {row.group}"
+        group = "" if row.group is None else self._names.get(row.group, "")
         colour = self._groups.get(row.group, "") if row.group is not None else ""
         columns = f"{row.text}{padding}  {acs}  {self._paint(colour, f'{group:<10}')}  {row.tail}"
         return columns.rstrip() if not self._color else columns
@@ -197,7 +199,8 @@ class _Terminal:
             yield f"{ACSState.ASSUMED}  {ASSUMED_ACS}"
         for group in self._picture.shared_groups:
             size = self._picture.group_sizes[group]
-            yield self._paint(self._groups[group], f"group {group}: {size} functions, inseparable")
+            about = f"{self._names[group]}: {size} functions, inseparable"
+            yield self._paint(self._groups[group], about)
 
 
 def tree_as_json(picture: Picture) -> dict[str, object]:

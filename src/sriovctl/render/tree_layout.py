@@ -29,6 +29,7 @@ CELLS_TOP = 52
 FOOTER_HEIGHT = 26
 COLUMN_GAP = 44
 ROW_GAP = 26
+SWITCH_ROOM = 16  # above the frame of a switch
 PANEL_PADDING = 16
 PANEL_TITLE = 22
 
@@ -127,6 +128,13 @@ def is_chip(node: PictureNode) -> bool:
     return not node.children and not node.is_pf
 
 
+def begins_with_switch(node: PictureNode) -> bool:
+    """Say whether the frame of a switch stands level with a node.  Pure."""
+    if node.kind == NodeKind.UPSTREAM_PORT:
+        return True
+    return bool(node.children) and begins_with_switch(node.children[0])
+
+
 def card_height(node: PictureNode) -> float:
     """Height of a PF's card.  Pure."""
     if not node.vfs:
@@ -198,7 +206,10 @@ class _Placer:
 
     def place_children(self, node: PictureNode, x: float, y: float, parent: Box | None) -> float:
         top = y
-        for run in _runs(node.children):
+        for number, run in enumerate(_runs(node.children)):
+            # A switch has a frame around it; its first port moves with the port above.
+            if begins_with_switch(run[0]) and (number > 0 or parent is None):
+                y += SWITCH_ROOM
             if len(run) > 1 or is_chip(run[0]):
                 y += self._place_chips(run, x, y, parent) + ROW_GAP
             else:

@@ -7,6 +7,7 @@ shares a group lies on an area of that group's colour, and grey is what has no g
 from __future__ import annotations
 
 from html import escape
+from typing import NamedTuple
 
 from sriovctl.model.picture import (
     ACSState,
@@ -38,6 +39,7 @@ from sriovctl.render.tree_words import (
     buses_text,
     cell_title,
     count_text,
+    group_names,
     limit_text,
     node_title,
     nodes_of,
@@ -48,7 +50,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_LEGEND_HEIGHT = 74
+_LEGEND_TOP = 22
+_LEGEND_ROW = 24
+_LEGEND_GAP = 22  # between two entries
 _HULL = 7  # how far a group's area reaches beyond its boxes
 _CHIP_HULL = 5
 _BADGES = {
@@ -79,12 +83,14 @@ class _Drawing:
     def __init__(self, picture: Picture, layout: Layout) -> None:
         self._picture = picture
         self._layout = layout
+        self._names = group_names(picture)
         self._colours = {
             group: number % GROUP_COLOURS for number, group in enumerate(picture.shared_groups)
         }
 
     def draw(self) -> str:
-        width, height = self._layout.width, self._layout.height + _LEGEND_HEIGHT
+        width = self._layout.width
+        height = self._layout.height + _LEGEND_TOP + len(self._legend_rows()) * _LEGEND_ROW + 4
         title = escape(f"PCI tree of {self._picture.description}")
         parts = [
             f'<svg xmlns="http://www.w3.org/2000/svg" class="t-drawing" role="img" '
@@ -100,7 +106,7 @@ class _Drawing:
             *(line for panel in self._layout.panels for line in self._lines(panel)),
             *(line for panel in self._layout.panels for line in self._slabs(panel)),
             *(line for box in self._layout.boxes for line in self._box(box)),
-            *self._legend(self._layout.height),
+            *self._legend(),
             "</svg>\n",
         ]
         return "\n".join(parts)
@@ -139,7 +145,7 @@ class _Drawing:
             if not boxes:
                 continue
             size = self._picture.group_sizes[group]
-            title = f"<title>group {group}: {size} functions, inseparable</title>"
+            title = f"<title>{self._names[group]}: {size} functions, inseparable</title>"
             inner = "".join(_hull_part(box, boxes) for box in boxes)
             yield f'<g class="t-hull t-h{colour}" opacity="0.3">{title}{inner}</g>'
 
@@ -165,7 +171,7 @@ class _Drawing:
 
     def _box(self, box: Box) -> Iterator[str]:
         address = "" if box.node.address is None else f' data-address="{box.node.address}"'
-        yield f"<g{address}><title>{escape(node_title(box.node))}</title>"
+        yield f"<g{address}><title>{escape(node_title(box.node, self._names))}</title>"
         if box.is_chip:
             yield from self._chip(box)
         elif box.node.is_pf:
@@ -190,7 +196,7 @@ class _Drawing:
         room = int((box.right - 8 - badge_width - left) / _CHARACTER)
         word = KIND_WORDS.get(node.kind) or node.class_name or node.name or ""
         yield _text(self._group_class(node.group), left, box.y + 17, _cut(word, room))
-        if node.group is not None and len(word) + len(f"  group {node.group}") <= room:
+        if node.group is not None and len(word) + 2 + len(self._name(node.group)) <= room:
             yield from self._group_word(node, box.right - 8 - badge_width, box.y + 17)
 
     def _port(self, box: Box) -> Iterator[str]:
@@ -237,7 +243,7 @@ class _Drawing:
             y = cell.y + 5 if cell.is_large else middle[1]
             parts.append(f'<circle class="t-on-colour" cx="{x:g}" cy="{y:g}" r="2.4"/>')
         address = "" if vf.address is None else f' data-address="{vf.address}"'
-        title = f"<title>{escape(cell_title(vf))}</title>"
+        title = f"<title>{escape(cell_title(vf, self._names))}</title>"
         return f'<g data-vf="{vf.vf_index}"{address}>{title}{"".join(parts)}</g>'
 
     def _numa_of_panels(self, box: Box) -> set[int | None]:
@@ -259,30 +265,43 @@ class _Drawing:
 
     def _group_word(self, node: PictureNode, x: float, y: float) -> Iterator[str]:
         if node.group is not None:
-            words = f"group {node.group}"
+            words = self._name(node.group)
             yield _text(f"{self._group_class(node.group)} t-end", x, y, words)
+
+    def _name(self, group: int) -> str:
+        return self._names.get(group, f"group {group}")
 
     def _short(self, node: PictureNode) -> str:
         return node.label if node.address is None else self._picture.short(node.address)
 
     # --- legend --------------------------------------------------------------------------
 
-    def _legend(self, y: float) -> Iterator[str]:
+    def _legend(self) -> Iterator[str]:
+        y = self._layout.height + _LEGEND_TOP
+        for row in self._legend_rows():
+            x: float = MARGIN
+            for entry in row:
+                yield from entry.draw(x, y)
+                x += entry.width
+            y += _LEGEND_ROW
+
+    def _legend_rows(self) -> list[list[_Entry]]:
         # Only what occurs in this picture.
-        x: float = MARGIN
-        for style, words, mark in self._legend_cells():
-            yield _rect(style, x, y + 22, 14, 14)
-            yield mark.format(x=x + 7, y=y + 29)
-            yield _text("t-soft", x + 21, y + 33, words)
-            x += 21 + len(words) * _CHARACTER + 22
-        x = MARGIN
         occurring = {node.acs for node in nodes_of(self._picture)}
-        for state, words in _LEGEND_BADGES:
-            if state in occurring:
-                yield from _badge(x, y + 46, state)
-                x += _badge_width(state) + 7
-                yield _text("t-soft", x, y + 57.5, words)
-                x += len(words) * _CHARACTER + 22
+        cells = [_Entry(*one) for one in self._legend_cells()]
+        badges = [_Entry(state, words) for state, words in _LEGEND_BADGES if state in occurring]
+        room = self._layout.width - 2 * MARGIN
+        parts = (cells, list(self._legend_groups()), badges)
+        return [row for part in parts for row in _flow(part, room)]
+
+    def _legend_groups(self) -> Iterator[_Entry]:
+        # As many as there are colours; behind those they repeat.
+        for group, colour in list(self._colours.items())[:GROUP_COLOURS]:
+            size = self._picture.group_sizes[group]
+            yield _Entry(f"t-g{colour}", f"{self._names[group]}: {size} functions, inseparable")
+        more = len(self._colours) - GROUP_COLOURS
+        if more > 0:
+            yield _Entry("t-page", f"and {more} more shared group{'' if more == 1 else 's'}")
 
     def _legend_cells(self) -> Iterator[tuple[str, str, str]]:
         cells = [cell for node in nodes_of(self._picture) for cell in node.vfs]
@@ -291,8 +310,6 @@ class _Drawing:
             yield "t-none", "VF; no IOMMU groups", ""
         elif any(cell.group is not None and cell.group not in self._colours for cell in cells):
             yield "t-own", "VF alone in its group", ""
-        for group, colour in list(self._colours.items())[:1]:
-            yield f"t-g{colour}", f"group {group}: all on this colour are inseparable", ""
         if CellState.OFF in states:
             yield "t-off", "VF that could be switched on", ""
         if CellState.BEYOND in states:
@@ -314,6 +331,41 @@ _LEGEND_BADGES = (
     (ACSState.OFF, "could keep apart what is below, but is off"),
     (ACSState.UNKNOWN, "ACS not readable"),
 )
+
+
+class _Entry(NamedTuple):
+    # A sign of the legend and what it means.
+    sign: ACSState | str  # a badge, or the class of a cell
+    words: str
+    mark: str = ""  # on the cell
+
+    @property
+    def sign_width(self) -> float:
+        return _badge_width(self.sign) if isinstance(self.sign, ACSState) else 14
+
+    @property
+    def width(self) -> float:
+        return self.sign_width + 7 + len(self.words) * _CHARACTER + _LEGEND_GAP
+
+    def draw(self, x: float, y: float) -> Iterator[str]:
+        if isinstance(self.sign, ACSState):
+            yield from _badge(x, y - 1, self.sign)
+        else:
+            yield _rect(self.sign, x, y, 14, 14)
+            yield self.mark.format(x=x + 7, y=y + 7)
+        yield _text("t-soft", x + self.sign_width + 7, y + 11, self.words)
+
+
+def _flow(entries: list[_Entry], room: float) -> list[list[_Entry]]:
+    rows: list[list[_Entry]] = []
+    left = 0.0
+    for entry in entries:
+        if not rows or entry.width - _LEGEND_GAP > left:
+            rows.append([])
+            left = room
+        rows[-1].append(entry)
+        left -= entry.width
+    return rows
 
 
 def _panel(panel: Panel, width: float) -> Iterator[str]:

@@ -6,7 +6,7 @@ from sriovctl.model.picture import CellState, GroupSource, NodeKind
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from sriovctl.model.picture import Picture, PictureNode, VFCell
 
@@ -16,6 +16,7 @@ KIND_WORDS = {
     NodeKind.DOWNSTREAM_PORT: "downstream port",
 }
 
+OWN_GROUP = "own group"
 ASSUMED_ACS = "its ACS bits are not shown here and are taken as the kernel sets them"
 
 
@@ -70,8 +71,36 @@ def buses_text(buses: tuple[int, int]) -> str:
     return f"bus {first:02x}" if first == last else f"buses {first:02x}-{last:02x}"
 
 
-def node_title(node: PictureNode) -> str:
-    """Say all that is known of a function, one fact to a line.  Pure."""
+def group_names(picture: Picture) -> dict[int, str]:
+    """Name the groups.  Pure.
+
+    Numbers are the kernel's alone: predicted groups have letters, so that nobody looks for them.
+    """
+    if picture.group_source != GroupSource.PREDICTED:
+        return {group: f"group {group}" for group in picture.group_sizes}
+    names = dict.fromkeys(picture.group_sizes, OWN_GROUP)
+    for number, group in enumerate(picture.shared_groups):
+        names[group] = f"group {_letters(number)}"
+    return names
+
+
+def _letters(number: int) -> str:
+    # A to Z, then AA: as the columns of a spreadsheet.
+    before, last = divmod(number, 26)
+    return (_letters(before - 1) if before else "") + chr(ord("A") + last)
+
+
+def _group_fact(group: int | None, names: Mapping[int, str]) -> str | None:
+    if group is None:
+        return None
+    return names.get(group, f"group {group}").replace("group", "IOMMU group")
+
+
+def node_title(node: PictureNode, names: Mapping[int, str]) -> str:
+    """Say all that is known of a function, one fact to a line.  Pure.
+
+    :param names: of groups.
+    """
     facts = [
         f"{node.label}  {node.name or ''}".rstrip(),
         " ".join(filter(None, (str(node.kind), f"({node.class_name})" if node.class_name else ""))),
@@ -80,13 +109,16 @@ def node_title(node: PictureNode) -> str:
         f"driver {node.driver}" if node.driver else None,
         f"netdev {node.netdev}" if node.netdev else None,
         None if node.numa_node is None else f"NUMA node {node.numa_node}",
-        None if node.group is None else f"IOMMU group {node.group}",
+        _group_fact(node.group, names),
     ]
     return "\n".join(fact for fact in facts if fact)
 
 
-def cell_title(vf: VFCell) -> str:
-    """Say all that is known of a VF, one fact to a line.  Pure."""
+def cell_title(vf: VFCell, names: Mapping[int, str]) -> str:
+    """Say all that is known of a VF, one fact to a line.  Pure.
+
+    :param names: of groups.
+    """
     place = "" if vf.address is None else f"  {vf.address}"
     forecast = "" if vf.state == CellState.ON or vf.address is None else " (forecast)"
     facts = [
@@ -94,7 +126,7 @@ def cell_title(vf: VFCell) -> str:
         None if vf.state == CellState.ON else str(vf.state),
         f"driver {vf.driver}" if vf.driver else None,
         f"netdev {vf.netdev}" if vf.netdev else None,
-        None if vf.group is None else f"IOMMU group {vf.group}",
+        _group_fact(vf.group, names),
     ]
     return "\n".join(fact for fact in facts if fact)
 
@@ -111,11 +143,17 @@ def limit_text(node: PictureNode) -> str:
     return f"up to {node.max_usable_vfs} will work here{because}"
 
 
-def group_range(node: PictureNode) -> str | None:
-    """Name the groups that the VFs of a PF are in; None if they have none.  Pure."""
+def group_range(node: PictureNode, names: Mapping[int, str]) -> str | None:
+    """Name the groups that the VFs of a PF are in; None if they have none.  Pure.
+
+    :param names: of groups.
+    """
     groups = sorted({vf.group for vf in node.vfs if vf.group is not None})
     if not groups:
         return None
+    named = [names.get(group, f"group {group}") for group in groups]
+    if named != [f"group {group}" for group in groups]:
+        return _predicted_range(named)
     ranges: list[list[int]] = []
     for group in groups:
         if ranges and group == ranges[-1][1] + 1:
@@ -125,6 +163,15 @@ def group_range(node: PictureNode) -> str | None:
     shown = ", ".join(f"{a}" if a == b else f"{a}-{b}" for a, b in ranges[:_RANGES])
     more = ", …" if len(ranges) > _RANGES else ""
     return f"VFs in group{'' if len(groups) == 1 else 's'} {shown}{more}"
+
+
+def _predicted_range(named: list[str]) -> str:
+    letters = [name.removeprefix("group ") for name in named if name != OWN_GROUP]
+    if not letters:
+        return "each VF in a group of its own"
+    shown = ", ".join(letters[:_RANGES]) + (", …" if len(letters) > _RANGES else "")
+    others = "" if len(letters) == len(named) else ", others in groups of their own"
+    return f"VFs in group{'' if len(letters) == 1 else 's'} {shown}{others}"
 
 
 _RANGES = 4

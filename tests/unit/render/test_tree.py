@@ -33,6 +33,7 @@ from sriovctl.render.tree_svg import tree_as_svg
 from sriovctl.render.tree_words import (
     ASSUMED_ACS,
     cell_title,
+    group_names,
     group_range,
     limit_text,
     node_title,
@@ -206,7 +207,7 @@ def test_a_function_tells_all_that_is_known() -> None:
         name="card", class_name="Ethernet", driver="igb", netdev="eth0", numa_node=1, group=4,
         acs=ACSState.ON, buses=(1, 2),
     )  # fmt: skip
-    assert node_title(node) == (
+    assert node_title(node, {}) == (
         "0000:01:00.0  card\nPF (Ethernet)\nbuses 01-02\nACS: ACS\ndriver igb\nnetdev eth0\n"
         "NUMA node 1\nIOMMU group 4"
     )
@@ -214,9 +215,9 @@ def test_a_function_tells_all_that_is_known() -> None:
 
 def test_a_vf_tells_all_that_is_known() -> None:
     on = VFCell(1, ADDRESS, CellState.ON, 4, "vfio-pci", "eth1")
-    assert cell_title(on) == ("VF 1  0000:01:00.0\ndriver vfio-pci\nnetdev eth1\nIOMMU group 4")
-    assert cell_title(VFCell(2, ADDRESS, CellState.OFF)) == "VF 2  0000:01:00.0 (forecast)\noff"
-    assert cell_title(VFCell(3, None, CellState.BEYOND)) == "VF 3\nbeyond the limit"
+    assert cell_title(on, {}) == ("VF 1  0000:01:00.0\ndriver vfio-pci\nnetdev eth1\nIOMMU group 4")
+    assert cell_title(VFCell(2, ADDRESS, CellState.OFF), {}) == "VF 2  0000:01:00.0 (forecast)\noff"
+    assert cell_title(VFCell(3, None, CellState.BEYOND), {}) == "VF 3\nbeyond the limit"
 
 
 def test_assumed_acs_is_marked_and_the_mark_explained() -> None:
@@ -241,8 +242,62 @@ def test_a_cell_beyond_the_limit_is_crossed_out() -> None:
 
 def test_long_series_of_groups_are_shortened() -> None:
     cells = tuple(VFCell(n, None, CellState.ON, group) for n, group in enumerate(range(1, 20, 2)))
-    assert group_range(pf(vfs=cells)) == "VFs in groups 1, 3, 5, 7, …"
-    assert group_range(pf(vfs=())) is None
+    assert group_range(pf(vfs=cells), {}) == "VFs in groups 1, 3, 5, 7, …"
+    assert group_range(pf(vfs=()), {}) is None
+
+
+def predicted_picture(shared: int = 2) -> Picture:
+    sizes = dict.fromkeys(range(10, 10 + shared), 2) | {1: 1}
+    ports = [PictureNode(NodeKind.ROOT_PORT, ADDRESS, str(ADDRESS), group=group) for group in sizes]
+    return picture_with(*ports, group_source=GroupSource.PREDICTED, group_sizes=sizes)
+
+
+def test_predicted_groups_have_no_numbers() -> None:
+    names = group_names(predicted_picture(28))
+    assert [names[group] for group in (10, 11, 35, 36, 37, 1)] == [
+        "group A", "group B", "group Z", "group AA", "group AB", "own group",
+    ]  # fmt: skip
+    assert group_names(picture())[6] == "group 6"
+    for drawn in (format_tree(predicted_picture()), tree_as_svg(predicted_picture())):
+        assert "group A: 2 functions, inseparable" in drawn
+        assert "group 1" not in drawn
+    assert "own group" in format_tree(predicted_picture())
+    cell = VFCell(0, None, CellState.ON, group=1)
+    assert cell_title(cell, names).endswith("own IOMMU group")
+
+
+def test_predicted_groups_of_vfs() -> None:
+    names = group_names(predicted_picture(8))
+
+    def of(*groups: int) -> str | None:
+        cells = tuple(VFCell(n, None, CellState.ON, group) for n, group in enumerate(groups))
+        return group_range(pf(vfs=cells), names)
+
+    assert of(1) == "each VF in a group of its own"
+    assert of(10) == "VFs in group A"
+    assert of(1, 10, 11) == "VFs in groups A, B, others in groups of their own"
+    assert of(*range(10, 16)) == "VFs in groups A, B, C, D, …"
+
+
+def test_the_legend_names_each_shared_group() -> None:
+    words = texts(parse(tree_as_svg(picture())))
+    assert "group 1: 3 functions, inseparable" in words
+    assert "group 6: 6 functions, inseparable" in words
+    root = parse(tree_as_svg(predicted_picture(11)))
+    named = [one for one in texts(root) if one.endswith("inseparable")]
+    assert len(named) == 8
+    assert "and 3 more shared groups" in texts(root)
+    width, height = float(root.get("width", 0)), float(root.get("height", 0))
+    for text in root.iter(f"{SVG}text"):
+        assert float(text.get("x", 0)) < width
+        assert float(text.get("y", 0)) < height
+
+
+def test_the_frame_of_a_switch_has_room() -> None:
+    boxes = {box.node.label: box for box in lay_out(picture()).boxes}
+    above, switch = boxes["0000:01:00.0"], boxes["0000:02:00.0"]
+    assert switch.y - 23 - above.bottom >= 15
+    assert switch.y == boxes["0000:00:07.0"].y
 
 
 def test_one_pf_is_no_plural() -> None:
