@@ -98,14 +98,18 @@ def headline_of(capacity: Capacity) -> str:
     if usable is None and capacity.at_most_vfs is None:
         return f"how many VFs will work cannot be told from here{now}"
     if usable is None:
-        return (
-            f"at most {capacity.at_most_vfs} VFs{kind}: some limits cannot be seen from here{now}"
-        )
+        most = count_vfs(capacity.at_most_vfs or 0)
+        return f"at most {most}{kind}: some limits cannot be seen from here{now}"
     return f"{_vfs(usable)} will work{kind}{now}" if usable else f"no VF will work{kind}{now}"
 
 
 def _vfs(count: int) -> str:
     return "1 VF" if count == 1 else f"up to {count} VFs"
+
+
+def count_vfs(count: int) -> str:
+    """Write a number of VFs.  Pure."""
+    return "1 VF" if count == 1 else f"{count} VFs"
 
 
 def _limits(capacity: Capacity) -> str:
@@ -135,12 +139,12 @@ def _advice(capacity: Capacity) -> Iterator[str]:
     binding = capacity.binding
     if binding is None or binding.remedy is None:
         return
-    after = "" if binding.max_vfs_after is None else f" ({binding.max_vfs_after} VFs then)"
+    after = "" if binding.max_vfs_after is None else f" ({count_vfs(binding.max_vfs_after)} then)"
     yield f"to get more: {binding.remedy}{after}"
 
 
 def _placement(placement: Placement, capacity: Capacity) -> Iterator[str]:
-    yield f"{_INDENT}with {placement.vfs} VFs:"
+    yield f"{_INDENT}with {count_vfs(placement.vfs)}:"
     yield f"{_INDENT * 2}addresses  {format_addresses(placement.addresses) or 'not known'}"
     buses = " ".join(f"{bus:02x}" for bus in placement.buses)
     yield f"{_INDENT * 2}buses      {buses or 'not known'}"

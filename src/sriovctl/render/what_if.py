@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sriovctl.render.capacity import capacity_as_json, format_addresses, format_bytes
+from sriovctl.render.capacity import capacity_as_json, count_vfs, format_addresses, format_bytes
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -39,8 +39,9 @@ def format_what_if(capacities: Sequence[Capacity], acs_ports: Sequence[PCIAddres
 def _vfs(placement: Placement) -> str:
     if placement.vfs == 0:
         return "no VFs"
-    count = "1 VF" if placement.vfs == 1 else f"{placement.vfs} VFs"
-    return f"{count}: {format_addresses(placement.addresses) or 'places not known'}"
+    return (
+        f"{count_vfs(placement.vfs)}: {format_addresses(placement.addresses) or 'places not known'}"
+    )
 
 
 def _needs(placement: Placement) -> str:

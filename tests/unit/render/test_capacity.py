@@ -131,6 +131,12 @@ def test_the_outcome_of_a_number() -> None:
     assert silent == "fails at mmio"
 
 
+def test_one_vf_is_no_plural() -> None:
+    assert "   with 1 VF:\n" in format_capacity(capacity(BUSES, placement=placed(1)))
+    tried = format_what_if([capacity(BUSES, placement=placed(1))], [])
+    assert "had 1 VF: 0000:01:10.0\n" in tried
+
+
 def test_places_that_are_not_known() -> None:
     text = format_capacity(capacity(BUSES, placement=Placement(3, (), (), None, None)))
     assert text.count("not known") == 3
