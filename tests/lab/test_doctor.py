@@ -16,7 +16,9 @@ PCI = Path("/sys/bus/pci/devices")
 IGB = "0000:01:00.0"
 IGB_BELOW_SWITCH = "0000:04:00.0"
 
-on_82576 = pytest.mark.lab("82576")
+# With udev it is a boot of its own: the doctor reads the kernel log, which tells of all that other
+# tests did to a machine.
+on_82576 = pytest.mark.lab("82576", services=("udev",))
 
 
 def doctor(*arguments: str) -> tuple[int, dict[str, Any]]:

@@ -172,11 +172,8 @@ def test_real_machines(machine: dict[str, object]) -> None:
     # One was listed by another system, with the ACS bits as the firmware left them.
     prediction = predict_groups(snapshot, iommu_on=machine["id"] == "ed7de91234")
     check_complete(snapshot, prediction)
-    unknown = {member for one in prediction.unknown for member in one.members}
-    found = {group for group in partition(prediction) if group & shown}
-    assert found == {group for group in kernel if not group & unknown}
-    # The names of two root ports there stand for two ids each, one with an exception, one without.
-    assert len(unknown) == (6 if machine["id"] == "2c52056a1b" else 0)
+    assert prediction.unknown == ()
+    assert {group for group in partition(prediction) if group & shown} == kernel
     if snapshot.groups_known:
         report = report_kernel_groups((), prediction)
         assert report.assumptions == prediction.assumptions
