@@ -40,7 +40,7 @@ STATE_KEYS = (
     *state_file.VF_READERS,
     "state",  # of link
 )
-FORBIDDEN = (r"/work/", r"\.\./shared", r"/root\b", r"(?<![\w&;/])#\d+", r"(?i)\bTODO\b")
+FORBIDDEN = (r"/[w]ork/", r"\.\./[s]hared", r"/root\b", r"(?<![\w&;/])#\d+", r"(?i)\bTODO\b")
 
 
 def read(path: Path) -> str:

@@ -1,0 +1,78 @@
+"""``apply`` and ``undo`` on hundreds of VFs of a device that is not on the PCI bus."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from sriovctl.model.functions import VLAN
+from sriovctl.model.state import WantedVF
+from tests.lab.fixed_offsets import seen_by_fixed_offsets
+
+pytestmark = pytest.mark.lab("netdevsim")
+
+BUS = Path("/sys/bus/netdevsim")
+ID = 42
+DEVICE = BUS / f"devices/netdevsim{ID}"
+
+
+def sriovctl(*words: str, stdin: str = "") -> str:
+    done = subprocess.run(
+        ["sriovctl", *words], input=stdin, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+@pytest.fixture
+def netdev() -> Iterator[str]:
+    (BUS / "new_device").write_text(f"{ID} 1")
+    Path(f"/sys/kernel/debug/netdevsim/netdevsim{ID}/max_vfs").write_text("1000")
+    (name,) = os.listdir(DEVICE / "net")
+    yield name
+    (BUS / "del_device").write_text(str(ID))
+
+
+def state(netdev: str, num_vfs: int) -> str:
+    return f"""\
+version: 1
+pfs:
+  sim:
+    match: {{netdev: {netdev}}}
+    num_vfs: {num_vfs}
+    vf_default: {{trust: true, spoofchk: true, max_tx_rate_mbps: 100, vlan: {{id: 42}}}}
+    vfs:
+      0: {{admin_mac: "52:54:00:6d:00:00"}}
+      {num_vfs - 1}: {{admin_mac: "52:54:00:6d:ff:ff", vlan: {{id: 43, qos: 3}}}}
+"""
+
+
+@pytest.mark.parametrize("num_vfs", [256, 656, 1000])
+def test_hundreds_of_vfs_are_applied_seen_and_undone(netdev: str, num_vfs: int) -> None:
+    wanted = state(netdev, num_vfs)
+    applied = json.loads(sriovctl("apply", "-", "--json", stdin=wanted))
+    assert len(applied["steps"]) == num_vfs + 1
+    assert (DEVICE / "sriov_numvfs").read_text() == f"{num_vfs}\n"
+    assert json.loads(sriovctl("plan", "-", "--json", stdin=wanted))["steps"] == []
+    assert seen_by_fixed_offsets(netdev, num_vfs) == {
+        n: wanted_vf(n, num_vfs) for n in range(num_vfs)
+    }
+    sriovctl("undo")
+    assert (DEVICE / "sriov_numvfs").read_text() == "0\n"
+
+
+def wanted_vf(vf_index: int, num_vfs: int) -> WantedVF:
+    macs = {0: "52:54:00:6d:00:00", num_vfs - 1: "52:54:00:6d:ff:ff"}
+    return WantedVF(
+        admin_mac=macs.get(vf_index, "00:00:00:00:00:00"),
+        vlan=VLAN(43, 3) if vf_index == num_vfs - 1 else VLAN(42),
+        spoofchk=True,
+        trust=True,
+        min_tx_rate_mbps=0,
+        max_tx_rate_mbps=100,
+    )
