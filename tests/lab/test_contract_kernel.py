@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from tests.contract.contract import KernelContract, reset
 
 from sriovctl.host.live import LiveHost
+from tests.contract.contract import KernelContract, reset
 
 
 @pytest.mark.lab("82576")
