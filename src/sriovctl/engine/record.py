@@ -10,6 +10,7 @@ from typing import NamedTuple, Protocol
 
 from sriovctl.codec.masking import MACMask, without_device_serial_number
 from sriovctl.codec.rtnl import decode_link, encode_getlink, encode_link
+from sriovctl.engine.inventory import IOMMU_GROUPS, NET_CLASS, PCI_DEVICES
 from sriovctl.engine.snapshot import ACPI_TABLES, KERNEL_LOG, PARAMETER_FILES
 from sriovctl.errors import HostError, PermissionDenied
 from sriovctl.host.kernel_errors import errno_name
@@ -24,9 +25,6 @@ FORMAT = 1
 MANIFEST = "/recording.json"
 LINKS = "/netlink/links.jsonl"
 
-PCI_DEVICES = "/sys/bus/pci/devices"
-NET_CLASS = "/sys/class/net"
-IOMMU_GROUPS = "/sys/kernel/iommu_groups"
 
 FILES = (
     "/proc/cmdline",

@@ -37,6 +37,7 @@ from sriovctl.errors import (
     UnsupportedError,
     VerifyError,
 )
+from sriovctl.host.kernel_errors import errno_name
 from sriovctl.model.functions import VLAN, VFAttributes
 from sriovctl.model.state import UNSET, WantedVF
 
@@ -339,17 +340,10 @@ def _subject(netdev: str | int) -> str:
 
 
 def _evidence(answer: NetlinkAnswer) -> dict[str, object]:
-    evidence: dict[str, object] = {"errno": _errno_name(answer.errno)}
+    evidence: dict[str, object] = {"errno": errno_name(answer.errno)}
     if answer.message:
         evidence["kernel"] = answer.message
     return evidence
-
-
-# Linux has one number for two names; everybody knows it by this one.
-def _errno_name(number: int) -> str:
-    if number == errno.EOPNOTSUPP:
-        return "EOPNOTSUPP"
-    return errno.errorcode.get(number, str(number))
 
 
 def _show(value: object) -> str:
