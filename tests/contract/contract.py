@@ -11,14 +11,8 @@ from functools import partial
 
 import pytest
 
-from sriovctl.codec.rtnl import (
-    decode_link,
-    encode_getlink,
-    encode_link_dump,
-    encode_set_link_up,
-    encode_set_vf,
-    encode_set_vfs,
-)
+from sriovctl.codec.rtnl import decode_link, encode_getlink, encode_link_dump
+from sriovctl.codec.rtnl_change import LinkChange, encode_set_link, encode_set_vf, encode_set_vfs
 from sriovctl.errors import BusyError, HostError, LostError, PermissionDenied, SriovctlError
 from sriovctl.host.api import Host, NetlinkAnswer
 from sriovctl.host.kernel_errors import errno_name
@@ -100,7 +94,7 @@ def link_of(host: Host, device: str) -> LinkReport:
 
 
 def set_link_up(host: Host, device: str, *, up: bool) -> None:
-    answer = ask(host, encode_set_link_up(link_of(host, device).ifindex, up=up))
+    answer = ask(host, encode_set_link(LinkChange(link_of(host, device).ifindex, up=up)))
     assert answer.errno == 0
 
 
@@ -633,7 +627,7 @@ class NetlinkContract:
         for message in (
             encode_getlink(ifname="nosuchdev0", with_counters=False),
             encode_getlink(ifindex=9999, with_counters=False),
-            encode_set_link_up(9999, up=True),
+            encode_set_link(LinkChange(9999, up=True)),
         ):
             assert errno_name(ask(host, message).errno) == "ENODEV"
 

@@ -15,20 +15,14 @@ from pathlib import Path
 import pytest
 
 from sriovctl.codec.netlink import encode_message, encode_wrapping_nest
-from sriovctl.codec.rtnl import (
-    decode_link,
-    decode_set_vfs,
-    encode_getlink,
-    encode_link_dump,
-    encode_set_vf,
-    encode_set_vfs,
-)
+from sriovctl.codec.rtnl import decode_link, encode_getlink, encode_link_dump
+from sriovctl.codec.rtnl_change import decode_set_vfs, encode_set_vf, encode_set_vfs
 from sriovctl.codec.rtnl_vf import encode_wanted_vf
 from sriovctl.engine.vf_attributes import (
     find_mismatches,
     read_link,
     verify_vf_attributes,
-    write_link_up,
+    write_link,
     write_vf_attributes,
 )
 from sriovctl.errors import HostError, LostError, PermissionDenied, UnsupportedError, VerifyError
@@ -328,7 +322,7 @@ def test_link_goes_up_and_down(with_vfs: WithVFs, rtnl: KernelRouteNetlink) -> N
     netdev = with_vfs(1)
     flags = Path(f"/sys/class/net/{netdev}/flags")
     for up in (True, False):
-        write_link_up(rtnl, netdev, up=up)
+        write_link(rtnl, netdev, up=up)
         assert read_link(rtnl, netdev).up is up
         assert int(flags.read_text(), 16) & 1 == up
 

@@ -1,12 +1,14 @@
 """Route netlink link messages: what sriovctl asks, what the kernel answers.  Pure.
 
+What it asks the kernel to change stands in ``rtnl_change.py``.
+
 How many VFs fit.  An attribute's length is 16 bits wide.  The list of VFs outgrows it
 
 - in an answer, beyond 221 VFs with counters and 334 without: the kernel writes the low 16 bits
   of the length and goes on.  All VFs are there, and the length of the *message* (32 bits) is
   right, so :func:`decode_link` walks the VFs themselves and does not believe the list's length.
 - in a request, beyond some 650 VFs: the kernel reads the low 16 bits, finds fewer VFs (or none),
-  and answers that all went well.  So :func:`encode_set_vfs` starts a new message before that.
+  and answers that all went well.  So ``rtnl_change.py`` starts a new message before that.
 
 Source: kernel ``net/core/rtnetlink.c`` (``rtnl_fill_vf()`` and ``nla_nest_end()``,
 ``do_setlink()``), ``include/uapi/linux/if_link.h``.
@@ -37,9 +39,7 @@ from sriovctl.codec.rtnl_vf import (
     IFLA_VF_INFO,
     INFINIBAND_MAC_SIZE,
     decode_vf_attributes,
-    decode_wanted_vf,
     encode_vf_attributes,
-    encode_wanted_vf,
     format_mac,
     mac_octets,
 )
@@ -48,10 +48,9 @@ from sriovctl.model.link import LinkReport
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator
 
     from sriovctl.model.functions import VFAttributes
-    from sriovctl.model.state import WantedVF
 
 RTM_NEWLINK = 16
 RTM_GETLINK = 18
@@ -59,13 +58,21 @@ RTM_SETLINK = 19
 
 IFLA_ADDRESS = 1
 IFLA_IFNAME = 3
+IFLA_MTU = 4
+IFLA_LINK = 5
+IFLA_MASTER = 10
+IFLA_LINKINFO = 18
 IFLA_NUM_VF = 21
 IFLA_VFINFO_LIST = 22
 IFLA_EXT_MASK = 29
+IFLA_LINK_NETNSID = 37
+IFLA_PHYS_PORT_NAME = 38
 IFLA_ALT_IFNAME = 53
 IFLA_PERM_ADDRESS = 54
 IFLA_PARENT_DEV_NAME = 56
 IFLA_PARENT_DEV_BUS_NAME = 57
+
+IFLA_INFO_KIND = 1
 
 RTEXT_FILTER_VF = 1
 RTEXT_FILTER_SKIP_STATS = 8
@@ -78,7 +85,7 @@ _IFNAME_MAX = 15  # IFNAMSIZ without the NUL
 _ALT_IFNAME_MAX = 127  # ALTIFNAMSIZ without the NUL
 
 _IFINFO = Struct("=BxHiII")  # family, hardware type, ifindex, flags, mask of flags to change
-_BODY = HEADER_SIZE + _IFINFO.size
+LINK_BODY = HEADER_SIZE + _IFINFO.size
 _U32 = Struct("=I")
 
 
@@ -111,7 +118,7 @@ def encode_getlink(
     parts = [_encode_ext_mask(with_vfs=with_vfs, with_counters=with_counters)]
     if ifname is not None:
         parts.append(_encode_ifname(ifname))
-    return _encode_link(RTM_GETLINK, ifindex or 0, parts)
+    return encode_link_message(RTM_GETLINK, ifindex or 0, parts)
 
 
 def encode_link_dump(*, with_vfs: bool, with_counters: bool = False) -> bytes:
@@ -121,7 +128,7 @@ def encode_link_dump(*, with_vfs: bool, with_counters: bool = False) -> bytes:
     kernel's buffers (ENOBUFS), where :func:`encode_getlink` still works.
     """
     mask = _encode_ext_mask(with_vfs=with_vfs, with_counters=with_counters)
-    return _encode_link(RTM_GETLINK, 0, [mask], message_flags=NLM_F_REQUEST | NLM_F_DUMP)
+    return encode_link_message(RTM_GETLINK, 0, [mask], message_flags=NLM_F_REQUEST | NLM_F_DUMP)
 
 
 def decode_getlink(message: bytes) -> LinkQuery:
@@ -129,11 +136,11 @@ def decode_getlink(message: bytes) -> LinkQuery:
 
     :raises HostError: *message* is malformed, or of another type.
     """
-    ifindex, _, _, end = _decode_body(message, RTM_GETLINK)
+    ifindex, _, _, end = decode_link_body(message, RTM_GETLINK)
     mask, ifname = 0, None
-    for kind, first, last in attributes(message, _BODY, end):
+    for kind, first, last in attributes(message, LINK_BODY, end):
         if kind == IFLA_EXT_MASK:
-            mask = _decode_u32(message, first, last)
+            mask = decode_u32(message, first, last)
         elif kind in (IFLA_IFNAME, IFLA_ALT_IFNAME):
             ifname = decode_text(message, first, last)
     return LinkQuery(
@@ -170,29 +177,47 @@ def decode_link(message: bytes) -> LinkReport:
 
     :raises HostError: *message* is malformed, or of another type.
     """
-    ifindex, hardware, flags, end = _decode_body(message, RTM_NEWLINK)
+    ifindex, hardware, flags, end = decode_link_body(message, RTM_NEWLINK)
     mac_size = INFINIBAND_MAC_SIZE if hardware == _ARPHRD_INFINIBAND else ETHERNET_MAC_SIZE
     fields: dict[str, object] = {}
-    for kind, first, last in _link_attributes(message, _BODY, end):
+    for kind, first, last in _link_attributes(message, LINK_BODY, end):
         if kind in _TEXTS:
             fields[_TEXTS[kind]] = decode_text(message, first, last)
         elif kind in _ADDRESSES:
             fields[_ADDRESSES[kind]] = format_mac(message[first:last]) or None
-        elif kind == IFLA_NUM_VF:
-            fields["num_vfs"] = _decode_u32(message, first, last)
+        elif kind in _NUMBERS:
+            fields[_NUMBERS[kind]] = decode_u32(message, first, last)
+        elif kind == IFLA_LINKINFO:
+            fields["kind"] = _decode_kind(message, first, last)
+        elif kind == IFLA_LINK_NETNSID:
+            fields["lower_elsewhere"] = True
         elif kind == IFLA_VFINFO_LIST:
             fields["vfs"] = _decode_vfs(message, first, last, mac_size)
     if "ifname" not in fields:
-        raise malformed("a netdev without a name", _BODY)
+        raise malformed("a netdev without a name", LINK_BODY)
     return LinkReport(ifindex, up=bool(flags & IFF_UP), **fields)  # type: ignore[arg-type]
 
 
+_NUMBERS = {
+    IFLA_MTU: "mtu",
+    IFLA_LINK: "lower",
+    IFLA_MASTER: "master",
+    IFLA_NUM_VF: "num_vfs",
+}
 _TEXTS = {
     IFLA_IFNAME: "ifname",
+    IFLA_PHYS_PORT_NAME: "phys_port_name",
     IFLA_PARENT_DEV_NAME: "parent_device",
     IFLA_PARENT_DEV_BUS_NAME: "parent_bus",
 }
 _ADDRESSES = {IFLA_ADDRESS: "mac", IFLA_PERM_ADDRESS: "permanent_mac"}
+
+
+def _decode_kind(message: bytes, start: int, end: int) -> str | None:
+    for kind, first, last in attributes(message, start, end):
+        if kind == IFLA_INFO_KIND:
+            return decode_text(message, first, last)
+    return None
 
 
 # Like attributes(), but finds the end of the list of VFs by itself.
@@ -208,7 +233,7 @@ def _link_attributes(message: bytes, start: int, end: int) -> Iterator[tuple[int
         elif not first <= last <= end:
             raise malformed(f"attribute {kind} of length {length}", start)
         elif kind == IFLA_NUM_VF:
-            num_vfs = _decode_u32(message, first, last)
+            num_vfs = decode_u32(message, first, last)
         yield kind, first, last
         start += last - start + 3 & ~3
 
@@ -246,17 +271,19 @@ def encode_link(report: LinkReport) -> bytes:
     parts = [_encode_ifname(report.ifname, longest=_IFNAME_MAX)]
     if report.mac is not None:
         parts.append(encode_attribute(IFLA_ADDRESS, mac_octets(report.mac)))
+    parts += _encode_place(report)
     parts += _encode_vfs(report)
     if report.permanent_mac is not None:
         parts.append(encode_attribute(IFLA_PERM_ADDRESS, mac_octets(report.permanent_mac)))
     for kind, text in (
+        (IFLA_PHYS_PORT_NAME, report.phys_port_name),
         (IFLA_PARENT_DEV_NAME, report.parent_device),
         (IFLA_PARENT_DEV_BUS_NAME, report.parent_bus),
     ):
         if text is not None:
             raw = text.encode("utf-8", "surrogateescape")
             parts.append(encode_attribute(kind, raw + b"\0"))
-    return _encode_link(
+    return encode_link_message(
         RTM_NEWLINK,
         report.ifindex,
         parts,
@@ -264,6 +291,24 @@ def encode_link(report: LinkReport) -> bytes:
         flags=IFF_UP if report.up else 0,
         message_flags=0,
     )
+
+
+def _encode_place(report: LinkReport) -> list[bytes]:
+    parts = [
+        encode_attribute(kind, _U32.pack(number))
+        for kind, number in (
+            (IFLA_MTU, report.mtu),
+            (IFLA_LINK, report.lower),
+            (IFLA_MASTER, report.master),
+        )
+        if number is not None
+    ]
+    if report.kind is not None:
+        name = encode_attribute(IFLA_INFO_KIND, report.kind.encode() + b"\0")
+        parts.append(encode_attribute(IFLA_LINKINFO, name))
+    if report.lower_elsewhere:
+        parts.append(encode_attribute(IFLA_LINK_NETNSID, _U32.pack(0)))
+    return parts
 
 
 def _encode_vfs(report: LinkReport) -> list[bytes]:
@@ -284,102 +329,10 @@ def _hardware_type(report: LinkReport) -> int:
     return _ARPHRD_INFINIBAND if long else _ARPHRD_ETHER
 
 
-# --- changing --------------------------------------------------------------------------------
-
-
-def encode_set_vfs(
-    ifindex: int,
-    changes: Sequence[tuple[int, WantedVF]],
-    *,
-    current: Mapping[int, VFAttributes],
-) -> tuple[bytes, ...]:
-    """Encode what is wanted of VFs in as few ``RTM_SETLINK`` messages as possible.  Pure.
-
-    The kernel's cost is per message, not per VF.  It works through a message in order and stops
-    at the first VF that fails; what came before stays applied.
-
-    :param changes: (vf_index, what is wanted); UNSET is left alone, ``driver`` is not for here.
-    :param current: by vf_index, what the VFs have now; looked at only for VFs of which
-        ``min_tx_rate_mbps`` is wanted but not ``max_tx_rate_mbps``.
-    :raises InputError: a value does not fit into its field.
-    :raises UnsupportedError: a minimum rate alone, and no current maximum to keep.
-    """
-    entries = (
-        encode_wanted_vf(vf_index, wanted, current=current.get(vf_index))
-        for vf_index, wanted in changes
-    )
-    return tuple(
-        _encode_link(RTM_SETLINK, ifindex, [encode_attribute(IFLA_VFINFO_LIST, payload)])
-        for payload in _fill_lists(entries)
-    )
-
-
-# Counted in bytes, not in VFs: how many fit depends on how much is wanted of each.
-def _fill_lists(entries: Iterator[bytes]) -> Iterator[bytes]:
-    room = MAX_ATTRIBUTE_LENGTH - ATTRIBUTE_HEADER_SIZE
-    batch: list[bytes] = []
-    size = 0
-    for entry in entries:
-        if size + len(entry) > room:
-            yield b"".join(batch)
-            batch, size = [], 0
-        batch.append(entry)
-        size += len(entry)
-    if size:
-        yield b"".join(batch)
-
-
-def encode_set_vf(
-    ifindex: int, vf_index: int, wanted: WantedVF, *, current: VFAttributes | None
-) -> bytes:
-    """Encode what is wanted of one VF, in a message of its own.  Pure.
-
-    :param current: what the VF has now; see :func:`encode_set_vfs`.
-    :raises InputError: a value does not fit into its field.
-    :raises UnsupportedError: a minimum rate alone, and no current maximum to keep.
-    """
-    entry = encode_wanted_vf(vf_index, wanted, current=current)
-    return _encode_link(RTM_SETLINK, ifindex, [encode_attribute(IFLA_VFINFO_LIST, entry)])
-
-
-def decode_set_vfs(message: bytes) -> tuple[int, tuple[tuple[int, WantedVF], ...]]:
-    """Read an ``RTM_SETLINK`` as the kernel does: (ifindex, ((vf_index, what is wanted), …)).
-
-    Pure.  Empty when the message is about something else.
-
-    :raises HostError: *message* is malformed, or of another type.
-    """
-    ifindex, _, _, end = _decode_body(message, RTM_SETLINK)
-    changes: tuple[tuple[int, WantedVF], ...] = ()
-    for kind, start, stop in attributes(message, _BODY, end):
-        if kind == IFLA_VFINFO_LIST:
-            changes = tuple(
-                decode_wanted_vf(message, first, last)
-                for _, first, last in attributes(message, start, stop)
-            )
-    return ifindex, changes
-
-
-def encode_set_link_up(ifindex: int, *, up: bool) -> bytes:
-    """Encode ``ip link set … up`` or ``down``.  Pure."""
-    flags = IFF_UP if up else 0
-    return _encode_link(RTM_SETLINK, ifindex, [], flags=flags, change=IFF_UP)
-
-
-def decode_set_link_up(message: bytes) -> tuple[int, bool | None]:
-    """Read an ``RTM_SETLINK``: (ifindex, up); None when it leaves that alone.  Pure.
-
-    :raises HostError: *message* is malformed, or of another type.
-    """
-    ifindex, _, flags, _ = _decode_body(message, RTM_SETLINK)
-    change = int(_IFINFO.unpack_from(message, HEADER_SIZE)[4])
-    return ifindex, bool(flags & IFF_UP) if change & IFF_UP else None
-
-
 # --- common ----------------------------------------------------------------------------------
 
 
-def _encode_link(
+def encode_link_message(
     kind: int,
     ifindex: int,
     parts: list[bytes],
@@ -389,24 +342,35 @@ def _encode_link(
     change: int = 0,
     message_flags: int = NLM_F_REQUEST,
 ) -> bytes:
+    """Encode a link message from its attributes.  Pure.
+
+    :raises InputError: *ifindex* is none.
+    """
     if not 0 <= ifindex <= 0x7FFFFFFF:
         raise InputError("is not the index of a netdev", subject=ifindex)
     body = _IFINFO.pack(0, hardware, ifindex, flags, change)
     return encode_message(kind, body + b"".join(parts), flags=message_flags)
 
 
-def _decode_body(message: bytes, kind: int) -> tuple[int, int, int, int]:
-    """Return (ifindex, hardware type, flags, end of the message)."""
+def decode_link_body(message: bytes, kind: int) -> tuple[int, int, int, int]:
+    """Read the head of a link message: (ifindex, hardware type, flags, end of the message).  Pure.
+
+    :raises HostError: *message* is malformed, or of another type.
+    """
     header = decode_header(message)
     if header.type != kind:
         raise malformed(f"type {header.type} where {kind} is expected", 4)
-    if header.length < _BODY:
+    if header.length < LINK_BODY:
         raise malformed("a link message without its head", HEADER_SIZE)
     _, hardware, ifindex, flags, _ = _IFINFO.unpack_from(message, HEADER_SIZE)
     return ifindex, hardware, flags, header.length
 
 
-def _decode_u32(message: bytes, first: int, last: int) -> int:
+def decode_u32(message: bytes, first: int, last: int) -> int:
+    """Read a number of 32 bits.  Pure.
+
+    :raises HostError: it is cut short.
+    """
     if last - first < _U32.size:
         raise malformed("a number is cut short", first)
     return int(_U32.unpack_from(message, first)[0])

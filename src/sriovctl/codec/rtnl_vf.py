@@ -45,6 +45,7 @@ IFLA_VF_VLAN_INFO = 1
 ETHERNET_MAC_SIZE = 6
 INFINIBAND_MAC_SIZE = 20
 
+_GUID_SIZE = 8
 _MAC_FIELD_SIZE = 32  # MAX_ADDR_LEN
 _UNKNOWN = 0xFFFFFFFF  # -1: preset by the kernel where a driver may say nothing
 _LINK_STATES = (LinkState.AUTO, LinkState.ENABLE, LinkState.DISABLE)
@@ -102,6 +103,20 @@ def mac_octets(text: str) -> bytes:
         text.lower() != format_mac(octets)
     ):
         raise InputError("is not a MAC address", subject=text, hint="write it as 52:54:00:6d:90:02")
+    return octets
+
+
+def guid_octets(text: str) -> bytes:
+    """Read an InfiniBand GUID of 8 octets, written as ``00:11:22:33:44:55:66:77``.  Pure.
+
+    :raises InputError: *text* is something else.
+    """
+    try:
+        octets = bytes.fromhex(text.replace(":", ""))
+    except ValueError:
+        octets = b""
+    if len(octets) != _GUID_SIZE or text.lower() != format_mac(octets):
+        raise InputError("is not a GUID", subject=text, hint="write it as 00:11:22:33:44:55:66:77")
     return octets
 
 
@@ -326,8 +341,14 @@ def _wanted_parts(vf_index: int, wanted: WantedVF, current: VFAttributes | None)
     if wanted.link_state is not UNSET:
         state = _link_state_number(wanted.link_state)
         parts.append(_encode_pair(IFLA_VF_LINK_STATE, vf_index, state))
+    if wanted.rss_query is not UNSET:
+        parts.append(_encode_pair(IFLA_VF_RSS_QUERY_EN, vf_index, wanted.rss_query))
     if wanted.trust is not UNSET:
         parts.append(_encode_pair(IFLA_VF_TRUST, vf_index, wanted.trust))
+    if wanted.node_guid is not UNSET:
+        parts.append(_encode_guid(IFLA_VF_IB_NODE_GUID, vf_index, wanted.node_guid))
+    if wanted.port_guid is not UNSET:
+        parts.append(_encode_guid(IFLA_VF_IB_PORT_GUID, vf_index, wanted.port_guid))
     return parts
 
 
@@ -340,6 +361,10 @@ def _ethernet_mac(text: str) -> bytes:
 
 def _encode_mac(vf_index: int, octets: bytes) -> bytes:
     return _MAC_ATTRIBUTE.pack(_MAC_ATTRIBUTE.size, IFLA_VF_MAC, vf_index, octets)
+
+
+def _encode_guid(kind: int, vf_index: int, text: str) -> bytes:
+    return encode_attribute(kind, _GUID.pack(vf_index, int.from_bytes(guid_octets(text), "big")))
 
 
 def _encode_pair(kind: int, vf_index: int, setting: int) -> bytes:
@@ -450,7 +475,7 @@ def _reported_parts(vf: VFAttributes) -> list[bytes]:
         (IFLA_VF_IB_PORT_GUID, vf.port_guid),
     ):
         if guid is not None:
-            parts.append(encode_attribute(kind, _GUID.pack(index, int(guid.replace(":", ""), 16))))
+            parts.append(_encode_guid(kind, index, guid))
     if vf.vlan is not None:
         parts.append(_encode_vlan_list(index, vf.vlan))
     if vf.counters is not None:

@@ -91,7 +91,8 @@ def _match(node: Node) -> PFMatch:
         raise node.complain(
             "needs at least one criterion", hint=f"known: {', '.join(MATCH_READERS)}"
         )
-    return PFMatch(**{key: MATCH_READERS[key](value) for key, value in keys.items()})
+    values = {key: MATCH_READERS[key](value) for key, value in keys.items()}
+    return PFMatch(**values)  # type: ignore[arg-type]  # the readers are keyed by field
 
 
 def _vfs(node: Node) -> Iterator[tuple[int, WantedVF]]:

@@ -131,6 +131,8 @@ def _read_pf(host: Host, directory: str, survey: _Survey, *, name_of: NameLookup
         vfs=_read_vfs(files, directory, link, survey, num_vfs=num_vfs, pf_node=node),
         up=link.up if link else None,
         permanent_mac=link.permanent_mac if link else None,
+        mtu=link.mtu if link else None,
+        phys_port_name=link.phys_port_name if link else None,
     )
 
 

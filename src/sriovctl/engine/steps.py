@@ -7,7 +7,7 @@ with a few messages) and an observer (what the kernel says now of the keys that 
 from __future__ import annotations
 
 from sriovctl.engine.inventory import PCI_DEVICES, read_bool, read_int, read_netdev
-from sriovctl.engine.vf_attributes import read_link, write_link_up, write_vf_attributes
+from sriovctl.engine.vf_attributes import read_link, write_link, write_vf_attributes
 from sriovctl.errors import HostError, LostError
 from sriovctl.model.address import is_pci_address
 from sriovctl.model.functions import VLAN
@@ -93,7 +93,7 @@ def _netdev(host: Host, device: str) -> str:
 def _set_link_up(host: Host, steps: Sequence[Step]) -> None:
     for step in steps:
         link = read_link(host.rtnl, _netdev(host, step.device))
-        write_link_up(host.rtnl, link.ifindex, up=bool(step.after["up"]))
+        write_link(host.rtnl, link.ifindex, up=bool(step.after["up"]))
 
 
 def _see_link_up(host: Host, steps: Sequence[Step]) -> list[dict[str, object]]:

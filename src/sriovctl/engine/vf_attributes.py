@@ -20,11 +20,11 @@ import os
 from operator import attrgetter
 from typing import NamedTuple
 
-from sriovctl.codec.rtnl import (
-    decode_link,
+from sriovctl.codec.rtnl import decode_link, encode_getlink
+from sriovctl.codec.rtnl_change import (
+    LinkChange,
     decode_set_vfs,
-    encode_getlink,
-    encode_set_link_up,
+    encode_set_link,
     encode_set_vf,
     encode_set_vfs,
 )
@@ -39,7 +39,7 @@ from sriovctl.errors import (
 )
 from sriovctl.host.kernel_errors import errno_name
 from sriovctl.model.functions import VLAN, VFAttributes
-from sriovctl.model.state import UNSET, WantedVF
+from sriovctl.model.state import ATTRIBUTES, UNSET, WantedVF
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -137,15 +137,13 @@ def _vf_mismatches(
     if found is None:
         yield Mismatch(vf_index, "vf_index", vf_index, None)
         return
-    for name, value, seen in zip(_COMPARED, wanted, _observed(found), strict=False):
+    for name, value, seen in zip(ATTRIBUTES, wanted, _observed(found), strict=False):
         # Plain equality first: it settles nearly all of what may be thousands of comparisons.
         if value is not UNSET and value != seen and not _is_same(value, seen):
             yield Mismatch(vf_index, name, value, seen)
 
 
-# All of a WantedVF but its last field, the driver, of which netlink knows nothing.
-_COMPARED = WantedVF._fields[:-1]
-_observed = attrgetter(*_COMPARED)
+_observed = attrgetter(*ATTRIBUTES)
 
 
 # Says whether unequal values mean the same.
@@ -287,7 +285,10 @@ _ORDER = (
     ("min_tx_rate_mbps", "max_tx_rate_mbps"),
     ("spoofchk",),
     ("link_state",),
+    ("rss_query",),
     ("trust",),
+    ("node_guid",),
+    ("port_guid",),
 )
 
 
@@ -301,8 +302,10 @@ def _describe(wanted: WantedVF) -> str:
     return " and ".join(f"{name} {_show(value)}" for name, value in values if value is not UNSET)
 
 
-def write_link_up(rtnl: RouteNetlink, netdev: str | int, *, up: bool) -> None:
-    """Bring a netdev up or down, administratively.
+def write_link(
+    rtnl: RouteNetlink, netdev: str | int, *, up: bool | None = None, mtu: int | None = None
+) -> None:
+    """Bring a netdev up or down, administratively, or set its MTU.
 
     :param netdev: name or ifindex.
     :raises LostError: there is no such netdev.
@@ -310,10 +313,10 @@ def write_link_up(rtnl: RouteNetlink, netdev: str | int, *, up: bool) -> None:
     :raises HostError: any other refusal.
     """
     ifindex, _ = _address_and_current(rtnl, netdev, ())
-    (answer,) = rtnl.exchange([encode_set_link_up(ifindex, up=up)])
+    (answer,) = rtnl.exchange([encode_set_link(LinkChange(ifindex, up=up, mtu=mtu))])
     if answer.errno:
-        state = "up" if up else "down"
-        raise _refusal(answer, _subject(netdev), f"the kernel did not bring it {state}")
+        wanted = {None: f"set mtu {mtu}", True: "bring it up", False: "bring it down"}[up]
+        raise _refusal(answer, _subject(netdev), f"the kernel did not {wanted}")
 
 
 # --- errors ----------------------------------------------------------------------------------

@@ -27,6 +27,13 @@ class VLANProtocol(StrEnum):
     DOT1AD = "802.1ad"
 
 
+class EswitchMode(StrEnum):
+    """How a PF's embedded switch works (``devlink dev eswitch``)."""
+
+    LEGACY = "legacy"
+    SWITCHDEV = "switchdev"  # with a representor netdev on the host for each VF
+
+
 class VLAN(NamedTuple):
     """VLAN of a VF.  ``id`` 0 with ``qos`` 0 means that the card does not tag."""
 
@@ -76,6 +83,7 @@ class VF(NamedTuple):
     numa_node: int | None
     attributes: VFAttributes | None = None
     owner: str | None = None
+    msix_count: int | None = None  # MSI-X vectors it has; read only where the PF shares them out
 
 
 class PF(NamedTuple):
@@ -97,6 +105,11 @@ class PF(NamedTuple):
     vfs: tuple[VF, ...] = ()
     up: bool | None = None  # its netdev is administratively up
     permanent_mac: str | None = None
+    mtu: int | None = None  # bytes
+    phys_port_name: str | None = None
+    # Read only when somebody asks for it, since it costs: see engine/identity.py.
+    serial: str | None = None
+    eswitch_mode: str | None = None  # an EswitchMode; None: none, or not asked
 
 
 class IOMMUGroup(NamedTuple):

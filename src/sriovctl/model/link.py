@@ -16,6 +16,12 @@ class LinkReport(NamedTuple):
     permanent_mac: str | None = None  # what the card was born with
     up: bool = False  # administratively (IFF_UP); says nothing about the cable
     num_vfs: int | None = None  # None unless VFs were asked for
+    mtu: int | None = None  # bytes
+    phys_port_name: str | None = None  # as the driver names the port: p0, pf0vf1
+    kind: str | None = None  # IFLA_INFO_KIND: bridge, bond, vlan, macvlan, openvswitch, …
+    master: int | None = None  # ifindex of the bridge, bond or OVS datapath that it is a port of
+    lower: int | None = None  # ifindex of the netdev that it stands on (IFLA_LINK)
+    lower_elsewhere: bool = False  # that netdev is in another network namespace
     parent_device: str | None = None  # sysfs name: 0000:01:00.0, netdevsim10
     parent_bus: str | None = None  # pci, netdevsim
     vfs: tuple[VFAttributes, ...] = ()  # ascending; a VF its driver cannot describe is left out

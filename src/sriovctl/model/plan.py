@@ -24,7 +24,10 @@ class Action(StrEnum):
     SET_NUM_VFS = "set-num-vfs"
     SET_AUTOPROBE = "set-drivers-autoprobe"
     SET_LINK_UP = "set-link-up"
+    SET_MTU = "set-mtu"
+    SET_ESWITCH_MODE = "set-eswitch-mode"
     SET_VF = "set-vf"
+    SET_MSIX = "set-msix-count"
     BIND_DRIVER = "bind-driver"
 
 
@@ -44,6 +47,7 @@ class Step(NamedTuple):
     disruption: Disruption
     reason: str  # why this step, and why here in the order
     commands: tuple[str, ...]  # the classic commands that would do the same
+    affected: tuple[str, ...] = ()  # tokens of the owners who will feel it, as guest:MyGuest
 
 
 class Plan(NamedTuple):

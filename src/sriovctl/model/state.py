@@ -25,8 +25,15 @@ UNSET: Final = _Unset.UNSET
 Unset = Literal[_Unset.UNSET]
 
 
+# What a state file says for a MAC that is to follow from the PF's identity and the VF's index.
+AUTO_MAC: Final = "auto"
+
+
 class PFMatch(NamedTuple):
-    """Which PF is meant.  Every criterion that is given must fit, and exactly one PF may."""
+    """Which PF is meant.  Every criterion that is given must fit, and exactly one PF may.
+
+    With ``all`` any number of PFs may fit, and each is wanted alike.
+    """
 
     address: str | None = None  # DDDD:BB:DD.F
     netdev: str | None = None
@@ -34,19 +41,30 @@ class PFMatch(NamedTuple):
     driver: str | None = None
     vendor_id: str | None = None
     device_id: str | None = None
+    serial: str | None = None  # Device Serial Number capability, or what the NVMe controller says
+    phys_port_name: str | None = None
+    all: bool = False
 
 
 class WantedVF(NamedTuple):
-    """What is wanted of one VF."""
+    """What is wanted of one VF.  Up to ``port_guid``: what goes through the PF's netdev."""
 
-    admin_mac: str | Unset = UNSET
+    admin_mac: str | Unset = UNSET  # or AUTO_MAC, until the planner has worked it out
     vlan: VLAN | Unset = UNSET
     spoofchk: bool | Unset = UNSET
     trust: bool | Unset = UNSET
     link_state: str | Unset = UNSET
     min_tx_rate_mbps: int | Unset = UNSET
     max_tx_rate_mbps: int | Unset = UNSET
+    rss_query: bool | Unset = UNSET
+    node_guid: str | Unset = UNSET  # 8 octets, lower-case hex with colons
+    port_guid: str | Unset = UNSET
+    msix_count: int | Unset = UNSET  # sriov_vf_msix_count; 0: as the PF shares them out
     driver: str | Unset | None = UNSET  # None: no driver
+
+
+# What rtnetlink sets and reports of a VF; both types name it alike.
+ATTRIBUTES: Final = WantedVF._fields[: WantedVF._fields.index("msix_count")]
 
 
 def overlay(below: WantedVF, above: WantedVF) -> WantedVF:
@@ -64,6 +82,8 @@ class WantedPF(NamedTuple):
     num_vfs: int | Unset = UNSET
     drivers_autoprobe: bool | Unset = UNSET
     link_up: bool | Unset = UNSET
+    mtu: int | Unset = UNSET  # bytes, of the PF's netdev
+    eswitch_mode: str | Unset = UNSET  # an EswitchMode
     vf_default: WantedVF = WantedVF()
     vfs: tuple[tuple[int, WantedVF], ...] = ()  # what is said of single VFs, by ascending index
 
@@ -72,7 +92,18 @@ class WantedPF(NamedTuple):
         return overlay(self.vf_default, dict(self.vfs).get(vf_index, WantedVF()))
 
 
+class WantedPool(NamedTuple):
+    """A pool that VFs are to be lent from."""
+
+    name: str
+    pfs: tuple[str, ...]  # labels of PFs in the same state
+    vf_indices: tuple[int, ...] | None = None  # of each PF; None: all
+    numa: str = "any"  # required, preferred, any
+    policy: str = "pack"  # spread, pack
+
+
 class DesiredState(NamedTuple):
-    """One state file."""
+    """One state file, or a directory of them."""
 
     pfs: tuple[WantedPF, ...]
+    pools: tuple[WantedPool, ...] = ()

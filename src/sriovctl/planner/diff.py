@@ -16,7 +16,7 @@ from __future__ import annotations
 from sriovctl.errors import InputError, UnsupportedError
 from sriovctl.model.functions import VLAN
 from sriovctl.model.plan import Action, Disruption, Plan, Step
-from sriovctl.model.state import UNSET, WantedVF, overlay
+from sriovctl.model.state import ATTRIBUTES, UNSET, WantedVF, overlay
 from sriovctl.planner.commands import bind, device_directory, echo, ip_link_vf
 from sriovctl.planner.drivers import disruption_of_enabling
 from sriovctl.planner.match import match_pfs
@@ -28,8 +28,6 @@ if TYPE_CHECKING:
     from sriovctl.model.functions import PF, VF, VFAttributes
     from sriovctl.model.state import DesiredState, WantedPF
 
-# Keys that rtnetlink sets; "driver" is the only other one.
-ATTRIBUTES = tuple(key for key in WantedVF._fields if key != "driver")
 VFIO_DRIVERS = ("vfio-pci",)  # a VF that one of these holds may be inside a guest
 
 

@@ -13,11 +13,11 @@ if TYPE_CHECKING:
 
 
 def match_pfs(wanted: Sequence[WantedPF], pfs: Sequence[PF]) -> tuple[tuple[WantedPF, PF], ...]:
-    """Pair each wanted PF with the one PF that it means.
+    """Pair each wanted PF with the PF, or PFs, that it means.
 
     :raises InputError: a match fits no PF or several, or two of them fit the same one.
     """
-    pairs = tuple((one, match_pf(one, pfs)) for one in wanted)
+    pairs = tuple((one, pf) for one in wanted for pf in match_pf(one, pfs))
     labels: dict[str, str] = {}
     for one, pf in pairs:
         if pf.device in labels:
@@ -30,14 +30,14 @@ def match_pfs(wanted: Sequence[WantedPF], pfs: Sequence[PF]) -> tuple[tuple[Want
     return pairs
 
 
-def match_pf(wanted: WantedPF, pfs: Sequence[PF]) -> PF:
-    """Find the one PF that fits every criterion.
+def match_pf(wanted: WantedPF, pfs: Sequence[PF]) -> tuple[PF, ...]:
+    """Find the PF that fits every criterion; with ``all``, each that does.
 
-    :raises InputError: none or several do.
+    :raises InputError: none does, or several where one is meant.
     """
-    fitting = [pf for pf in pfs if _fits(pf, wanted.match)]
-    if len(fitting) == 1:
-        return fitting[0]
+    fitting = tuple(pf for pf in pfs if _fits(pf, wanted.match))
+    if len(fitting) == 1 or (fitting and wanted.match.all):
+        return fitting
     if not fitting:
         there = ", ".join(_name(pf) for pf in pfs) or "none at all"
         raise InputError(
@@ -48,7 +48,8 @@ def match_pf(wanted: WantedPF, pfs: Sequence[PF]) -> PF:
     raise InputError(
         f"{len(fitting)} PFs fit {_describe(wanted.match)}",
         subject=wanted.label,
-        hint="add a criterion; they are " + ", ".join(_name(pf) for pf in fitting),
+        hint="add a criterion, or 'all: true' to mean them all; they are "
+        + ", ".join(_name(pf) for pf in fitting),
     )
 
 
@@ -60,14 +61,18 @@ def _fits(pf: PF, match: PFMatch) -> bool:
         "driver": pf.driver,
         "vendor_id": pf.vendor_id,
         "device_id": pf.device_id,
+        "serial": pf.serial,
+        "phys_port_name": pf.phys_port_name,
     }
-    return all(known[key] == value for key, value in match._asdict().items() if value is not None)
+    return all(known[key] == value for key, value in _criteria(match))
 
 
 def _describe(match: PFMatch) -> str:
-    return ", ".join(
-        f"{key} {value}" for key, value in match._asdict().items() if value is not None
-    )
+    return ", ".join(f"{key} {value}" for key, value in _criteria(match))
+
+
+def _criteria(match: PFMatch) -> list[tuple[str, str]]:
+    return [(key, value) for key, value in match._asdict().items() if value and key != "all"]
 
 
 def _name(pf: PF) -> str:

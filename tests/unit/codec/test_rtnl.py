@@ -27,12 +27,15 @@ from sriovctl.codec.rtnl import (
     LinkQuery,
     decode_getlink,
     decode_link,
-    decode_set_link_up,
-    decode_set_vfs,
     encode_getlink,
     encode_link,
     encode_link_dump,
-    encode_set_link_up,
+)
+from sriovctl.codec.rtnl_change import (
+    LinkChange,
+    decode_set_link,
+    decode_set_vfs,
+    encode_set_link,
     encode_set_vf,
     encode_set_vfs,
 )
@@ -98,6 +101,12 @@ def link_reports(draw: st.DrawFn) -> LinkReport:
         permanent_mac=draw(st.none() | macs),
         up=draw(st.booleans()),
         num_vfs=num_vfs,
+        mtu=draw(st.none() | U32),
+        phys_port_name=draw(st.none() | NAMES),
+        kind=draw(st.none() | st.sampled_from(["bridge", "bond", "vlan"])),
+        master=draw(st.none() | U32),
+        lower=draw(st.none() | U32),
+        lower_elsewhere=draw(st.booleans()),
         parent_device=draw(st.none() | NAMES),
         parent_bus=draw(st.none() | NAMES),
         vfs=tuple(draw(vf_attributes(index, macs)) for index in indexes),
@@ -117,6 +126,10 @@ WANTED = st.builds(
     link_state=or_unset(st.sampled_from(["auto", "enable", "disable"])),
     min_tx_rate_mbps=or_unset(U32),
     max_tx_rate_mbps=or_unset(U32),
+    rss_query=or_unset(st.booleans()),
+    node_guid=or_unset(GUIDS),
+    port_guid=or_unset(GUIDS),
+    msix_count=st.just(UNSET),
     driver=st.just(UNSET),
 )
 
@@ -268,6 +281,8 @@ RECORDED = [
             ifname="eth0",
             mac="26:6d:35:f8:32:ec",
             num_vfs=2,
+            mtu=1500,
+            phys_port_name="p1",
             parent_device="netdevsim31",
             parent_bus="netdevsim",
             vfs=(
@@ -307,6 +322,7 @@ RECORDED = [
             permanent_mac="52:54:00:6d:91:01",
             up=True,
             num_vfs=2,
+            mtu=1500,
             parent_device="0000:01:00.0",
             parent_bus="pci",
             vfs=(
@@ -527,14 +543,14 @@ def test_arbitrary_changes_are_read_or_refused(junk: bytes) -> None:
 
 @pytest.mark.parametrize("up", [True, False])
 def test_link_up_round_trips(up: bool) -> None:
-    message = encode_set_link_up(4, up=up)
-    assert decode_set_link_up(message) == (4, up)
+    message = encode_set_link(LinkChange(4, up=up))
+    assert decode_set_link(message) == LinkChange(4, up=up)
     assert decode_set_vfs(message) == (4, ())
 
 
 def test_change_of_vfs_leaves_the_link_alone() -> None:
     message = encode_set_vf(4, 0, FIVE, current=None)
-    assert decode_set_link_up(message) == (4, None)
+    assert decode_set_link(message) == LinkChange(4)
 
 
 def test_mac_is_read_in_either_case() -> None:

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from sriovctl.codec.masking import MACMask, without_device_serial_number
-from sriovctl.codec.rtnl import decode_link, encode_getlink, encode_set_link_up
+from sriovctl.codec.rtnl import decode_link, encode_getlink
+from sriovctl.codec.rtnl_change import LinkChange, encode_set_link
 from sriovctl.engine.inventory import read_inventory, read_iommu_groups
 from sriovctl.engine.record import RecordSummary, record_host
 from sriovctl.engine.vf_attributes import read_link, write_vf_attributes
@@ -281,7 +282,7 @@ def test_a_recording_is_read_only(recorded: RecordedHost) -> None:
     with pytest.raises(PermissionDenied, match="read-only"):
         recorded.files.write_text(f"{IGB}/sriov_numvfs", "0")
     with pytest.raises(PermissionDenied, match="read-only"):
-        recorded.rtnl.exchange([encode_set_link_up(2, up=True)])
+        recorded.rtnl.exchange([encode_set_link(LinkChange(2, up=True))])
 
 
 def test_netlink_of_a_recording(recorded: RecordedHost) -> None:

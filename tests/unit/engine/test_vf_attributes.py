@@ -10,19 +10,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sriovctl.codec.netlink import decode_header
-from sriovctl.codec.rtnl import (
-    RTM_GETLINK,
-    decode_getlink,
-    decode_set_link_up,
-    decode_set_vfs,
-    encode_link,
-)
+from sriovctl.codec.rtnl import RTM_GETLINK, decode_getlink, encode_link
+from sriovctl.codec.rtnl_change import decode_set_link, decode_set_vfs
 from sriovctl.engine.vf_attributes import (
     Mismatch,
     find_mismatches,
     read_link,
     verify_vf_attributes,
-    write_link_up,
+    write_link,
     write_vf_attributes,
 )
 from sriovctl.errors import (
@@ -90,7 +85,7 @@ class SmallKernel:
         ifindex, changes = decode_set_vfs(request)
         if ifindex != self.link.ifindex:
             return NetlinkAnswer(errno.ENODEV, None, ())
-        up = decode_set_link_up(request)[1]
+        up = decode_set_link(request).up
         if up is not None:
             self.link = self.link._replace(up=up)
         for index, wanted in changes:
@@ -309,15 +304,15 @@ def test_write_to_a_missing_netdev_is_lost(netdev: str | int) -> None:
 
 def test_link_goes_up_and_down() -> None:
     kernel = SmallKernel(0)
-    write_link_up(kernel, "enp1s0", up=True)
+    write_link(kernel, "enp1s0", up=True)
     assert kernel.link.up
-    write_link_up(kernel, 5, up=False)
+    write_link(kernel, 5, up=False)
     assert not kernel.link.up
 
 
 def test_link_that_does_not_come_up_is_an_error() -> None:
     with pytest.raises(HostError, match="did not bring it up"):
-        write_link_up(Answering(NetlinkAnswer(errno.EIO, None, ())), 5, up=True)
+        write_link(Answering(NetlinkAnswer(errno.EIO, None, ())), 5, up=True)
 
 
 # --- verifying -------------------------------------------------------------------------------
@@ -381,6 +376,10 @@ WANTED = st.builds(
     link_state=st.sampled_from([UNSET, "auto", "enable"]),
     min_tx_rate_mbps=st.sampled_from([UNSET, 0, 5]),
     max_tx_rate_mbps=st.sampled_from([UNSET, 50, 100]),
+    rss_query=st.just(UNSET),
+    node_guid=st.just(UNSET),
+    port_guid=st.just(UNSET),
+    msix_count=st.just(UNSET),
     driver=st.just(UNSET),
 )
 

@@ -20,12 +20,8 @@ from sriovctl.codec.netlink import (
     split_messages,
     with_sequence,
 )
-from sriovctl.codec.rtnl import (
-    RTM_NEWLINK,
-    encode_getlink,
-    encode_link_dump,
-    encode_set_link_up,
-)
+from sriovctl.codec.rtnl import RTM_NEWLINK, encode_getlink, encode_link_dump
+from sriovctl.codec.rtnl_change import LinkChange, encode_set_link
 from sriovctl.errors import HostError, LostError, PermissionDenied
 from sriovctl.host import rtnl
 from sriovctl.host.rtnl import KernelRouteNetlink
@@ -109,7 +105,7 @@ def fake(monkeypatch: pytest.MonkeyPatch) -> FakeSocket:
     return fake
 
 
-SET = encode_set_link_up(1, up=True)
+SET = encode_set_link(LinkChange(1, up=True))
 GET = encode_getlink(ifindex=1, with_counters=False)
 DUMP = encode_link_dump(with_vfs=False)
 

@@ -22,6 +22,9 @@ class VFSupport:
     link_state: bool = True
     rates: bool = True
     min_rate: bool = True
+    rss_query: bool = False
+    node_guid: bool = False
+    port_guid: bool = False
     vlan_protocols: tuple[str, ...] = (VLANProtocol.DOT1Q, VLANProtocol.DOT1AD)
     max_vlan_id: int = 4094
     spoofchk_default: bool | None = True
@@ -54,6 +57,7 @@ class Driver:
     link_delay_s: float = 0.0
     resets_on_sriov: bool = False
     refuses_vfs: bool = False
+    max_mtu: int = 9000
 
 
 IGB = Driver(
@@ -71,6 +75,7 @@ IGB = Driver(
     ),
     link_delay_s=3.0,
     resets_on_sriov=True,
+    max_mtu=9216,  # MAX_STD_JUMBO_FRAME_SIZE less what frames add: igb_main.c, igb_probe()
 )
 IGBVF = Driver(name="igbvf", ids=frozenset({(0x8086, 0x10CA), (0x8086, 0x1520)}), makes_netdev=True)
 # An NVMe VF without queue resources: "Device not ready; aborting initialisation, CSTS=0x2".

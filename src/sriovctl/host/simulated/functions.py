@@ -32,6 +32,7 @@ class Netdev:
     mac: str
     function: Function
     is_up: bool = False
+    mtu: int = 1500
     carrier_at: float = 0.0  # when the link will be up, if the netdev is
     random_mac: bool = False
 

@@ -27,6 +27,7 @@ from sriovctl.model.address import PCIAddress, vf_address
 from sriovctl.model.functions import VLAN, LinkState, VFAttributes
 
 _LOOPBACK_IFINDEX = 1
+_MIN_MTU = 68  # ETH_MIN_MTU
 
 
 class SimulatedKernel:
@@ -220,6 +221,18 @@ class SimulatedKernel:
         if up and not netdev.is_up:
             self._reset_link(netdev)
         netdev.is_up = up
+
+    def set_mtu(self, netdev: Netdev, mtu: int) -> None:
+        """Do what ``ip link set … mtu`` does; a driver that is up restarts for it (igb).
+
+        :raises OSError: EINVAL, out of the driver's range (dev_validate_mtu(), net/core/dev.c).
+        """
+        driver = netdev.function.driver
+        if not _MIN_MTU <= mtu <= (driver.max_mtu if driver else _MIN_MTU):
+            raise refuse(errno.EINVAL)
+        if mtu != netdev.mtu and netdev.is_up:
+            self._reset_link(netdev)
+        netdev.mtu = mtu
 
     def has_carrier(self, netdev: Netdev) -> bool:
         """Whether the link is up."""

@@ -234,7 +234,7 @@ def publish_netdev(kernel: SimulatedKernel, netdev: Netdev) -> None:
         "speed": lambda: _speed(kernel, netdev),
         "duplex": lambda: "full" if kernel.has_carrier(netdev) else "unknown",
         "flags": lambda: f"0x{0x1002 | netdev.is_up:x}",
-        "mtu": lambda: "1500",
+        "mtu": lambda: str(netdev.mtu),
         "type": lambda: "1",
         "dev_id": lambda: "0x0",
         "dev_port": lambda: "0",

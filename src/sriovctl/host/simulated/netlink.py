@@ -6,15 +6,8 @@ import errno
 from collections.abc import Sequence
 
 from sriovctl.codec.netlink import NLM_F_DUMP, decode_header
-from sriovctl.codec.rtnl import (
-    RTM_GETLINK,
-    RTM_SETLINK,
-    LinkQuery,
-    decode_getlink,
-    decode_set_link_up,
-    decode_set_vfs,
-    encode_link,
-)
+from sriovctl.codec.rtnl import RTM_GETLINK, RTM_SETLINK, LinkQuery, decode_getlink, encode_link
+from sriovctl.codec.rtnl_change import decode_set_link, decode_set_vfs
 from sriovctl.host.api import NetlinkAnswer
 from sriovctl.host.simulated.drivers import VFSupport
 from sriovctl.host.simulated.functions import ZERO_MAC, Netdev, SRIOVState, VFRecord
@@ -27,7 +20,17 @@ from sriovctl.model.state import UNSET, WantedVF
 _MULTICAST_BIT = 1
 
 # The order of do_setvfinfo(), net/core/rtnetlink.c.
-_KERNEL_ORDER = ("admin_mac", "vlan", "max_tx_rate_mbps", "spoofchk", "link_state", "trust")
+_KERNEL_ORDER = (
+    "admin_mac",
+    "vlan",
+    "max_tx_rate_mbps",
+    "spoofchk",
+    "link_state",
+    "rss_query",
+    "trust",
+    "node_guid",
+    "port_guid",
+)
 
 _LOOPBACK = encode_link(LinkReport(ifindex=1, ifname="lo", mac=ZERO_MAC, up=True))
 
@@ -89,6 +92,7 @@ class SimulatedRouteNetlink:
                 mac=netdev.mac,
                 permanent_mac=netdev.mac if netdev.random_mac else netdev.function.mac,
                 up=netdev.is_up,
+                mtu=netdev.mtu,
                 num_vfs=(state.capability.num_vfs if state else 0) if with_vfs else None,
                 parent_device=netdev.function.name,
                 parent_bus="pci",
@@ -97,10 +101,12 @@ class SimulatedRouteNetlink:
         )
 
     def _set_link(self, request: bytes) -> None:
-        ifindex, up = decode_set_link_up(request)
-        netdev = self._find(ifindex, None)
-        if up is not None:
-            self._kernel.set_link_up(netdev, up=up)
+        change = decode_set_link(request)
+        netdev = self._find(change.ifindex, None)
+        if change.mtu is not None:
+            self._kernel.set_mtu(netdev, change.mtu)
+        if change.up is not None:
+            self._kernel.set_link_up(netdev, up=change.up)
         # In the order of the message; what came before a refusal stays (do_setlink()).
         for vf_index, wanted in decode_set_vfs(request)[1]:
             self._set_vf(netdev, vf_index, wanted)
@@ -181,7 +187,7 @@ def _set_rates(
 
 
 def _set_switches(support: VFSupport, record: VFRecord, wanted: WantedVF) -> None:
-    for name in ("spoofchk", "link_state", "trust"):
+    for name in ("spoofchk", "link_state", "rss_query", "trust", "node_guid", "port_guid"):
         value = getattr(wanted, name)
         if value is UNSET:
             continue

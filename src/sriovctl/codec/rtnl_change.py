@@ -1,0 +1,148 @@
+"""Route netlink link messages: what sriovctl asks the kernel to change.  Pure.
+
+How many VFs fit into one message, and what the kernel does beyond, stands in ``rtnl.py``.
+
+Source: kernel ``net/core/rtnetlink.c`` (``do_setlink()``), ``include/uapi/linux/if_link.h``.
+"""
+
+from __future__ import annotations
+
+from struct import Struct
+from typing import NamedTuple
+
+from sriovctl.codec.netlink import (
+    ATTRIBUTE_HEADER_SIZE,
+    HEADER_SIZE,
+    MAX_ATTRIBUTE_LENGTH,
+    attributes,
+    encode_attribute,
+)
+from sriovctl.codec.rtnl import (
+    IFF_UP,
+    IFLA_MTU,
+    IFLA_VFINFO_LIST,
+    LINK_BODY,
+    RTM_SETLINK,
+    decode_link_body,
+    decode_u32,
+    encode_link_message,
+)
+from sriovctl.codec.rtnl_vf import decode_wanted_vf, encode_wanted_vf
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from sriovctl.model.functions import VFAttributes
+    from sriovctl.model.state import WantedVF
+
+_U32 = Struct("=I")
+_FLAGS_AND_MASK = Struct("=II")  # the last two of struct ifinfomsg
+_FLAGS_OFFSET = HEADER_SIZE + 8
+
+
+class LinkChange(NamedTuple):
+    """What an ``RTM_SETLINK`` wants of a netdev itself; None leaves it alone."""
+
+    ifindex: int
+    up: bool | None = None
+    mtu: int | None = None  # bytes
+
+
+def encode_set_vfs(
+    ifindex: int,
+    changes: Sequence[tuple[int, WantedVF]],
+    *,
+    current: Mapping[int, VFAttributes],
+) -> tuple[bytes, ...]:
+    """Encode what is wanted of VFs in as few ``RTM_SETLINK`` messages as possible.  Pure.
+
+    The kernel's cost is per message, not per VF.  It works through a message in order and stops
+    at the first VF that fails; what came before stays applied.
+
+    :param changes: (vf_index, what is wanted); UNSET is left alone, ``driver`` is not for here.
+    :param current: by vf_index, what the VFs have now; looked at only for VFs of which
+        ``min_tx_rate_mbps`` is wanted but not ``max_tx_rate_mbps``.
+    :raises InputError: a value does not fit into its field.
+    :raises UnsupportedError: a minimum rate alone, and no current maximum to keep.
+    """
+    entries = (
+        encode_wanted_vf(vf_index, wanted, current=current.get(vf_index))
+        for vf_index, wanted in changes
+    )
+    return tuple(
+        encode_link_message(RTM_SETLINK, ifindex, [encode_attribute(IFLA_VFINFO_LIST, payload)])
+        for payload in _fill_lists(entries)
+    )
+
+
+# Counted in bytes, not in VFs: how many fit depends on how much is wanted of each.
+def _fill_lists(entries: Iterator[bytes]) -> Iterator[bytes]:
+    room = MAX_ATTRIBUTE_LENGTH - ATTRIBUTE_HEADER_SIZE
+    batch: list[bytes] = []
+    size = 0
+    for entry in entries:
+        if size + len(entry) > room:
+            yield b"".join(batch)
+            batch, size = [], 0
+        batch.append(entry)
+        size += len(entry)
+    if size:
+        yield b"".join(batch)
+
+
+def encode_set_vf(
+    ifindex: int, vf_index: int, wanted: WantedVF, *, current: VFAttributes | None
+) -> bytes:
+    """Encode what is wanted of one VF, in a message of its own.  Pure.
+
+    :param current: what the VF has now; see :func:`encode_set_vfs`.
+    :raises InputError: a value does not fit into its field.
+    :raises UnsupportedError: a minimum rate alone, and no current maximum to keep.
+    """
+    entry = encode_wanted_vf(vf_index, wanted, current=current)
+    return encode_link_message(RTM_SETLINK, ifindex, [encode_attribute(IFLA_VFINFO_LIST, entry)])
+
+
+def decode_set_vfs(message: bytes) -> tuple[int, tuple[tuple[int, WantedVF], ...]]:
+    """Read an ``RTM_SETLINK`` as the kernel does: (ifindex, ((vf_index, what is wanted), …)).
+
+    Pure.  Empty when the message is about something else.
+
+    :raises HostError: *message* is malformed, or of another type.
+    """
+    ifindex, _, _, end = decode_link_body(message, RTM_SETLINK)
+    changes: tuple[tuple[int, WantedVF], ...] = ()
+    for kind, start, stop in attributes(message, LINK_BODY, end):
+        if kind == IFLA_VFINFO_LIST:
+            changes = tuple(
+                decode_wanted_vf(message, first, last)
+                for _, first, last in attributes(message, start, stop)
+            )
+    return ifindex, changes
+
+
+def encode_set_link(change: LinkChange) -> bytes:
+    """Encode ``ip link set … up`` (or ``down``) and ``mtu``.  Pure."""
+    parts = [] if change.mtu is None else [encode_attribute(IFLA_MTU, _U32.pack(change.mtu))]
+    return encode_link_message(
+        RTM_SETLINK,
+        change.ifindex,
+        parts,
+        flags=IFF_UP if change.up else 0,
+        change=0 if change.up is None else IFF_UP,
+    )
+
+
+def decode_set_link(message: bytes) -> LinkChange:
+    """Read an ``RTM_SETLINK``, but for what it says of VFs.  Pure.
+
+    :raises HostError: *message* is malformed, or of another type.
+    """
+    ifindex, _, _, end = decode_link_body(message, RTM_SETLINK)
+    flags, mask = _FLAGS_AND_MASK.unpack_from(message, _FLAGS_OFFSET)
+    mtu = None
+    for kind, first, last in attributes(message, LINK_BODY, end):
+        if kind == IFLA_MTU:
+            mtu = decode_u32(message, first, last)
+    return LinkChange(ifindex, bool(flags & IFF_UP) if mask & IFF_UP else None, mtu)
