@@ -18,29 +18,33 @@ from sriovctl.model.functions import VLAN
 from sriovctl.model.plan import Action, Disruption, Plan, Step
 from sriovctl.model.state import ATTRIBUTES, UNSET, WantedVF, overlay
 from sriovctl.planner.commands import bind, device_directory, echo, ip_link_vf
-from sriovctl.planner.drivers import disruption_of_enabling
+from sriovctl.planner.drivers import VFIO_DRIVERS, effect_on, rules_of
 from sriovctl.planner.match import match_pfs
+from sriovctl.planner.safety import name_affected
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from sriovctl.model.functions import PF, VF, VFAttributes
+    from sriovctl.model.owner import OwnerMap
     from sriovctl.model.state import DesiredState, WantedPF
 
-VFIO_DRIVERS = ("vfio-pci",)  # a VF that one of these holds may be inside a guest
+__all__ = ["VFIO_DRIVERS", "plain", "plan_pf", "plan_state", "remember_vf"]
 
 
-def plan_state(state: DesiredState, pfs: Sequence[PF]) -> Plan:
+def plan_state(state: DesiredState, pfs: Sequence[PF], *, owners: OwnerMap | None = None) -> Plan:
     """Work out the ordered steps from *pfs* to *state*; empty when they agree.  Pure.
 
+    :param owners: who uses which function; None when nobody looked: a VF that vfio-pci holds is
+        then taken to be in use.
     :raises InputError: a match fits no PF or several, or names a VF that will not exist.
     :raises UnsupportedError: the PF can't do it.
     """
     steps: list[Step] = []
     for wanted, pf in match_pfs(state.pfs, pfs):
         steps += plan_pf(wanted, pf)
-    return Plan(tuple(steps))
+    return name_affected(Plan(tuple(steps)), pfs, owners)
 
 
 def plan_pf(wanted: WantedPF, pf: PF) -> tuple[Step, ...]:
@@ -57,7 +61,7 @@ def plan_pf(wanted: WantedPF, pf: PF) -> tuple[Step, ...]:
     return (
         *_autoprobe_steps(wanted, pf),
         *_link_steps(wanted, pf),
-        *_count_steps(pf, num_vfs),
+        *_count_steps(wanted, pf, num_vfs),
         *_vf_steps(wanted, pf, num_vfs, recreated=recreated),
     )
 
@@ -116,7 +120,7 @@ def _link_steps(wanted: WantedPF, pf: PF) -> Iterator[Step]:
         vf_index=None,
         before={"up": pf.up},
         after={"up": wanted.link_up},
-        disruption=Disruption.NONE if wanted.link_up else _disruption_of_link_down(pf),
+        disruption=Disruption.NONE if wanted.link_up else Disruption.LINK_FLAP,
         reason=(
             "VF drivers that probe while the PF is down find it 'still in reset'"
             if wanted.link_up
@@ -126,30 +130,24 @@ def _link_steps(wanted: WantedPF, pf: PF) -> Iterator[Step]:
     )
 
 
-def _disruption_of_link_down(pf: PF) -> Disruption:
-    in_guests = any(vf.driver in VFIO_DRIVERS for vf in pf.vfs)
-    return Disruption.GUEST_AFFECTED if in_guests else Disruption.LINK_FLAP
-
-
-def _count_steps(pf: PF, num_vfs: int) -> Iterator[Step]:
+def _count_steps(wanted: WantedPF, pf: PF, num_vfs: int) -> Iterator[Step]:
     if num_vfs == pf.num_vfs:
         return
     if pf.num_vfs:
         yield _destroy_step(pf)
     if num_vfs:
-        disruption, reason = disruption_of_enabling(pf)
+        up = pf.up if wanted.link_up is UNSET else pf.up or wanted.link_up
+        disruption, reason = effect_on(pf, rules_of(pf.driver).creating, up=up)
         yield _count_step(pf, {"num_vfs": 0}, num_vfs, disruption, reason)
 
 
 def _destroy_step(pf: PF) -> Step:
-    in_guests = any(vf.driver in VFIO_DRIVERS for vf in pf.vfs)
     named = ", ".join(str(vf.address or f"VF {vf.vf_index}") for vf in pf.vfs[:8])
     more = f" and {len(pf.vfs) - 8} more" if len(pf.vfs) > 8 else ""
     # What dies is kept in full: undo makes the VFs anew and gives it back to them.
     before: dict[str, object] = {"num_vfs": pf.num_vfs, "vfs": [remember_vf(vf) for vf in pf.vfs]}
-    disruption = Disruption.GUEST_AFFECTED if in_guests else Disruption.VF_DESTROYED
     reason = f"the count only changes through 0; destroys {named}{more}"
-    return _count_step(pf, before, 0, disruption, reason)
+    return _count_step(pf, before, 0, Disruption.VF_DESTROYED, reason)
 
 
 def _count_step(
@@ -243,7 +241,7 @@ def _before(known: VFAttributes | None, changed: dict[str, object]) -> dict[str,
 def _disruption_of_change(now: VF | None) -> Disruption:
     if now is None or now.driver is None:
         return Disruption.NONE
-    return Disruption.GUEST_AFFECTED if now.driver in VFIO_DRIVERS else Disruption.LINK_FLAP
+    return Disruption.NONE if now.driver in VFIO_DRIVERS else Disruption.LINK_FLAP
 
 
 def _why(now: VF) -> str:

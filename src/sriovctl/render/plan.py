@@ -26,6 +26,7 @@ def _step_as_json(step: Step) -> dict[str, object]:
         "before": step.before,
         "after": step.after,
         "disruption": str(step.disruption),
+        "affected": list(step.affected),
         "undo": step.before,
         "reason": step.reason,
         "command": "; ".join(step.commands),
@@ -47,6 +48,8 @@ def format_step(number: int, step: Step) -> str:
     lines = [f"{number}. {step.subject}: {format_change(step)}", f"     why: {step.reason}"]
     if step.disruption != "none":
         lines.append(f"     disruption: {step.disruption}")
+    if step.affected:
+        lines.append(f"     affects: {', '.join(step.affected)}")
     lines += [f"     $ {command}" for command in step.commands]
     return "\n".join(lines)
 

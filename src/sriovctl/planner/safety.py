@@ -1,0 +1,203 @@
+"""Who would feel a step: the owners of the VFs that it changes, and of the PF when its link flaps.
+
+The owner map says who uses a function; the driver's rules say whom a change reaches.  A step
+changes nothing for others when nobody uses what it touches, however disruptive it is.
+
+===================  ============================================================================
+Step                 Felt by
+===================  ============================================================================
+count N -> 0         all users of all VFs, whoever made VFs that sriovctl did not make, and the
+                     PF's users when the driver resets it.  A guest that is off but is
+                     configured with a VF feels it only when that VF does not come again.
+count 0 -> N         the PF's users when the driver resets it
+link down            all users of the PF and of its VFs
+eswitch mode         all users of its VFs, and the PF's when its link flaps
+MTU                  all users of the PF and of its VFs when its link flaps
+attributes, driver,  the users of that VF, but not a guest that is off
+MSI-X of a VF
+link up, autoprobe   nobody
+===================  ============================================================================
+
+A guest or program that has the PF itself feels each change of its count.  A VF that is made anew
+in the same plan has lost its users already, at the step to 0.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from sriovctl.model.owner import Owner, OwnerKind
+from sriovctl.model.plan import Action, Disruption, Plan, Step
+from sriovctl.planner.drivers import VFIO_DRIVERS, effect_on, rules_of
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+
+    from sriovctl.model.functions import PF, VF
+    from sriovctl.planner.drivers import Effect
+
+    Owners = Mapping[str, tuple[Owner, ...]]
+
+IN_USER_SPACE = (OwnerKind.GUEST, OwnerKind.PROCESS, OwnerKind.VFIO)
+# Not users of the function as it runs: one of a VF yet to come, one of the number of VFs.
+_NOT_OF_TRAFFIC = (OwnerKind.GUEST_CONFIG, OwnerKind.FOREIGN)
+_VF_ACTIONS = (Action.SET_VF, Action.BIND_DRIVER, Action.SET_MSIX)
+
+
+class Refusal(NamedTuple):
+    """A step that somebody would feel who was not named."""
+
+    step: Step
+    tokens: tuple[str, ...]  # of those, as guest:MyGuest
+
+    @property
+    def allow(self) -> str:
+        """The options that would allow it, in the shell's words."""
+        return " ".join(f"--allow {token}" for token in self.tokens)
+
+
+def find_refusals(plan: Plan, allowed: Collection[str]) -> tuple[Refusal, ...]:
+    """Find the steps that affect somebody whose token is not in *allowed*.  Pure."""
+    found = []
+    for step in plan.steps:
+        tokens = tuple(token for token in step.affected if token not in allowed)
+        if tokens:
+            found.append(Refusal(step, tokens))
+    return tuple(found)
+
+
+def name_affected(plan: Plan, pfs: Iterable[PF], owners: Owners | None) -> Plan:
+    """Say of each step who would feel it, and mark those that a guest would.  Pure.
+
+    :param pfs: as they are before the plan.
+    :param owners: None when nobody looked for users: a VF that vfio-pci holds is then taken to
+        be in use.
+    """
+    by_device = {pf.device: pf for pf in pfs}
+    steps = []
+    for position, step in enumerate(plan.steps):
+        pf = by_device.get(step.device)
+        if pf is not None:
+            counts = _counts(plan.steps[position + 1 :], step.device)
+            felt_by = who_feels(step, pf, owners, num_vfs_then=next(counts, 0))
+            step = _with_affected(step, felt_by)
+            by_device[pf.device] = _after(step, pf)
+        steps.append(step)
+    return Plan(tuple(steps))
+
+
+def _counts(steps: Sequence[Step], device: str) -> Iterator[int]:
+    for step in steps:
+        if step.device == device and step.action is Action.SET_NUM_VFS:
+            yield _count(step)
+
+
+def _count(step: Step) -> int:
+    count = step.after["num_vfs"]
+    assert isinstance(count, int)
+    return count
+
+
+def _with_affected(step: Step, felt_by: tuple[Owner, ...]) -> Step:
+    tokens = tuple(dict.fromkeys(owner.token for owner in felt_by))
+    if any(owner.kind in IN_USER_SPACE for owner in felt_by):
+        return step._replace(affected=tokens, disruption=Disruption.GUEST_AFFECTED)
+    return step._replace(affected=tokens)
+
+
+def _after(step: Step, pf: PF) -> PF:
+    # Only what later steps' users depend on.
+    if step.action is Action.SET_NUM_VFS:
+        return pf._replace(vfs=(), num_vfs=_count(step))
+    if step.action is Action.SET_LINK_UP:
+        return pf._replace(up=bool(step.after["up"]))
+    return pf
+
+
+def who_feels(
+    step: Step, pf: PF, owners: Owners | None, *, num_vfs_then: int = 0
+) -> tuple[Owner, ...]:
+    """Find all users who would feel one step.  Pure.
+
+    :param pf: as it is before the step.
+    :param owners: None when nobody looked for users.
+    :param num_vfs_then: of a step to 0: how many VFs the plan makes after it.
+    """
+    if step.action is Action.SET_NUM_VFS:
+        return tuple(_feel_count(step, pf, owners, num_vfs_then))
+    if step.action in _VF_ACTIONS:
+        vfs = [vf for vf in pf.vfs if vf.vf_index == step.vf_index]
+        return tuple(_users_of_vfs(vfs, owners))
+    effect = _effect_on_all(step, pf)
+    if effect is None:
+        return ()
+    of_pf, of_vfs = effect
+    return (
+        *(_users_of_pf(pf, owners) if of_pf else ()),
+        *(_users_of_vfs(pf.vfs, owners) if of_vfs else ()),
+    )
+
+
+def _effect_on_all(step: Step, pf: PF) -> tuple[bool, bool] | None:
+    # Whether the PF's users feel it, and whether those of its VFs do.
+    rules = rules_of(pf.driver)
+    if step.action is Action.SET_LINK_UP:
+        return None if step.after["up"] else (True, True)
+    if step.action is Action.SET_MTU:
+        flaps = _flaps(pf, rules.changing_mtu)
+        return flaps, flaps
+    if step.action is Action.SET_ESWITCH_MODE:
+        return _flaps(pf, rules.changing_eswitch), True
+    return None
+
+
+def _flaps(pf: PF, effect: Effect) -> bool:
+    return effect_on(pf, effect, up=pf.up).flaps_link
+
+
+def _feel_count(step: Step, pf: PF, owners: Owners | None, num_vfs_then: int) -> Iterator[Owner]:
+    rules = rules_of(pf.driver)
+    creates = bool(_count(step))
+    if not creates:
+        for vf in pf.vfs:
+            for owner in owners_of_vf(vf, owners):
+                if owner.kind is not OwnerKind.GUEST_CONFIG or vf.vf_index >= num_vfs_then:
+                    yield owner
+    # A driver without a row may reset the PF, link or no link.
+    resets = rules.driver is None or _flaps(pf, rules.creating if creates else rules.destroying)
+    for owner in owners_of_pf(pf, owners):
+        if owner.kind is OwnerKind.FOREIGN:
+            if not creates:
+                yield owner
+        elif owner.kind in IN_USER_SPACE or (resets and owner.kind not in _NOT_OF_TRAFFIC):
+            yield owner
+
+
+def _users_of_pf(pf: PF, owners: Owners | None) -> Iterator[Owner]:
+    return (owner for owner in owners_of_pf(pf, owners) if owner.kind not in _NOT_OF_TRAFFIC)
+
+
+def _users_of_vfs(vfs: Iterable[VF], owners: Owners | None) -> Iterator[Owner]:
+    for vf in vfs:
+        for owner in owners_of_vf(vf, owners):
+            if owner.kind not in _NOT_OF_TRAFFIC:
+                yield owner
+
+
+def owners_of_pf(pf: PF, owners: Owners | None) -> tuple[Owner, ...]:
+    """Find who uses a PF itself.  Pure."""
+    return _owners_of(pf.device, pf.driver, owners)
+
+
+def owners_of_vf(vf: VF, owners: Owners | None) -> tuple[Owner, ...]:
+    """Find who uses a VF; a VF without a function of its own cannot be used by others.  Pure."""
+    return () if vf.address is None else _owners_of(str(vf.address), vf.driver, owners)
+
+
+def _owners_of(device: str, driver: str | None, owners: Owners | None) -> tuple[Owner, ...]:
+    if owners is not None:
+        return owners.get(device, ())
+    if driver in VFIO_DRIVERS:
+        return (Owner(OwnerKind.VFIO, device, f"{driver} holds it"),)
+    return ()
