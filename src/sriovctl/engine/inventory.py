@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from sriovctl.errors import HostError, LostError
 from sriovctl.model.address import is_pci_address, parse_pci_address
+from sriovctl.model.eswitch import is_representor
 from sriovctl.model.functions import PF, VF, IOMMUGroup
 
 TYPE_CHECKING = False
@@ -78,14 +79,17 @@ def _pfs_on_pci(host: Host, survey: _Survey, *, name_of: NameLookup) -> Iterator
 
 
 def _pfs_elsewhere(files: FileTree) -> Iterator[str]:
-    # netdevsim has sriov_numvfs, but is not on the PCI bus: its netdev leads to it.
+    # netdevsim has sriov_numvfs, but is not on the PCI bus: its netdevs lead to it, one or several.
+    seen = set()
     for netdev in files.list_dir(NET_CLASS):
         directory = f"{NET_CLASS}/{netdev}/device"
         if not files.exists(f"{directory}/sriov_numvfs"):
             continue
         target = files.resolve(directory)
-        if target is not None and not is_pci_address(target.rpartition("/")[2]):
-            yield target
+        if target is None or target in seen or is_pci_address(target.rpartition("/")[2]):
+            continue
+        seen.add(target)
+        yield target
 
 
 def _address_order(name: str) -> tuple[int, str]:
@@ -226,10 +230,21 @@ def read_netdev(files: FileTree, directory: str) -> str | None:
     """Name of the first netdev of a device, also when virtio stands between; None without one."""
     netdevs = files.list_dir(f"{directory}/net")
     if netdevs:
-        return min(netdevs, key=lambda name: (len(name), name))
+        return _first_own(files, f"{directory}/net", netdevs)
     for child in files.list_dir(directory):
         if child.startswith("virtio") and (below := files.list_dir(f"{directory}/{child}/net")):
             return below[0]
+    return None
+
+
+def _first_own(files: FileTree, directory: str, netdevs: tuple[str, ...]) -> str | None:
+    # In mode switchdev the representors of a PF's VFs are netdevs of the PF too, often with names
+    # that come before its own.
+    if len(netdevs) == 1:  # nearly always: nothing to choose, so nothing to read
+        return netdevs[0]
+    for netdev in sorted(netdevs, key=lambda name: (len(name), name)):
+        if not is_representor(files.read_text(f"{directory}/{netdev}/phys_port_name")):
+            return netdev
     return None
 
 
