@@ -251,6 +251,16 @@ class NumVFsContract:
         command(host, "drivers_probe", "0000:05:00.1")
         assert driver_of(host, "0000:05:00.1") == "vfio-pci"
 
+    @pytest.mark.parametrize(
+        ("text", "name"),
+        [("4", "EOPNOTSUPP"), ("0x10", "EOPNOTSUPP"), ("-1", "EINVAL"), ("many", "EINVAL")],
+    )
+    def test_igb_does_not_share_its_interrupts_out(self, host: Host, text: str, name: str) -> None:
+        enable(host, 1, autoprobe=False)
+        assert read(host, IGB, "sriov_vf_total_msix") == "0"
+        set_count = partial(write, host, VF0, "sriov_vf_msix_count", text)
+        assert refusal(set_count) == (HostError, name)
+
     def test_a_pf_that_is_none_has_no_attribute(self, host: Host) -> None:
         assert read(host, "0000:00:06.0", "sriov_totalvfs") is None
         assert refusal(lambda: write(host, "0000:00:06.0", "sriov_numvfs", "1")) == (

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from contextlib import AbstractContextManager
 
+    from sriovctl.model.eswitch import DevlinkPort
     from sriovctl.model.plan import Step
 
 
@@ -82,6 +83,37 @@ class RouteNetlink(Protocol):
         """
 
 
+class Devlink(Protocol):
+    """The kernel's devlink: what a device is, beyond its netdevs.
+
+    A device is named by its bus and its name there: ``pci`` and ``0000:03:00.0``.
+    """
+
+    def read_eswitch(self, bus: str, device: str) -> str | None:
+        """Mode of a device's eswitch, an ``EswitchMode``; None if it has none, or none to choose.
+
+        :raises PermissionDenied: the kernel tells it to root only.
+        :raises UnsupportedError: there is no way to ask from here.
+        :raises HostError: any other failure.
+        """
+
+    def write_eswitch(self, bus: str, device: str, mode: str) -> None:
+        """Set the mode of a device's eswitch; with many VFs it takes seconds.
+
+        :raises UnsupportedError: it has no eswitch to set, or its driver refuses as things are.
+        :raises BusyError: something holds the eswitch as it is.
+        :raises PermissionDenied: the kernel refuses this user; a recording is read-only.
+        :raises HostError: any other failure.
+        """
+
+    def list_ports(self, bus: str, device: str) -> tuple[DevlinkPort, ...]:
+        """Ports of a device, by ascending index; empty if devlink does not know it.
+
+        :raises UnsupportedError: there is no way to ask from here.
+        :raises HostError: any other failure.
+        """
+
+
 class Clock(Protocol):
     """Time, so that tests need not wait."""
 
@@ -102,6 +134,10 @@ class Host(Protocol):
     @property
     def rtnl(self) -> RouteNetlink:
         """The host's route netlink."""
+
+    @property
+    def devlink(self) -> Devlink:
+        """The host's devlink."""
 
     @property
     def clock(self) -> Clock:

@@ -9,6 +9,7 @@ from sriovctl.host.sysfs import SysfsTree
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from sriovctl.host.devlink import DevlinkDoor
     from sriovctl.host.rtnl import KernelRouteNetlink
 
 
@@ -49,6 +50,13 @@ class LiveHost:
 
             self._rtnl = KernelRouteNetlink()
         return self._rtnl
+
+    @property
+    def devlink(self) -> DevlinkDoor:
+        """The kernel's devlink."""
+        from sriovctl.host.devlink import DevlinkDoor
+
+        return DevlinkDoor()
 
     def close(self) -> None:
         """Close the netlink socket, if it was opened."""

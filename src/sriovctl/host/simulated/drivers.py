@@ -1,11 +1,13 @@
 """The drivers of the simulated host: what each can do for its VFs, and what it refuses.
 
 igb, igbvf, nvme and vfio-pci behave as seen on Linux 6.12 in the lab; the contract suite keeps
-them so.  ice, iavf and mlx5_core follow a reading of their ``ndo_set_vf_*`` functions.
+them so.  ice, iavf and mlx5_core follow a reading of Linux 6.12: their ``ndo_set_vf_*``, eswitch
+and MSI-X functions.
 """
 
 from __future__ import annotations
 
+import errno
 from dataclasses import dataclass
 
 from sriovctl.model.functions import VLANProtocol
@@ -34,6 +36,42 @@ class VFSupport:
 
 
 @dataclass(frozen=True, slots=True)
+class EswitchSupport:
+    """What a driver's devlink operations on the eswitch do.
+
+    :param refuses_with_vfs: does not change the mode while there are VFs, and says this.
+    :param refuses_in_switchdev: attributes that ``ndo_set_vf_*`` answers EOPNOTSUPP to then.
+    """
+
+    refuses_with_vfs: str | None = None
+    refuses_in_switchdev: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class MSIXPool:
+    """MSI-X vectors that a PF shares out among its VFs (``sriov_vf_msix_count``).
+
+    :param total: what ``sriov_vf_total_msix`` shows.
+    :param minimum: of one VF.
+    :param maximum: of one VF.
+    :param default_maximum: of one VF, unless the administrator says otherwise.
+    :param extra: vectors that a VF gets beyond the number that was written.
+    :param zero_is_default: writing 0 gives a VF its default again; otherwise it does nothing.
+    :param errno_beyond_maximum: for more than one VF may have.
+    :param errno_when_empty: for more than the pool has left.
+    """
+
+    total: int
+    minimum: int
+    maximum: int
+    default_maximum: int
+    errno_beyond_maximum: int
+    errno_when_empty: int
+    extra: int = 0
+    zero_is_default: bool = True
+
+
+@dataclass(frozen=True, slots=True)
 class Driver:
     """One PCI driver.
 
@@ -45,6 +83,8 @@ class Driver:
     :param link_delay_s: from "up", or from a reset of the PF, until there is a carrier.
     :param resets_on_sriov: changing the number of VFs resets the PF.
     :param refuses_vfs: its ``probe()`` fails on VFs.
+    :param eswitch: None if its devices are none of devlink's.
+    :param msix: None if VFs have the vectors that they are made with.
     """
 
     name: str
@@ -58,6 +98,8 @@ class Driver:
     resets_on_sriov: bool = False
     refuses_vfs: bool = False
     max_mtu: int = 9000
+    eswitch: EswitchSupport | None = None
+    msix: MSIXPool | None = None
 
 
 IGB = Driver(
@@ -92,6 +134,23 @@ ICE = Driver(
     makes_netdev=True,
     configures_sriov=True,
     vfs=VFSupport(link_speed_mbps=100_000),
+    # ice_eswitch.c ice_eswitch_mode_set(); ice_sriov.c ice_set_vf_trust().
+    eswitch=EswitchSupport(
+        refuses_with_vfs="ice: Changing eswitch mode is allowed only if there is no VFs created",
+        refuses_in_switchdev=frozenset({"trust"}),
+    ),
+    # ice_sriov.c, ice_sriov_set_msix_vec_count(): the number is that of queues, and one vector
+    # more is for everything else.  ice_set_per_vf_res(): 17 by default where they suffice.
+    msix=MSIXPool(
+        total=512,
+        minimum=1,
+        maximum=256,
+        default_maximum=16,
+        errno_beyond_maximum=errno.EINVAL,
+        errno_when_empty=errno.ENOSPC,
+        extra=1,
+        zero_is_default=False,
+    ),
 )
 IAVF = Driver(name="iavf", ids=frozenset({(0x8086, 0x1889)}), makes_netdev=True)
 MLX5 = Driver(
@@ -99,7 +158,25 @@ MLX5 = Driver(
     ids=frozenset({(0x15B3, 0x101D), (0x15B3, 0x101E)}),
     makes_netdev=True,
     configures_sriov=True,
-    vfs=VFSupport(spoofchk_default=False, link_speed_mbps=100_000),
+    # en_main.c, mlx5e_set_vf_vlan(): 802.1Q alone.
+    vfs=VFSupport(
+        spoofchk_default=False, link_speed_mbps=100_000, vlan_protocols=(VLANProtocol.DOT1Q,)
+    ),
+    # esw/legacy.c, mlx5_eswitch_set_vport_vlan() and its neighbours; eswitch.c,
+    # mlx5_eswitch_set_vport_state().  MAC and rates go on working.
+    eswitch=EswitchSupport(
+        refuses_in_switchdev=frozenset({"vlan", "spoofchk", "trust", "link_state"})
+    ),
+    # pci_irq.c, mlx5_set_msix_vec_count(), mlx5_get_default_msix_vec_count().  What the firmware
+    # answers when its pool is empty is not to be seen there; ENOMEM is for "exceeds a limit".
+    msix=MSIXPool(
+        total=1024,
+        minimum=2,
+        maximum=256,
+        default_maximum=128,
+        errno_beyond_maximum=errno.EOVERFLOW,
+        errno_when_empty=errno.ENOMEM,
+    ),
 )
 PCIEPORT = Driver(
     name="pcieport",

@@ -9,7 +9,7 @@ from sriovctl.codec.pciconfig_build import build_config
 from sriovctl.host.simulated.drivers import Driver
 from sriovctl.model.address import PCIAddress
 from sriovctl.model.capabilities import BAR, SRIOVCapability
-from sriovctl.model.functions import VFAttributes
+from sriovctl.model.functions import EswitchMode, VFAttributes
 
 # linux/ioport.h: memory, 64 bits wide; and prefetchable as well.
 RESOURCE_MEMORY = 0x00140204
@@ -25,7 +25,11 @@ ZERO_MAC = "00:00:00:00:00:00"
 
 @dataclass(eq=False, slots=True)
 class Netdev:
-    """A network device; its ``function`` is its parent in sysfs."""
+    """A network device; its ``function`` is its parent in sysfs.
+
+    :param port_name: ``phys_port_name``; None if its driver gives it none.
+    :param represents: index of the VF of ``function`` that it stands for.
+    """
 
     name: str
     ifindex: int
@@ -35,6 +39,8 @@ class Netdev:
     mtu: int = 1500
     carrier_at: float = 0.0  # when the link will be up, if the netdev is
     random_mac: bool = False
+    port_name: str | None = None
+    represents: int | None = None
 
 
 @dataclass(eq=False, slots=True)
@@ -54,6 +60,8 @@ class SRIOVState:
     drivers_autoprobe: bool = True
     vfs: list[Function] = field(default_factory=list)
     records: list[VFRecord] = field(default_factory=list)
+    eswitch_mode: EswitchMode = EswitchMode.LEGACY
+    representors: list[Netdev] = field(default_factory=list)
 
     @property
     def total_vfs(self) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from itertools import count
 
+from sriovctl.host.devlink import DevlinkDoor
 from sriovctl.host.simulated.cards import (
     INTEL_82576,
     QEMU_NVME,
@@ -15,6 +16,7 @@ from sriovctl.host.simulated.cards import (
 )
 from sriovctl.host.simulated.clock import SimulatedClock
 from sriovctl.host.simulated.drivers import ALL_DRIVERS
+from sriovctl.host.simulated.eswitch import SimulatedDevlinkMessages
 from sriovctl.host.simulated.functions import (
     BRIDGE_RESOURCES,
     NO_RESOURCE,
@@ -53,6 +55,7 @@ class SimulatedHost:
         self.clock = SimulatedClock()
         self.kernel = SimulatedKernel(self.files, self.clock, drivers=ALL_DRIVERS, iommu=spec.iommu)
         self.rtnl = SimulatedRouteNetlink(self.kernel)
+        self.devlink = DevlinkDoor(lambda: SimulatedDevlinkMessages(self.kernel))
         self.description = "a simulated host"
         _publish_proc(self.files, spec)
         _Builder(self.kernel).build(spec.cards)

@@ -11,7 +11,7 @@ from __future__ import annotations
 import errno
 from collections.abc import Iterable
 
-from sriovctl.host.simulated import layout
+from sriovctl.host.simulated import eswitch, layout
 from sriovctl.host.simulated.clock import SimulatedClock
 from sriovctl.host.simulated.drivers import Driver
 from sriovctl.host.simulated.functions import (
@@ -22,9 +22,10 @@ from sriovctl.host.simulated.functions import (
     vf_bar_resources,
 )
 from sriovctl.host.simulated.groups import group_to_join
+from sriovctl.host.simulated.msix import initial_vectors
 from sriovctl.host.simulated.tree import VirtualTree, refuse
 from sriovctl.model.address import PCIAddress, vf_address
-from sriovctl.model.functions import VLAN, LinkState, VFAttributes
+from sriovctl.model.functions import VLAN, EswitchMode, LinkState, VFAttributes
 
 _LOOPBACK_IFINDEX = 1
 _MIN_MTU = 68  # ETH_MIN_MTU
@@ -117,7 +118,9 @@ class SimulatedKernel:
             function.sriov.driver_limit = driver.max_vfs
         layout.publish_driver(self, function)
         if driver.makes_netdev:
-            self._make_netdev(function)
+            # A PF's port of the eswitch leads to the wire, a VF's own netdev is no port of it.
+            port = f"p{function.address.function}" if eswitch.has_eswitch(function) else None
+            function.netdev = self.add_netdev(function, port_name=port)
 
     def release(self, function: Function) -> None:
         """Take a function's driver away."""
@@ -127,13 +130,13 @@ class SimulatedKernel:
         if function.sriov is not None and driver.removes_vfs:
             self.remove_vfs(function)
         if function.netdev is not None:
-            layout.withdraw_netdev(self, function.netdev)
-            del self.netdevs[function.netdev.ifindex]
+            self.remove_netdev(function.netdev)
             function.netdev = None
         layout.withdraw_driver(self, function)
         function.driver = None
         if function.sriov is not None:
             function.sriov.driver_limit = None
+            function.sriov.eswitch_mode = EswitchMode.LEGACY  # the driver's, gone with it
 
     def bind(self, driver: Driver, name: str) -> None:
         """Write to a driver's ``bind`` (``bind_store()``, drivers/base/bus.c).
@@ -170,19 +173,30 @@ class SimulatedKernel:
 
     # --- netdevs -------------------------------------------------------------------------
 
-    def _make_netdev(self, function: Function) -> None:
+    def add_netdev(
+        self, function: Function, *, port_name: str | None, represents: int | None = None
+    ) -> Netdev:
+        """Make a netdev of a function: its own, or a PF's for the VF that it represents."""
         self._last_ifindex += 1
-        mac, is_random = self._mac_for(function)
+        own = represents is None
+        mac, is_random = self._mac_for(function) if own else (self._random_mac(), True)
         netdev = Netdev(
             name=self._free_name(),
             ifindex=self._last_ifindex,
             mac=mac,
             function=function,
             random_mac=is_random,
+            port_name=port_name,
+            represents=represents,
         )
-        function.netdev = netdev
         self.netdevs[netdev.ifindex] = netdev
         layout.publish_netdev(self, netdev)
+        return netdev
+
+    def remove_netdev(self, netdev: Netdev) -> None:
+        """Take a netdev away."""
+        layout.withdraw_netdev(self, netdev)
+        del self.netdevs[netdev.ifindex]
 
     def _free_name(self) -> str:
         taken = {netdev.name for netdev in self.netdevs.values()}
@@ -288,8 +302,9 @@ class SimulatedKernel:
             spoofchk = support.spoofchk_default if support.spoofchk else None
             pf.sriov.records = [VFRecord(_fresh(i, spoofchk=spoofchk)) for i in range(number)]
         pf.sriov.capability = capability._replace(num_vfs=number, vf_enable=True, vf_mse=True)
+        eswitch.add_representors(self, pf, number)
         for index, address in enumerate(addresses):
-            vf = _make_vf(pf, index, address)
+            vf = _make_vf(pf, index, address, vectors=initial_vectors(pf, number))
             pf.sriov.vfs.append(vf)
             self.add_function(vf)
             layout.publish_vf_links(self, vf)
@@ -302,6 +317,7 @@ class SimulatedKernel:
             self.remove_function(vf)
         pf.sriov.vfs.clear()
         pf.sriov.records.clear()
+        eswitch.remove_representors(self, pf)
         pf.sriov.capability = pf.sriov.capability._replace(num_vfs=0, vf_enable=False, vf_mse=False)
 
 
@@ -334,7 +350,7 @@ def _fresh(vf_index: int, *, spoofchk: bool | None) -> VFAttributes:
     )
 
 
-def _make_vf(pf: Function, vf_index: int, address: PCIAddress) -> Function:
+def _make_vf(pf: Function, vf_index: int, address: PCIAddress, *, vectors: int) -> Function:
     assert pf.sriov is not None
     capability = pf.sriov.capability
     return Function(
@@ -347,7 +363,12 @@ def _make_vf(pf: Function, vf_index: int, address: PCIAddress) -> Function:
         parent=pf.parent,
         numa_node=pf.numa_node,
         resources=vf_bar_resources(capability.vf_bars, vf_index),
-        config_options={"ari": True, "flr": True, "msix_vectors": 3, "msix_enabled": False},
+        config_options={
+            "ari": True,
+            "flr": True,
+            "msix_vectors": vectors,
+            "msix_enabled": False,
+        },
         physfn=pf,
         vf_index=vf_index,
     )

@@ -6,6 +6,7 @@ import errno
 
 from sriovctl.host.simulated.drivers import Driver
 from sriovctl.host.simulated.functions import Function, Netdev
+from sriovctl.host.simulated.msix import set_vectors, total_vectors
 from sriovctl.host.simulated.tree import Attribute, Link, command, constant, refuse
 
 TYPE_CHECKING = False
@@ -150,7 +151,7 @@ def _publish_sriov(kernel: SimulatedKernel, pf: Function) -> None:
         ("sriov_offset", lambda: str(state.capability.first_vf_offset)),
         ("sriov_stride", lambda: str(state.capability.vf_stride)),
         ("sriov_vf_device", lambda: f"{state.capability.vf_device_id:x}"),
-        ("sriov_vf_total_msix", lambda: "0"),
+        ("sriov_vf_total_msix", lambda: str(total_vectors(pf))),
     ):
         kernel.tree.add(f"{pf.path}/{name}", Attribute(show))
     kernel.tree.add(
@@ -192,6 +193,7 @@ def withdraw_function(kernel: SimulatedKernel, function: Function) -> None:
 def publish_vf_links(kernel: SimulatedKernel, vf: Function) -> None:
     """Show which PF a VF belongs to, and which VFs a PF has."""
     assert vf.physfn is not None
+    kernel.tree.add(f"{vf.path}/sriov_vf_msix_count", command(lambda text: set_vectors(vf, text)))
     kernel.tree.add(f"{vf.path}/physfn", Link(vf.physfn.path))
     kernel.tree.add(f"{vf.physfn.path}/virtfn{vf.vf_index}", Link(vf.path))
 
@@ -239,8 +241,8 @@ def publish_netdev(kernel: SimulatedKernel, netdev: Netdev) -> None:
         "dev_id": lambda: "0x0",
         "dev_port": lambda: "0",
         "phys_port_id": _not_supported,
-        "phys_port_name": _not_supported,
-        "phys_switch_id": _not_supported,
+        "phys_port_name": lambda: netdev.port_name or _not_supported(),
+        "phys_switch_id": lambda: _switch_id(netdev),
         "uevent": lambda: f"INTERFACE={netdev.name}\nIFINDEX={netdev.ifindex}",
     }
     for name, show in shown.items():
@@ -249,6 +251,13 @@ def publish_netdev(kernel: SimulatedKernel, netdev: Netdev) -> None:
     kernel.tree.add(f"{path}/device", Link(netdev.function.path))
     kernel.tree.add(f"{path}/subsystem", Link(NET_CLASS))
     kernel.tree.add(f"{NET_CLASS}/{netdev.name}", Link(path))
+
+
+def _switch_id(netdev: Netdev) -> str:
+    # Of all ports of one eswitch, in either mode: the PF's MAC, padded to 8 octets.
+    if netdev.port_name is None:
+        return _not_supported()
+    return (netdev.function.mac or "").replace(":", "").rjust(16, "0")
 
 
 def _not_supported() -> str:
@@ -276,4 +285,7 @@ def _speed(kernel: SimulatedKernel, netdev: Netdev) -> str:
 def withdraw_netdev(kernel: SimulatedKernel, netdev: Netdev) -> None:
     """Take a netdev out of sysfs."""
     kernel.tree.remove(f"{NET_CLASS}/{netdev.name}")
-    kernel.tree.remove(f"{netdev.function.path}/net")
+    directory = f"{netdev.function.path}/net"
+    kernel.tree.remove(f"{directory}/{netdev.name}")
+    if not kernel.tree.list_dir(directory):
+        kernel.tree.remove(directory)

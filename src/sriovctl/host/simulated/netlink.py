@@ -9,11 +9,11 @@ from sriovctl.codec.netlink import NLM_F_DUMP, decode_header
 from sriovctl.codec.rtnl import RTM_GETLINK, RTM_SETLINK, LinkQuery, decode_getlink, encode_link
 from sriovctl.codec.rtnl_change import decode_set_link, decode_set_vfs
 from sriovctl.host.api import NetlinkAnswer
-from sriovctl.host.simulated.drivers import VFSupport
+from sriovctl.host.simulated.drivers import Driver, VFSupport
 from sriovctl.host.simulated.functions import ZERO_MAC, Netdev, SRIOVState, VFRecord
 from sriovctl.host.simulated.kernel import SimulatedKernel
 from sriovctl.host.simulated.tree import refuse
-from sriovctl.model.functions import VLAN
+from sriovctl.model.functions import VLAN, EswitchMode
 from sriovctl.model.link import LinkReport
 from sriovctl.model.state import UNSET, WantedVF
 
@@ -82,8 +82,10 @@ class SimulatedRouteNetlink:
         raise refuse(errno.ENODEV if ifindex or ifname else errno.EINVAL)
 
     def _describe(self, netdev: Netdev, query: LinkQuery) -> bytes:
-        state = _vf_state(netdev)
-        # rtnl_fill_vf(): a parent device without VFs says 0; one that cannot have any, too.
+        # rtnl_fill_vf(): a parent device without VFs says 0; one that cannot have any, too.  A
+        # representor has the PF for its parent, but no ndo_get_vf_config().
+        state = netdev.function.sriov
+        with_attributes = query.with_vfs and netdev.represents is None
         with_vfs = query.with_vfs
         return encode_link(
             LinkReport(
@@ -93,10 +95,11 @@ class SimulatedRouteNetlink:
                 permanent_mac=netdev.mac if netdev.random_mac else netdev.function.mac,
                 up=netdev.is_up,
                 mtu=netdev.mtu,
+                phys_port_name=netdev.port_name,
                 num_vfs=(state.capability.num_vfs if state else 0) if with_vfs else None,
                 parent_device=netdev.function.name,
                 parent_bus="pci",
-                vfs=tuple(r.attributes for r in state.records) if state and with_vfs else (),
+                vfs=tuple(r.attributes for r in state.records if with_attributes) if state else (),
             )
         )
 
@@ -112,25 +115,29 @@ class SimulatedRouteNetlink:
             self._set_vf(netdev, vf_index, wanted)
 
     def _set_vf(self, netdev: Netdev, vf_index: int, wanted: WantedVF) -> None:
-        driver, state = netdev.function.driver, _vf_state(netdev)
-        if driver is None or driver.vfs is None or state is None:
+        driver, state = netdev.function.driver, netdev.function.sriov
+        if driver is None or driver.vfs is None or state is None or netdev.represents is not None:
             raise refuse(errno.EOPNOTSUPP)
         _require_supported_first(driver.vfs, wanted)
         if vf_index >= len(state.records):
             raise refuse(errno.EINVAL)
+        refused = _refused_now(driver, state)
         record = state.records[vf_index]
         if wanted.admin_mac is not UNSET:
             _set_mac(record, wanted.admin_mac)
         if wanted.vlan is not UNSET:
-            _set_vlan(driver.vfs, record, wanted.vlan)
+            _set_vlan(driver.vfs, record, wanted.vlan, refused)
         if wanted.max_tx_rate_mbps is not UNSET:
             has_carrier = self._kernel.has_carrier(netdev)
             _set_rates(driver.vfs, record, wanted, has_carrier=has_carrier)
-        _set_switches(driver.vfs, record, wanted)
+        _set_switches(driver.vfs, record, wanted, refused)
 
 
-def _vf_state(netdev: Netdev) -> SRIOVState | None:
-    return netdev.function.sriov
+def _refused_now(driver: Driver, state: SRIOVState) -> frozenset[str]:
+    # What the driver takes in mode legacy only.
+    if driver.eswitch is None or state.eswitch_mode is EswitchMode.LEGACY:
+        return frozenset()
+    return driver.eswitch.refuses_in_switchdev
 
 
 # The kernel knows what a driver lacks before the driver looks at the VF's number, but only for
@@ -155,11 +162,15 @@ def _set_mac(record: VFRecord, mac: str) -> None:
     record.attributes = record.attributes._replace(admin_mac=mac)
 
 
-def _set_vlan(support: VFSupport, record: VFRecord, vlan: VLAN) -> None:
+def _set_vlan(support: VFSupport, record: VFRecord, vlan: VLAN, refused: frozenset[str]) -> None:
     if vlan.id > support.max_vlan_id or vlan.qos > 7:
         raise refuse(errno.EINVAL)
     if vlan.protocol not in support.vlan_protocols:
         raise refuse(errno.EPROTONOSUPPORT)
+    if "vlan" in refused:
+        if vlan.id == 0:
+            return  # taken and ignored, for libvirt's sake: mlx5_eswitch_set_vport_vlan()
+        raise refuse(errno.EOPNOTSUPP)
     record.attributes = record.attributes._replace(vlan=vlan)
 
 
@@ -186,11 +197,13 @@ def _set_rates(
     )
 
 
-def _set_switches(support: VFSupport, record: VFRecord, wanted: WantedVF) -> None:
+def _set_switches(
+    support: VFSupport, record: VFRecord, wanted: WantedVF, refused: frozenset[str]
+) -> None:
     for name in ("spoofchk", "link_state", "rss_query", "trust", "node_guid", "port_guid"):
         value = getattr(wanted, name)
         if value is UNSET:
             continue
-        if not _offers(support, name):
+        if name in refused or not _offers(support, name):
             raise refuse(errno.EOPNOTSUPP)
         record.attributes = record.attributes._replace(**{name: value})
