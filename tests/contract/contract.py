@@ -12,12 +12,20 @@ from functools import partial
 import pytest
 
 from sriovctl.codec.rtnl import decode_link, encode_getlink, encode_link_dump
+from sriovctl.codec.rtnl_address import decode_address, encode_address_dump
 from sriovctl.codec.rtnl_change import LinkChange, encode_set_link, encode_set_vf, encode_set_vfs
+from sriovctl.codec.rtnl_route import (
+    decode_route,
+    encode_get_route,
+    encode_route_dump,
+    is_default_route,
+)
 from sriovctl.errors import BusyError, HostError, LostError, PermissionDenied, SriovctlError
 from sriovctl.host.api import Host, NetlinkAnswer
 from sriovctl.host.kernel_errors import errno_name
 from sriovctl.model.address import parse_pci_address, vf_address
 from sriovctl.model.functions import VLAN, LinkState, VFAttributes
+from sriovctl.model.inet import InterfaceAddress
 from sriovctl.model.link import LinkReport
 from sriovctl.model.state import WantedVF
 
@@ -657,6 +665,72 @@ class NetlinkContract:
         link = link_of(host, IGB)
         assert link.mac == link.permanent_mac == "52:54:00:6d:91:01"
 
+    def test_loopback_has_its_addresses(self, host: Host) -> None:
+        answer = ask(host, encode_address_dump())
+        found = [decode_address(payload) for payload in answer.payloads]
+        assert answer.errno == 0
+        assert InterfaceAddress(1, "127.0.0.1", 8) in found
+        assert InterfaceAddress(1, "::1", 128) in found
+
+    def test_netdevs_that_are_down_have_no_address(self, host: Host) -> None:
+        ifindex = link_of(host, IGB).ifindex
+        found = [decode_address(each) for each in ask(host, encode_address_dump()).payloads]
+        assert ifindex not in {address.ifindex for address in found if address is not None}
+
+    @pytest.mark.parametrize("address", ["127.0.0.1", "::1"])
+    def test_the_way_to_itself_is_the_loopback(self, host: Host, address: str) -> None:
+        answer = ask(host, encode_get_route(address))
+        (route,) = (decode_route(payload) for payload in answer.payloads)
+        assert route is not None
+        assert route.out == (1,)
+
+    @pytest.mark.parametrize("address", ["203.0.113.7", "2001:db8::7"])
+    def test_without_a_route_there_is_no_way(self, host: Host, address: str) -> None:
+        assert errno_name(ask(host, encode_get_route(address)).errno) == "ENETUNREACH"
+
+    def test_without_a_default_route_the_dump_has_none(self, host: Host) -> None:
+        answer = ask(host, encode_route_dump())
+        found = [decode_route(each) for each in answer.payloads if is_default_route(each)]
+        assert answer.errno == 0
+        assert [route for route in found if route is not None and route.unicast] == []
+
+
+# --- processes -------------------------------------------------------------------------------
+
+
+class ProcessesContract:
+    def test_this_process_knows_itself_and_its_parent(self, host: Host) -> None:
+        status = host.files.read_text("/proc/self/status") or ""
+        fields = dict(line.split(":\t", 1) for line in status.splitlines() if ":\t" in line)
+        assert fields["Pid"].isdigit()
+        assert host.files.exists(f"/proc/{fields['PPid']}")
+        assert fields["Pid"] in host.files.list_dir("/proc")
+
+    def test_open_files_are_links_to_what_they_are(self, host: Host) -> None:
+        names = host.files.list_dir("/proc/self/fd")
+        targets = [host.files.read_target(f"/proc/self/fd/{name}") for name in names]
+        assert "0" in names
+        assert any(target is not None and target.startswith("/") for target in targets)
+        assert host.files.read_target("/proc/self/fd/99999") is None
+        assert host.files.read_target("/proc/self/status") is None
+
+    def test_a_process_that_is_not_there_is_none(self, host: Host) -> None:
+        assert host.files.list_dir("/proc/4999999/fd") == ()
+        assert host.files.read_bytes("/proc/4999999/environ") is None
+
+    def test_a_function_is_enabled_while_somebody_uses_it(self, host: Host) -> None:
+        enable(host, 2, autoprobe=False)
+        assert read(host, VF0, "enable") == "0"
+        write(host, VF0, "driver_override", "vfio-pci")
+        command(host, "drivers_probe", VF0)
+        assert driver_of(host, VF0) == "vfio-pci"
+        assert read(host, VF0, "enable") == "0"  # bound, and open for nobody
+        write(host, VF1, "driver_override", "igbvf")
+        command(host, "drivers_probe", VF1)
+        assert read(host, VF1, "enable") == "1"
+        command(host, "drivers/igbvf/unbind", VF1)
+        assert read(host, VF1, "enable") == "0"
+
 
 class KernelContract(
     NumVFsContract,
@@ -665,5 +739,6 @@ class KernelContract(
     FilesContract,
     AttributesContract,
     NetlinkContract,
+    ProcessesContract,
 ):
     """The whole contract."""

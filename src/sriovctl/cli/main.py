@@ -39,6 +39,7 @@ VERBS = {
     "tree": "draw the PCI tree: ports and their ACS, PFs with their VFs, IOMMU groups",
     "capacity": "say how many VFs a PF can really have here, and which limit binds",
     "doctor": "say what keeps this host from SR-IOV, why, and how to fix it",
+    "owners": "say who uses which PF or VF, and how it is known",
     "record": "copy what a host shows into a directory, for tests and bug reports",
     "plan": "show the steps between this host and a state file, and change nothing",
     "apply": "bring this host to the state of a file, and verify each step",

@@ -114,6 +114,16 @@ def decode_header(message: bytes, offset: int = 0) -> Header:
     return header
 
 
+def is_question(message: bytes) -> bool:
+    """Say whether a route netlink request only asks.  Pure.
+
+    Route netlink's types come in fours: NEW, DEL, GET, SET.
+
+    :raises HostError: *message* is shorter than a header.
+    """
+    return decode_header(message).type % 4 == 2
+
+
 def split_messages(datagram: bytes) -> Iterator[tuple[Header, bytes]]:
     """Take one received datagram apart into whole messages.  Pure.
 

@@ -43,6 +43,16 @@ class FileTree(Protocol):
     def read_link(self, path: str) -> str | None:
         """Last component of a symbolic link's target; None if there is no such link."""
 
+    def read_target(self, path: str) -> str | None:
+        """Whole target of a symbolic link, as it is written; None if there is no such link.
+
+        What a process has open, as ``/proc/PID/fd`` tells, need not be a path:
+        ``anon_inode:[eventfd]``.
+
+        :raises PermissionDenied: the kernel refuses.
+        :raises HostError: any other failure.
+        """
+
     def resolve(self, path: str) -> str | None:
         """Return the absolute path, as on the host, after all links; None if nothing is there."""
 

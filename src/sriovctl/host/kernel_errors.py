@@ -12,8 +12,10 @@ if TYPE_CHECKING:
 
 # "Not there" is an answer.  EOPNOTSUPP and EINVAL are how show() functions of net devices say "not
 # for this device" and "not while it is down": phys_port_name, phys_switch_id, speed, carrier
-# (kernel net/core/net-sysfs.c).
-NO_SUCH_VALUE = frozenset((errno.ENOENT, errno.ENOTDIR, errno.EOPNOTSUPP, errno.EINVAL))
+# (kernel net/core/net-sysfs.c).  ESRCH is how files of /proc/PID say that the process has ended.
+NO_SUCH_VALUE = frozenset(
+    (errno.ENOENT, errno.ENOTDIR, errno.EOPNOTSUPP, errno.EINVAL, errno.ESRCH)
+)
 
 _FAMILIES: dict[int, type[SriovctlError]] = {
     errno.EACCES: PermissionDenied,

@@ -87,8 +87,9 @@ class RecordedRouteNetlink:
         self._links: tuple[tuple[int, str, bytes], ...] | None = None
 
     def exchange(self, requests: Sequence[bytes]) -> tuple[NetlinkAnswer, ...]:
-        """Answer each request; what the recording does not hold is ENODEV.
+        """Answer each request; a netdev that the recording does not hold is ENODEV.
 
+        Questions about anything but netdevs (addresses, routes) are answered with EOPNOTSUPP.
         Whether VFs or counters were asked for makes no difference: the answer is as recorded.
 
         :raises PermissionDenied: a request would change something.
@@ -97,10 +98,12 @@ class RecordedRouteNetlink:
         return tuple(self._answer(request) for request in requests)
 
     def _answer(self, request: bytes) -> NetlinkAnswer:
-        from sriovctl.codec.netlink import NLM_F_DUMP, decode_header
+        from sriovctl.codec.netlink import NLM_F_DUMP, decode_header, is_question
         from sriovctl.codec.rtnl import RTM_GETLINK, decode_getlink
 
         header = decode_header(request)
+        if header.type != RTM_GETLINK and is_question(request):
+            return NetlinkAnswer(errno.EOPNOTSUPP, None, ())
         if header.type != RTM_GETLINK:
             raise _read_only("route netlink", f"message of type {header.type}")
         query, links = decode_getlink(request), self._read_links()

@@ -12,7 +12,7 @@ from sriovctl.codec.netlink import (
     NLMSG_ERROR,
     NLMSG_NOOP,
     decode_ack,
-    decode_header,
+    is_question,
     split_messages,
     with_sequence,
 )
@@ -187,25 +187,21 @@ def _set_options(socket: Socket, sol_socket: int, so_rcvbuf: int) -> None:
             continue
 
 
+# Answers to a question may be large (two would not fit into the receive buffer), and a socket can
+# have one dump at a time only.
 def _batches(requests: Sequence[bytes]) -> Iterator[list[bytes]]:
     batch: list[bytes] = []
     size = 0
     for request in requests:
-        alone = _is_question(request)
+        alone = is_question(request)
         full = len(batch) >= _REQUESTS_PER_SEND or size + len(request) > _BYTES_PER_SEND
-        if batch and (alone or full or _is_question(batch[-1])):
+        if batch and (alone or full or is_question(batch[-1])):
             yield batch
             batch, size = [], 0
         batch.append(request)
         size += len(request)
     if batch:
         yield batch
-
-
-# Route netlink's types come in fours: NEW, DEL, GET, SET.  Answers to a GET may be large (two
-# would not fit into the receive buffer), and a socket can have one dump at a time only.
-def _is_question(request: bytes) -> bool:
-    return decode_header(request).type % 4 == 2
 
 
 class _Inbox:

@@ -76,6 +76,20 @@ class SysfsTree:
         except OSError:
             return None
 
+    def read_target(self, path: str) -> str | None:
+        """Whole target of a symbolic link, as it is written; None if there is no such link.
+
+        :raises PermissionDenied: the kernel refuses.
+        :raises HostError: any other failure.
+        """
+        real = self._beside(path) if self._root else path
+        try:
+            return None if real is None else os.readlink(real)
+        except OSError as exc:
+            if exc.errno in NO_SUCH_VALUE:
+                return None
+            raise kernel_error(exc, subject=path, action="cannot read") from exc
+
     def resolve(self, path: str) -> str | None:
         """Return the absolute path, as on the host, after all links; None if nothing is there."""
         if self._root:

@@ -41,3 +41,10 @@ class Owner(NamedTuple):
 
 # By sysfs device name: that of a PF, or the PCI address of a VF.
 OwnerMap = dict[str, tuple[Owner, ...]]
+
+
+class OwnerReport(NamedTuple):
+    """Who uses what, and what could not be seen: a function without owner may then have one."""
+
+    owners: OwnerMap
+    notes: tuple[str, ...] = ()

@@ -102,6 +102,7 @@ class Function:
     sriov: SRIOVState | None = None
     physfn: Function | None = None
     vf_index: int | None = None
+    times_open: int = 0  # through VFIO
 
     @property
     def name(self) -> str:
@@ -116,6 +117,13 @@ class Function:
         # Further host bridges have a bus number of their own.
         root_bus = f"pci{self.address.pci_domain:04x}:{self.address.bus:02x}"
         return f"/sys/devices/{root_bus}/{self.name}"
+
+    @property
+    def enable_count(self) -> int:
+        """What ``enable`` shows: VFIO drivers enable a function only while it is open."""
+        if self.driver is None or "vfio" not in self.driver.name:
+            return int(self.driver is not None)
+        return self.times_open
 
     @property
     def can_probe(self) -> bool:

@@ -29,6 +29,8 @@ from sriovctl.host.simulated.functions import (
 )
 from sriovctl.host.simulated.kernel import SimulatedKernel
 from sriovctl.host.simulated.netlink import SimulatedRouteNetlink
+from sriovctl.host.simulated.network import SimulatedNetwork
+from sriovctl.host.simulated.processes import SimulatedProcesses
 from sriovctl.host.simulated.tree import VirtualTree, constant
 from sriovctl.model.address import PCIAddress, parse_pci_address
 
@@ -45,7 +47,7 @@ class SimulatedHost:
     """A :class:`sriovctl.host.api.Host` in memory, with the kernel's semantics.
 
     ``files.fail()``, ``files.before()`` and ``rtnl.fail()`` let a test make things go wrong, and
-    ``vanish()`` pulls a card.
+    ``vanish()`` pulls a card.  ``network`` and ``processes`` set up what uses its functions.
 
     :param spec: what the machine consists of.
     """
@@ -54,7 +56,9 @@ class SimulatedHost:
         self.files = VirtualTree()
         self.clock = SimulatedClock()
         self.kernel = SimulatedKernel(self.files, self.clock, drivers=ALL_DRIVERS, iommu=spec.iommu)
-        self.rtnl = SimulatedRouteNetlink(self.kernel)
+        self.network = SimulatedNetwork(self.kernel)
+        self.processes = SimulatedProcesses(self.kernel)
+        self.rtnl = SimulatedRouteNetlink(self.kernel, self.network)
         self.devlink = DevlinkDoor(lambda: SimulatedDevlinkMessages(self.kernel))
         self.description = "a simulated host"
         _publish_proc(self.files, spec)

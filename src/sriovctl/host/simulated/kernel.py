@@ -177,12 +177,11 @@ class SimulatedKernel:
         self, function: Function, *, port_name: str | None, represents: int | None = None
     ) -> Netdev:
         """Make a netdev of a function: its own, or a PF's for the VF that it represents."""
-        self._last_ifindex += 1
         own = represents is None
         mac, is_random = self._mac_for(function) if own else (self._random_mac(), True)
         netdev = Netdev(
             name=self._free_name(),
-            ifindex=self._last_ifindex,
+            ifindex=self.next_ifindex(),
             mac=mac,
             function=function,
             random_mac=is_random,
@@ -197,6 +196,11 @@ class SimulatedKernel:
         """Take a netdev away."""
         layout.withdraw_netdev(self, netdev)
         del self.netdevs[netdev.ifindex]
+
+    def next_ifindex(self) -> int:
+        """Number a new netdev; numbers do not come again."""
+        self._last_ifindex += 1
+        return self._last_ifindex
 
     def _free_name(self) -> str:
         taken = {netdev.name for netdev in self.netdevs.values()}

@@ -45,17 +45,21 @@ def _publish_driver_directory(kernel: SimulatedKernel, driver: Driver) -> None:
 
 
 def _publish_loopback(kernel: SimulatedKernel) -> None:
-    directory = "/sys/devices/virtual/net/lo"
-    for name, value in (
-        ("address", "00:00:00:00:00:00"),
-        ("ifindex", "1"),
-        ("operstate", "unknown"),
-        ("mtu", "65536"),
-        ("type", "772"),
-        ("flags", "0x9"),
-    ):
+    shown = {"operstate": "unknown", "mtu": "65536", "type": "772", "flags": "0x9"}
+    _publish_virtual(kernel, "lo", {"address": "00:00:00:00:00:00", "ifindex": "1", **shown})
+
+
+def publish_virtual_netdev(kernel: SimulatedKernel, name: str, ifindex: int) -> None:
+    """Show a netdev without a card: a bridge, a VLAN."""
+    shown = {"operstate": "up", "mtu": "1500", "type": "1", "flags": "0x1003"}
+    _publish_virtual(kernel, name, {"ifindex": str(ifindex), **shown})
+
+
+def _publish_virtual(kernel: SimulatedKernel, netdev: str, shown: dict[str, str]) -> None:
+    directory = f"/sys/devices/virtual/net/{netdev}"
+    for name, value in shown.items():
         kernel.tree.add(f"{directory}/{name}", constant(value))
-    kernel.tree.add(f"{NET_CLASS}/lo", Link(directory))
+    kernel.tree.add(f"{NET_CLASS}/{netdev}", Link(directory))
 
 
 # --- functions ---------------------------------------------------------------------------
@@ -99,7 +103,7 @@ def _shown(function: Function) -> dict[str, Callable[[], str | bytes]]:
         "resource": lambda: _resource(function),
         "config": function.read_config,
         "ari_enabled": lambda: str(int(bool(function.config_options.get("ari_forwarding_enable")))),
-        "enable": lambda: str(int(function.driver is not None)),
+        "enable": lambda: str(function.enable_count),
         "msi_bus": lambda: "1",
         "power_state": lambda: "D0" if function.driver else "unknown",
     }

@@ -5,13 +5,17 @@ from __future__ import annotations
 import errno
 from collections.abc import Sequence
 
+from sriovctl.codec import rtnl, rtnl_address, rtnl_route
 from sriovctl.codec.netlink import NLM_F_DUMP, decode_header
-from sriovctl.codec.rtnl import RTM_GETLINK, RTM_SETLINK, LinkQuery, decode_getlink, encode_link
+from sriovctl.codec.rtnl import LinkQuery, decode_getlink, encode_link
+from sriovctl.codec.rtnl_address import encode_address
 from sriovctl.codec.rtnl_change import decode_set_link, decode_set_vfs
+from sriovctl.codec.rtnl_route import decode_get_route, encode_route
 from sriovctl.host.api import NetlinkAnswer
 from sriovctl.host.simulated.drivers import Driver, VFSupport
 from sriovctl.host.simulated.functions import ZERO_MAC, Netdev, SRIOVState, VFRecord
 from sriovctl.host.simulated.kernel import SimulatedKernel
+from sriovctl.host.simulated.network import SimulatedNetwork
 from sriovctl.host.simulated.tree import refuse
 from sriovctl.model.functions import VLAN, EswitchMode
 from sriovctl.model.link import LinkReport
@@ -32,14 +36,13 @@ _KERNEL_ORDER = (
     "port_guid",
 )
 
-_LOOPBACK = encode_link(LinkReport(ifindex=1, ifname="lo", mac=ZERO_MAC, up=True))
-
 
 class SimulatedRouteNetlink:
     """A :class:`sriovctl.host.api.RouteNetlink` of the simulated kernel."""
 
-    def __init__(self, kernel: SimulatedKernel) -> None:
+    def __init__(self, kernel: SimulatedKernel, network: SimulatedNetwork) -> None:
         self._kernel = kernel
+        self._network = network
         self._failures: list[int] = []
         self.requests: list[bytes] = []  # for tests to count
 
@@ -62,18 +65,34 @@ class SimulatedRouteNetlink:
 
     def _dispatch(self, request: bytes) -> tuple[bytes, ...]:
         header = decode_header(request)
-        if header.type == RTM_GETLINK:
-            query = decode_getlink(request)
-            if header.flags & NLM_F_DUMP == NLM_F_DUMP:
-                netdevs = self._kernel.netdevs.values()
-                return (_LOOPBACK, *(self._describe(netdev, query) for netdev in netdevs))
-            if query.ifindex == 1 or query.ifname == "lo":
-                return (_LOOPBACK,)
-            return (self._describe(self._find(query.ifindex, query.ifname), query),)
-        if header.type == RTM_SETLINK:
-            self._set_link(request)
-            return ()
+        is_dump = header.flags & NLM_F_DUMP == NLM_F_DUMP
+        match header.type:
+            case rtnl.RTM_GETLINK:
+                return self._get_link(decode_getlink(request), is_dump=is_dump)
+            case rtnl.RTM_SETLINK:
+                self._set_link(request)
+                return ()
+            case rtnl_address.RTM_GETADDR if is_dump:
+                return tuple(map(encode_address, self._network.addresses()))
+            case rtnl_route.RTM_GETROUTE if is_dump:
+                return tuple(map(encode_route, self._network.routes()))
+            case rtnl_route.RTM_GETROUTE:
+                destination = decode_get_route(request).destination or "0.0.0.0"
+                return (encode_route(self._network.route_to(destination)),)
         raise refuse(errno.EOPNOTSUPP)
+
+    def _get_link(self, query: LinkQuery, *, is_dump: bool) -> tuple[bytes, ...]:
+        virtual = self._network.virtual_links()
+        if is_dump:
+            netdevs = self._kernel.netdevs.values()
+            cards = (self._describe(netdev, query) for netdev in netdevs)
+            return (*map(encode_link, virtual), *cards)
+        for link in virtual:
+            if link.ifindex == query.ifindex or (
+                query.ifindex is None and link.ifname == query.ifname
+            ):
+                return (encode_link(link),)
+        return (self._describe(self._find(query.ifindex, query.ifname), query),)
 
     def _find(self, ifindex: int | None, ifname: str | None) -> Netdev:
         for netdev in self._kernel.netdevs.values():
@@ -87,21 +106,20 @@ class SimulatedRouteNetlink:
         state = netdev.function.sriov
         with_attributes = query.with_vfs and netdev.represents is None
         with_vfs = query.with_vfs
-        return encode_link(
-            LinkReport(
-                ifindex=netdev.ifindex,
-                ifname=netdev.name,
-                mac=netdev.mac,
-                permanent_mac=netdev.mac if netdev.random_mac else netdev.function.mac,
-                up=netdev.is_up,
-                mtu=netdev.mtu,
-                phys_port_name=netdev.port_name,
-                num_vfs=(state.capability.num_vfs if state else 0) if with_vfs else None,
-                parent_device=netdev.function.name,
-                parent_bus="pci",
-                vfs=tuple(r.attributes for r in state.records if with_attributes) if state else (),
-            )
+        report = LinkReport(
+            ifindex=netdev.ifindex,
+            ifname=netdev.name,
+            mac=netdev.mac,
+            permanent_mac=netdev.mac if netdev.random_mac else netdev.function.mac,
+            up=netdev.is_up,
+            mtu=netdev.mtu,
+            phys_port_name=netdev.port_name,
+            num_vfs=(state.capability.num_vfs if state else 0) if with_vfs else None,
+            parent_device=netdev.function.name,
+            parent_bus="pci",
+            vfs=tuple(r.attributes for r in state.records if with_attributes) if state else (),
         )
+        return encode_link(self._network.placed(report))
 
     def _set_link(self, request: bytes) -> None:
         change = decode_set_link(request)

@@ -146,6 +146,19 @@ class VirtualTree:
         node = parent.children.get(name) if isinstance(parent, Directory) else None
         return node.target.rpartition("/")[2] if isinstance(node, Link) else None
 
+    def read_target(self, path: str) -> str | None:
+        """Whole target of a link; see :class:`sriovctl.host.api.FileTree`."""
+        try:
+            self._meet(path)
+        except OSError as exc:
+            if exc.errno in NO_SUCH_VALUE:
+                return None
+            raise kernel_error(exc, subject=path, action="cannot read") from exc
+        directory, _, name = path.rpartition("/")
+        parent = self._find(directory)
+        node = parent.children.get(name) if isinstance(parent, Directory) else None
+        return node.target if isinstance(node, Link) else None
+
     def resolve(self, path: str) -> str | None:
         """Absolute path after all links; see :class:`sriovctl.host.api.FileTree`."""
         found = self._walk(path)
@@ -156,6 +169,8 @@ class VirtualTree:
         try:
             self._meet(path)
         except OSError as exc:
+            if exc.errno in NO_SUCH_VALUE:
+                return ()
             raise kernel_error(exc, subject=path, action="cannot list") from exc
         node = self._find(path)
         return tuple(sorted(node.children)) if isinstance(node, Directory) else ()

@@ -1,0 +1,44 @@
+"""Ask all sources who uses a PF or VF."""
+
+from __future__ import annotations
+
+from sriovctl.engine.owners.guests import find_guests
+from sriovctl.engine.owners.ledger import Ledger, functions_of
+from sriovctl.engine.owners.network import find_network_users
+from sriovctl.engine.owners.processes import find_processes
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from sriovctl.host.api import Host
+    from sriovctl.host.libvirt_api import Libvirt
+    from sriovctl.model.functions import PF
+    from sriovctl.model.owner import OwnerReport
+
+    Progress = Callable[[str], None]
+
+
+def read_owners(
+    host: Host,
+    pfs: Sequence[PF],
+    *,
+    open_libvirt: Callable[[], Libvirt] | None,
+    progress: Progress,
+) -> OwnerReport:
+    """Find who uses each PF and VF, and say in notes what could not be seen.
+
+    Costs five questions to the kernel, one more for each SSH client, one look at each process, and
+    a look at each of its open files only where a function has a driver for user space.
+
+    :param pfs: as the inventory has just read them.
+    :param open_libvirt: called only where libvirt is installed; None: do not ask it.
+    :raises HostError: the kernel refused what any user may read.
+    """
+    ledger = Ledger(functions_of(pfs))
+    if ledger.functions:
+        progress("looking who uses the PFs and VFs")
+        guests = find_guests(host.files, ledger, open_libvirt)
+        find_processes(host.files, ledger, running_guests=guests)
+        find_network_users(host, ledger)
+    return ledger.report()

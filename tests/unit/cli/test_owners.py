@@ -1,0 +1,121 @@
+"""``owners``, from the command line to what is printed."""
+
+from __future__ import annotations
+
+import io
+import json
+
+import pytest
+
+from sriovctl.cli.context import Context
+from sriovctl.cli.main import parse_arguments, run_verb
+from sriovctl.errors import InputError
+from sriovctl.host.simulated import SimulatedHost, simulated_82576
+from sriovctl.host.simulated_libvirt import SimulatedLibvirt
+
+PF = "0000:01:00.0"
+VF1 = "0000:01:10.2"
+
+
+class Desk:
+    """A simulated host whose eth0 has an address and two VFs, one of them in a guest."""
+
+    def __init__(self) -> None:
+        self.host: SimulatedHost = simulated_82576()
+        self.host.files.write_text(f"/sys/bus/pci/devices/{PF}/sriov_numvfs", "2")
+        self.host.files.add_directory("/run/libvirt")
+        self.host.network.add_address("eth0", "192.0.2.1/24")
+        self.libvirt = SimulatedLibvirt(self.host.clock)
+        self.libvirt.add("MyGuest")
+        xml = "<hostdev type='pci'><source><address bus='1' slot='16' function='2'/></source>"
+        self.libvirt.attach_device("MyGuest", f"{xml}</hostdev>", live=True, config=False)
+
+    def run(self, *argv: str) -> str:
+        out = io.StringIO()
+        context = Context(
+            open_host=lambda: self.host,
+            open_libvirt=lambda: self.libvirt,
+            open_journal=lambda: pytest.fail("only looks"),
+            out=out,
+            color=False,
+        )
+        assert run_verb(parse_arguments(argv), context) == 0
+        return out.getvalue()
+
+
+@pytest.fixture
+def desk() -> Desk:
+    return Desk()
+
+
+def test_text_has_a_row_per_owner_and_counts_the_rest(desk: Desk) -> None:
+    assert desk.run("owners").splitlines() == [
+        "DEVICE        VF  USED BY            HOW IT IS KNOWN",
+        "0000:01:00.0  -   address:192.0.2.1  address 192.0.2.1/24 on eth0",
+        "0000:01:10.2  1   guest:MyGuest      live XML of the guest",
+        "3 of 5 PFs and VFs are used by nobody that could be seen",
+    ]
+
+
+def test_json_has_tokens_and_where_a_vf_belongs(desk: Desk) -> None:
+    document = json.loads(desk.run("owners", "--json"))
+    assert document == {
+        "schema": "sriovctl/owners/1",
+        "owners": [
+            {
+                "device": PF,
+                "vf_of": None,
+                "vf_index": None,
+                "kind": "address",
+                "name": "192.0.2.1",
+                "token": "address:192.0.2.1",
+                "evidence": "address 192.0.2.1/24 on eth0",
+            },
+            {
+                "device": VF1,
+                "vf_of": PF,
+                "vf_index": 1,
+                "kind": "guest",
+                "name": "MyGuest",
+                "token": "guest:MyGuest",
+                "evidence": "live XML of the guest",
+            },
+        ],
+        "notes": [],
+    }
+
+
+def test_a_pf_stands_for_its_vfs_too_and_free_ones_are_shown_when_named(desk: Desk) -> None:
+    for name in ("eth0", PF, "01:00.0"):
+        shown = desk.run("owners", name).splitlines()
+        assert [line.split()[0] for line in shown[1:]] == [PF, "0000:01:10.0", VF1]
+    assert shown[2].split() == ["0000:01:10.0", "0", "-", "-"]
+
+
+def test_one_vf_by_address_or_netdev(desk: Desk) -> None:
+    (netdev,) = desk.host.files.list_dir(f"/sys/bus/pci/devices/{VF1}/net")
+    for name in (VF1, netdev):
+        (owner,) = json.loads(desk.run("owners", name, "--json"))["owners"]
+        assert owner["device"] == VF1
+
+
+def test_what_is_no_pf_or_vf_is_refused(desk: Desk) -> None:
+    for name in ("0000:00:1f.2", "lo", "nosuchdev"):
+        with pytest.raises(InputError, match="is no PF or VF here"):
+            desk.run("owners", name)
+
+
+def test_what_could_not_be_seen_is_said(desk: Desk) -> None:
+    desk.host.network.add_default_route(nexthop_id=7)
+    assert desk.run("owners").splitlines()[-1].startswith("note: the IPv4 default route")
+
+
+def test_libvirt_of_this_host_is_not_asked_about_another(desk: Desk) -> None:
+    tokens = [o["token"] for o in json.loads(desk.run("--simulated", "owners", "--json"))["owners"]]
+    assert tokens == ["address:192.0.2.1"]
+
+
+def test_a_host_without_pfs(desk: Desk) -> None:
+    for pf in (PF, "0000:04:00.0", "0000:05:00.0"):
+        desk.host.vanish(pf)
+    assert desk.run("owners") == "no PF here\n"
