@@ -38,6 +38,7 @@ VERBS = {
     "predict": "work out the IOMMU groups that the kernel would form, from config space alone",
     "tree": "draw the PCI tree: ports and their ACS, PFs with their VFs, IOMMU groups",
     "capacity": "say how many VFs a PF can really have here, and which limit binds",
+    "representors": "list the eswitch mode of PFs, and the representors of their VFs",
     "doctor": "say what keeps this host from SR-IOV, why, and how to fix it",
     "owners": "say who uses which PF or VF, and how it is known",
     "record": "copy what a host shows into a directory, for tests and bug reports",

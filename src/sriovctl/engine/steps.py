@@ -6,7 +6,9 @@ with a few messages) and an observer (what the kernel says now of the keys that 
 
 from __future__ import annotations
 
+from sriovctl.engine.eswitch import see_eswitch_modes, set_eswitch_modes
 from sriovctl.engine.inventory import PCI_DEVICES, read_bool, read_int, read_netdev
+from sriovctl.engine.msix import see_msix_counts, set_msix_counts
 from sriovctl.engine.vf_attributes import read_link, write_link, write_vf_attributes
 from sriovctl.errors import HostError, LostError
 from sriovctl.model.address import is_pci_address
@@ -209,7 +211,9 @@ _PERFORMERS: dict[Action, Callable[[Host, Sequence[Step]], None]] = {
     Action.SET_NUM_VFS: _set_num_vfs,
     Action.SET_AUTOPROBE: _set_autoprobe,
     Action.SET_LINK_UP: _set_link_up,
+    Action.SET_ESWITCH_MODE: set_eswitch_modes,
     Action.SET_VF: _set_vfs,
+    Action.SET_MSIX: set_msix_counts,
     Action.BIND_DRIVER: _bind_drivers,
 }
 
@@ -217,6 +221,8 @@ _OBSERVERS: dict[Action, Callable[[Host, Sequence[Step]], list[dict[str, object]
     Action.SET_NUM_VFS: _see_num_vfs,
     Action.SET_AUTOPROBE: _see_autoprobe,
     Action.SET_LINK_UP: _see_link_up,
+    Action.SET_ESWITCH_MODE: see_eswitch_modes,
     Action.SET_VF: _see_vfs,
+    Action.SET_MSIX: see_msix_counts,
     Action.BIND_DRIVER: _see_drivers,
 }

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from typing import Final, NamedTuple
 
+from sriovctl.model.functions import PF
+
 # What devlink calls the port that stands for a VF.
 VF_FLAVOUR: Final = "pcivf"
 
@@ -36,7 +38,16 @@ class Representor(NamedTuple):
     netdev: str | None  # None: it has none here; another network namespace may have it
     port_name: str | None  # phys_port_name of the netdev
     up: bool | None  # the netdev is administratively up
-    devlink_port: int | None  # index of the devlink port; None where the driver makes none
+    devlink_port: str | None  # as devlink names it, BUS/DEVICE/INDEX; None: the driver makes none
+
+
+class EswitchReport(NamedTuple):
+    """The eswitch of one PF."""
+
+    pf: PF
+    mode: str | None  # an EswitchMode; None: none, or not known
+    representors: tuple[Representor, ...]  # by ascending vf_index
+    notes: tuple[str, ...] = ()  # what could not be read, and why
 
 
 def is_representor(port_name: str | None) -> bool:
