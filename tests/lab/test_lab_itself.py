@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from sriovctl.lab.machines import find_machine
+from sriovctl.lab.machines import Service, find_machine
 from sriovctl.lab.runner import Job, VMLostError, run_job
 from sriovctl.lab.session import guest_environment
 
@@ -76,6 +76,41 @@ def test_output_status_and_results_come_back(tmp_path: Path) -> None:
     # The guest could write there, and the host did not notice.
     assert str(marker) in lines
     assert not marker.exists()
+
+
+def test_a_machine_goes_on_from_the_disk_of_another_one(tmp_path: Path) -> None:
+    first, second = tmp_path / "first", bytearray()
+    script = """
+        echo written >/etc/sriovctl-lab-test; rm /etc/os-release
+        cp -a "$SRIOVCTL_LAB_DISK/." "$SRIOVCTL_LAB_RESULTS/disk"
+    """
+    assert run_job(job(script, results=first), stdout=bytes, stderr=bytes) == 0
+    script = "cat /etc/sriovctl-lab-test; ls /etc/os-release"
+    status = run_job(job(script, disk=first / "disk"), stdout=second.extend, stderr=second.extend)
+    assert second.decode().splitlines()[0] == "written"
+    assert status == 2, "the file that the first machine removed is there again"
+    assert Path("/etc/os-release").exists()
+    assert not Path("/etc/sriovctl-lab-test").exists()
+
+
+def test_systemd_boots_a_machine_and_runs_the_command_when_all_else_has_started() -> None:
+    out = bytearray()
+    script = """
+        cat /proc/1/comm; systemctl is-system-running --wait
+        systemctl is-active multi-user.target; systemctl --failed --no-legend
+        grep -c lab_services /proc/1/environ; pwd; echo "$SRIOVCTL_LAB_MACHINE"; exit 7
+    """
+    services = frozenset({Service.SYSTEMD})
+    status = run_job(job(script, services=services), stdout=out.extend, stderr=out.extend)
+    assert status == 7
+    assert out.decode().splitlines() == [
+        "systemd",
+        "running",
+        "active",
+        "0",
+        str(Path.cwd()),
+        "netdevsim",
+    ]
 
 
 def test_a_panic_is_a_lost_machine_and_not_a_failed_command() -> None:

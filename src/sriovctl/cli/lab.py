@@ -20,7 +20,7 @@ EXAMPLES = """\
 """
 
 _ACCELS = ("auto", "kvm", "tcg")
-_SERVICES = ("udev", "libvirt")
+_SERVICES = ("udev", "libvirt", "systemd")
 _DEFAULT_TIMEOUT_S = 900.0
 
 
@@ -69,7 +69,7 @@ def _add_machine(parser: argparse.ArgumentParser) -> None:
         action="append",
         choices=_SERVICES,
         default=[],
-        help="start this inside before the command (repeatable; libvirt brings udev)",
+        help="start this inside before the command (repeatable; libvirt and systemd bring udev)",
     )
     parser.add_argument(
         "--accel",

@@ -21,6 +21,7 @@ import shutil
 import struct
 import subprocess
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -38,6 +39,8 @@ _META_PACKAGES = ("linux-image-6.12-amd64", "linux-image-amd64")
 _ROOT_MODULES = ("9pnet_virtio", "9p", "overlay")
 # Loaded by machines: unpacked beforehand, since xz is slow under emulation.
 _LAB_MODULES = ("igb", "igbvf", "nvme", "vfio-pci", "8021q", "psample", "bridge", "tun", "macvtap")
+# An initramfs that was not booted with for so long goes.
+_UNUSED_S = 7 * 24 * 3600.0
 # Goes up when what a prepared release consists of changes.
 _FORMAT = 1
 GUEST_SCRIPTS = Path(__file__).with_name("guest")
@@ -191,18 +194,25 @@ def _make_initramfs(home: Path) -> Path:
     probe = (GUEST_SCRIPTS / "probe").read_bytes()
     path = home / f"initramfs-{hashlib.sha256(init + probe).hexdigest()[:12]}.cpio"
     if path.exists():
+        path.touch()
         return path
     require_programs("busybox", "cpio")
-    for outdated in home.glob("initramfs-*"):
-        outdated.unlink()
+    _sweep_initramfs(home)
     with tempfile.TemporaryDirectory(dir=home) as name:
         _fill_initramfs(Path(name), home, {"init": init, "probe": probe})
         _archive(Path(name), path)
     return path
 
 
+def _sweep_initramfs(home: Path) -> None:
+    # Another checkout, whose script differs, may be about to boot with its own.
+    for other in home.glob("initramfs-*"):
+        if time.time() - other.stat().st_mtime > _UNUSED_S:
+            other.unlink()
+
+
 def _fill_initramfs(root: Path, home: Path, scripts: dict[str, bytes]) -> None:
-    for directory in ("bin", "dev", "host", "modules", "new", "proc", "rw", "sys"):
+    for directory in ("bin", "dev", "host", "lab", "modules", "new", "proc", "rw", "sys"):
         (root / directory).mkdir()
     shutil.copy(shutil.which("busybox") or "", root / "bin/busybox")
     for name, script in scripts.items():

@@ -22,6 +22,7 @@ class Service(StrEnum):
 
     UDEV = "udev"
     LIBVIRT = "libvirt"
+    SYSTEMD = "systemd"  # as PID 1: it starts the others as its units
 
 
 @dataclass(frozen=True, slots=True)

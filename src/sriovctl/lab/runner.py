@@ -28,16 +28,29 @@ from sriovctl.lab.accel import Accel, use_kvm
 from sriovctl.lab.argv import PORTS, Boot, qemu_argv
 from sriovctl.lab.image import GUEST_SCRIPTS, Image, prepare_image
 from sriovctl.lab.machines import Machine, Service
-from sriovctl.lab.programs import require_programs
+from sriovctl.lab.programs import require_programs, run_program
 from sriovctl.lab.progress import busy, say
 from sriovctl.lab.settings import format_settings
 
 DEFAULT_TIMEOUT_S = 900.0
 # From QEMU's start to the command's.  Emulation on a loaded host takes 10 to 40 s.
 _BOOT_TIMEOUT_S = 240.0
+_SYSTEMD_BOOT_TIMEOUT_S = 600.0
+# The host's disks, swap and encrypted volumes are not there, and waiting for them takes minutes.
+_SYSTEMD_KERNEL_ARGS = (
+    "systemd.unit=sriovctl-lab.target",
+    "systemd.gpt_auto=0",
+    "fstab=no",
+    "luks=no",
+    "cloud-init=disabled",
+    # An empty machine-id file would make it a first boot, which enables what is preset.
+    "systemd.machine_id=5219c7c4c5404aaa1f6d2a48adfda482",
+)
 # What QEMU may map beyond the guest's RAM: translated code, firmware, and the vIOMMU's
 # tables, which grow with the square of the VFs and once ate a whole host.
 _MEMORY_BEYOND_RAM = 6 << 30
+# Read by the guest from the share: see guest/start.
+_SHARED_SCRIPTS = ("start", "systemd", "command")
 _RUN_PREFIX = "sriovctl-lab-"
 _CONSOLE_TAIL_LINES = 25
 _LINES_AFTER_PANIC = 15
@@ -66,6 +79,8 @@ class Job:
     """What to run, where.
 
     :param results: directory that gets what the command left in $SRIOVCTL_LAB_RESULTS.
+    :param disk: directory with what an earlier machine had in its $SRIOVCTL_LAB_DISK, for this
+        one to go on from.
     :param timeout_s: for the command; the boot has a limit of its own.
     :param terminal_size: columns and lines: the command gets a terminal, which is this
         process's own.
@@ -75,6 +90,7 @@ class Job:
     command: tuple[str, ...]
     services: frozenset[Service] = frozenset()
     results: Path | None = None
+    disk: Path | None = None
     timeout_s: float = DEFAULT_TIMEOUT_S
     accel: Accel = Accel.AUTO
     environment: Mapping[str, str] = field(default_factory=dict)
@@ -152,13 +168,15 @@ class _Life:
         self._console = console
         self._progress = _Progress()
         self.feed: Sink = self._progress.feed
+        by_systemd = Service.SYSTEMD in job.services
+        self._boot_timeout_s = _SYSTEMD_BOOT_TIMEOUT_S if by_systemd else _BOOT_TIMEOUT_S
 
     def follow(self, sinks: dict[int, Sink]) -> int:
         with selectors.DefaultSelector() as selector:
             for fd, sink in sinks.items():
                 selector.register(fd, selectors.EVENT_READ, sink)
             with busy(f"booting {self._job.machine.name}"):
-                self._pump(selector, _BOOT_TIMEOUT_S, until=lambda: self._progress.started)
+                self._pump(selector, self._boot_timeout_s, until=lambda: self._progress.started)
             self._pump(
                 selector, self._job.timeout_s, until=lambda: self._progress.status is not None
             )
@@ -262,6 +280,7 @@ def _boot(job: Job, image: Image, run: Path, port_paths: list[Path], *, kvm: boo
         port_paths=tuple(port_paths),
         kvm=kvm,
         interactive=job.terminal_size is not None,
+        extra_kernel_args=_SYSTEMD_KERNEL_ARGS if Service.SYSTEMD in job.services else (),
     )
 
 
@@ -298,7 +317,10 @@ def _stop(process: subprocess.Popen[bytes]) -> None:
 
 def _write_share(share: Path, job: Job, image: Image) -> None:
     (share / "results").mkdir(parents=True)
-    shutil.copy(GUEST_SCRIPTS / "start", share)
+    for script in _SHARED_SCRIPTS:
+        shutil.copy(GUEST_SCRIPTS / script, share)
+    if job.disk is not None:
+        _copy_tree(job.disk, share / "disk")
     settings = format_settings(
         job.machine,
         job.command,
@@ -313,7 +335,13 @@ def _write_share(share: Path, job: Job, image: Image) -> None:
 
 def _keep_results(source: Path, target: Path | None) -> None:
     if target is not None:
-        shutil.copytree(source, target, dirs_exist_ok=True, symlinks=True)
+        _copy_tree(source, target)
+
+
+def _copy_tree(source: Path, target: Path) -> None:
+    # Owners too, and the device nodes by which an overlay marks what was deleted.
+    target.mkdir(parents=True, exist_ok=True)
+    run_program(("cp", "-a", f"{source}/.", str(target)))
 
 
 def _run_root() -> Path:

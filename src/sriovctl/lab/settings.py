@@ -10,6 +10,8 @@ from sriovctl.lab.machines import Machine, Service
 
 # Where the run directory's share is mounted inside.
 GUEST_SHARE = "/run/sriovctl-lab"
+# Where the writable layer of the root is seen inside: what the machine has written so far.
+GUEST_DISK = "/run/sriovctl-lab-disk/upper"
 
 
 def format_settings(
@@ -31,6 +33,7 @@ def format_settings(
         "SRIOVCTL_LAB_MACHINE": machine.name,
         "SRIOVCTL_LAB_SERVICES": " ".join(sorted(services)),
         "SRIOVCTL_LAB_RESULTS": f"{GUEST_SHARE}/results",
+        "SRIOVCTL_LAB_DISK": GUEST_DISK,
         **environment,
     }
     plain = {

@@ -1,7 +1,10 @@
 from __future__ import annotations
 
+import os
 import struct
+from pathlib import Path
 
+from sriovctl.lab import image
 from sriovctl.lab.image import parse_bzimage_payload, parse_release
 
 ZSTD = b"\x28\xb5\x2f\xfd"
@@ -36,3 +39,12 @@ def test_something_that_is_no_kernel_has_no_payload() -> None:
 def test_releases_sort_by_number_not_by_letter() -> None:
     releases = ["6.12.107+deb12-amd64", "6.12.9+deb12-amd64", "6.1.0-42-amd64"]
     assert max(releases, key=parse_release) == "6.12.107+deb12-amd64"
+
+
+def test_only_an_initramfs_that_nobody_uses_any_more_is_swept(tmp_path: Path) -> None:
+    old, of_another_checkout = tmp_path / "initramfs-1.cpio", tmp_path / "initramfs-2.cpio"
+    old.touch()
+    of_another_checkout.touch()
+    os.utime(old, (0, 0))
+    image._sweep_initramfs(tmp_path)
+    assert list(tmp_path.iterdir()) == [of_another_checkout]

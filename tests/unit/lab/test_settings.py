@@ -33,6 +33,7 @@ def test_the_command_reaches_the_guest_word_for_word(words: list[str]) -> None:
 def test_the_guest_learns_the_machine_and_where_results_go() -> None:
     shown = show(("true",), 'env | grep ^SRIOVCTL_LAB | sort; echo "$lab_services|$lab_cwd"')
     assert shown.splitlines() == [
+        "SRIOVCTL_LAB_DISK=/run/sriovctl-lab-disk/upper",
         "SRIOVCTL_LAB_MACHINE=82576",
         "SRIOVCTL_LAB_RESULTS=/run/sriovctl-lab/results",
         "SRIOVCTL_LAB_SERVICES=libvirt",
