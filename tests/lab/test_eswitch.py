@@ -231,6 +231,18 @@ def test_pf_is_listed_once_and_under_its_own_netdev(host: LiveHost, netdev: str)
     assert len(pfs[0]["vfs"]) == 3
 
 
+def test_recording_says_the_same(host: LiveHost, tmp_path: Path) -> None:
+    set_num_vfs(3)
+    set_mode(host, EswitchMode.SWITCHDEV)
+    directory = str(tmp_path / "recording")
+    run("sriovctl", "record", "--hide-macs", directory)
+    assert pfs_by("--host-tree", directory, "representors") == pfs_by("representors")
+    recorded, live = pfs_by("--host-tree", directory, "ls"), pfs_by("ls")
+    assert [(pf["driver"], pf["netdev"], pf["num_vfs"]) for pf in recorded] == [
+        (pf["driver"], pf["netdev"], pf["num_vfs"]) for pf in live
+    ]
+
+
 # --- attributes in switchdev ---------------------------------------------------------------------
 
 

@@ -12,7 +12,7 @@ from sriovctl.codec.masking import MACMask, without_device_serial_number
 from sriovctl.codec.rtnl import decode_link, encode_getlink, encode_link
 from sriovctl.engine.inventory import IOMMU_GROUPS, NET_CLASS, PCI_DEVICES
 from sriovctl.engine.snapshot import ACPI_TABLES, KERNEL_LOG, PARAMETER_FILES
-from sriovctl.errors import HostError, PermissionDenied
+from sriovctl.errors import HostError, PermissionDenied, UnsupportedError
 from sriovctl.host.kernel_errors import errno_name
 
 TYPE_CHECKING = False
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 FORMAT = 1
 MANIFEST = "/recording.json"
 LINKS = "/netlink/links.jsonl"
-
+DEVLINK = "/netlink/devlink.jsonl"
 
 FILES = (
     "/proc/cmdline",
@@ -69,6 +69,8 @@ SLOT_ATTRIBUTES = frozenset(("address", "cur_bus_speed", "max_bus_speed"))
 _SERIALS = frozenset(("serial",))
 _HIDDEN_SERIAL = "hidden"
 _SERIAL_IN_LOG = re.compile(rb"(?i)(serial ?(?:number)?: *)\S+")  # as USB devices announce it
+# Made of the card's MAC or GUID, by some drivers (mlx5_core) with its octets turned round.
+_IDS_FROM_MACS = frozenset(("phys_port_id", "phys_switch_id"))
 _HEADER_ONLY = 64
 _PROGRESS_EVERY = 200
 
@@ -126,6 +128,7 @@ def record_host(
     recorder.copy_netdevs()
     recorder.copy_groups()
     recorder.copy_links_of_netlink()
+    recorder.copy_devlink()
     summary = RecordSummary(recorder.files + 1, tuple(recorder.missing))
     sink.add_file(MANIFEST, _manifest(host, recorder, recorded_at))
     return summary
@@ -167,6 +170,7 @@ class _Recorder:
         self.mask = mask
         self.hide_serials = hide_serials
         self.files = 0
+        self._others: set[str] = set()
         self.missing: list[Missing] = []
 
     # --- the host's parts ----------------------------------------------------------------
@@ -221,9 +225,17 @@ class _Recorder:
     def _copy_device_of_other_bus(self, link: str) -> None:
         # netdevsim has VFs, but is not on the PCI bus.
         directory = self._files.resolve(link)
-        if directory is None or self._files.exists(f"{directory}/vendor"):
+        if directory is None or directory in self._others:
+            return
+        self._others.add(directory)  # several netdevs may lead to it, representors above all
+        if self._files.exists(f"{directory}/vendor"):
             return
         self._copy_attributes(directory, FUNCTION_ATTRIBUTES)
+        bus = self._files.read_link(f"{directory}/subsystem")
+        if bus is not None and self._files.exists(f"{directory}/sriov_numvfs"):
+            self._copy_link(f"{directory}/driver")
+            name = directory.rpartition("/")[2]
+            self._add_link(f"/sys/bus/{bus}/devices/{name}", directory)
 
     def copy_groups(self) -> None:
         for group in self._list(IOMMU_GROUPS):
@@ -249,6 +261,14 @@ class _Recorder:
             entry = {"ifindex": link.ifindex, "ifname": link.ifname, "message": message.hex()}
             lines.append(json.dumps(entry) + "\n")
         self._add_file(LINKS, "".join(lines).encode())
+
+    def copy_devlink(self) -> None:
+        from sriovctl.engine.record_devlink import devlink_as_lines
+
+        try:
+            self._add_file(DEVLINK, self._masked(devlink_as_lines(self._host)).encode())
+        except (HostError, PermissionDenied, UnsupportedError) as exc:
+            self._miss(DEVLINK, exc.cause)
 
     def _ask_link(self, netdev: str) -> bytes | None:
         path = f"{NET_CLASS}/{netdev}"
@@ -284,6 +304,8 @@ class _Recorder:
             content = f"{_HIDDEN_SERIAL}\n".encode()
         elif path == KERNEL_LOG:
             content = self._scrub_log(content)
+        elif self.mask is not None and name in _IDS_FROM_MACS:
+            content = self._scrub_id(self.mask, content)
         elif self.mask is not None and not path.startswith("/sys/firmware/"):
             content = self._scrub_text(content)
         self._note_what_root_would_see(path, content)
@@ -295,6 +317,13 @@ class _Recorder:
         if self.mask is not None or self.hide_serials:
             return without_device_serial_number(content)
         return content
+
+    def _scrub_id(self, mask: MACMask, content: bytes) -> bytes:
+        # The same stand-in wherever it occurs: ports of one eswitch are told by it.
+        try:
+            return f"{mask.mask_octets(bytes.fromhex(content.decode().strip())).hex()}\n".encode()
+        except ValueError:  # no hexadecimal digits, hence no MAC of the shape that is known
+            return self._scrub_text(content)
 
     def _scrub_text(self, content: bytes) -> bytes:
         text = self._masked(content.decode("utf-8", "surrogateescape"))

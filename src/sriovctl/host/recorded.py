@@ -5,6 +5,8 @@ Layout, version 1 (``DIR/recording.json`` names it; recordings without that file
     sys/…  proc/…         as on the host, with its symbolic links
     netlink/links.jsonl   one JSON object per netdev: "ifindex", "ifname", and "message", the
                           kernel's RTM_NEWLINK with all its VFs, in hexadecimal
+    netlink/devlink.jsonl one JSON object per PF that is a port of an eswitch: "bus", "device",
+                          "eswitch_mode", "ports"; missing where devlink could not be asked
     kernel.log            the kernel's messages as dmesg prints them, if they could be read
 
 Without ``netlink/links.jsonl`` the attributes of VFs are unknown: each question is answered with
@@ -16,16 +18,15 @@ from __future__ import annotations
 import errno
 import os
 
-from sriovctl.errors import HostError, InputError, PermissionDenied, UnsupportedError
+from sriovctl.errors import HostError, InputError, PermissionDenied
 from sriovctl.host.api import NetlinkAnswer
 from sriovctl.host.live import MonotonicClock
+from sriovctl.host.recorded_devlink import RecordedDevlink
 from sriovctl.host.sysfs import SysfsTree
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-    from sriovctl.model.eswitch import DevlinkPort
 
 LINKS = "/netlink/links.jsonl"
 _MUST_HAVE = "sys/bus/pci/devices"
@@ -42,7 +43,7 @@ class RecordedHost:
         root = _find_root(directory)
         self.files = RecordedTree(root)
         self.rtnl = RecordedRouteNetlink(self.files)
-        self.devlink = RecordedDevlink()
+        self.devlink = RecordedDevlink(self.files)
         self.clock = MonotonicClock()
         self.description = f"recording {directory}"
 
@@ -135,34 +136,3 @@ def _parse_link(number: int, line: str) -> tuple[int, str, bytes]:
             hint="record the host again",
             evidence={"line": number},
         ) from exc
-
-
-class RecordedDevlink:
-    """devlink of a recording, which holds nothing of it."""
-
-    def read_eswitch(self, bus: str, device: str) -> str | None:
-        """Say that it is not known.
-
-        :raises UnsupportedError: always.
-        """
-        raise UnsupportedError(
-            f"the mode of its eswitch is not in the recording ({bus}/{device})",
-            subject=device,
-            hint="ask on the host itself: devlink dev eswitch show",
-        )
-
-    def write_eswitch(self, bus: str, device: str, mode: str) -> None:
-        """Refuse.
-
-        :raises PermissionDenied: always.
-        """
-        raise _read_only(f"eswitch of {bus}/{device}", mode)
-
-    def list_ports(self, bus: str, device: str) -> tuple[DevlinkPort, ...]:
-        """Say that they are not known.
-
-        :raises UnsupportedError: always.
-        """
-        raise UnsupportedError(
-            f"devlink ports are not in the recording ({bus}/{device})", subject=device
-        )
