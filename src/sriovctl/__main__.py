@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from sriovctl.cli.context import Context
     from sriovctl.host.api import Host, Journal
+    from sriovctl.host.guardian import Guardian
     from sriovctl.host.libvirt_api import Libvirt
     from sriovctl.model.snapshot import HostSnapshot
 
@@ -61,14 +62,17 @@ def _run(arguments: Sequence[str]) -> int:
 
 
 def _make_context(args: argparse.Namespace) -> Context:
-    from sriovctl.cli.context import Context
+    from sriovctl.cli.context import Context, HostKind
 
+    kind = HostKind.SIMULATED if args.simulated else HostKind.LIVE
     if args.lspci == "-" and args.dmesg == "-":
         raise InputError("standard input can be only one of --lspci and --dmesg")
     return Context(
         open_host=lambda: _open_host(args),
         open_libvirt=lambda: _open_libvirt(args),
         open_journal=lambda: _open_journal(args),
+        kind=kind if args.host_tree is None else HostKind.RECORDED,
+        start_guardian=None if args.simulated else _start_guardian,
         out=sys.stdout,
         color=not args.no_color and sys.stdout.isatty(),
         read_dump=None if args.lspci is None else lambda: _read_dump(args.lspci),
@@ -86,9 +90,10 @@ def _open_host(args: argparse.Namespace) -> Host:
         from sriovctl.host.simulated import simulated_82576
 
         return simulated_82576()
+    from sriovctl.host.guarded import DEFAULT_TIMEOUT_S
     from sriovctl.host.live import LiveHost
 
-    return LiveHost()
+    return LiveHost(write_timeout_s=getattr(args, "write_timeout", DEFAULT_TIMEOUT_S))
 
 
 def _refuse_dump(args: argparse.Namespace) -> None:
@@ -135,12 +140,37 @@ def _open_libvirt(args: argparse.Namespace) -> Libvirt:
 
 
 def _open_journal(args: argparse.Namespace) -> Journal:
-    from sriovctl.host.journal import DEFAULT_DIRECTORY, SQLiteJournal
+    from sriovctl.host.journal import SQLiteJournal
 
     _refuse_dump(args)
     if args.host_tree is not None or args.simulated:
         return SQLiteJournal(None)
+    return _live_journal()
+
+
+def _live_journal() -> Journal:
+    from sriovctl.host.journal import DEFAULT_DIRECTORY, SQLiteJournal
+
     return SQLiteJournal(os.environ.get("SRIOVCTL_STATE_DIR", DEFAULT_DIRECTORY))
+
+
+def _start_guardian() -> Guardian:
+    # What it will need when the host can no longer be reached, nor perhaps its disks.
+    import sriovctl.engine.confirm
+    import sriovctl.host.journal
+    import sriovctl.host.live
+    import sriovctl.host.rtnl  # noqa: F401
+    from sriovctl.host.guardian import start_guardian
+
+    return start_guardian(_expire_run)
+
+
+def _expire_run(run_id: int) -> None:
+    from sriovctl.engine.confirm import expire_run
+    from sriovctl.engine.execute import Site
+    from sriovctl.host.live import LiveHost
+
+    expire_run(Site(LiveHost(), _live_journal(), lambda _: None), run_id)
 
 
 def _report(error: SriovctlError, arguments: Sequence[str]) -> int:

@@ -5,6 +5,7 @@
     ├── UnsupportedError    this host, kernel, driver or guest cannot do it    exit 1
     ├── SafetyError         possible, but refused to protect somebody          exit 4
     ├── BusyError           in use or in transition; trying again may work     exit 1
+    │   └── WedgedError     the kernel hangs in what it was asked to do        exit 1
     ├── PermissionDenied    the kernel or a daemon says no to this user        exit 1
     ├── HostError           the kernel, a daemon or a program failed           exit 1
     │   └── LostError       what we talked to is gone (device, VM, daemon)     exit 1
@@ -83,6 +84,12 @@ class BusyError(SriovctlError):
     """In use or in transition; the same request may work later."""
 
     code = "busy"
+
+
+class WedgedError(BusyError):
+    """The kernel hangs in what it was asked to do; only it can end that."""
+
+    code = "wedged"
 
 
 class PermissionDenied(SriovctlError):

@@ -25,7 +25,8 @@ def sriovctl(*words: str, stdin: str = "", expect: int = 0) -> str:
     )
     assert done.returncode == expect, done.stdout + done.stderr
     assert "Traceback" not in done.stderr
-    return done.stdout + done.stderr
+    # Notes may stand on standard error beside an answer.
+    return done.stdout if expect in (0, 3) else done.stdout + done.stderr
 
 
 def ip(*words: str) -> str:
@@ -201,8 +202,7 @@ def test_nvme_vfs_without_a_netdev() -> None:
     sriovctl("apply", "-", stdin=file + vfio)
     drivers = {path.resolve().name for path in PCI.glob(f"{NVME}/virtfn*/driver")}
     assert drivers == {"vfio-pci"}
-    assert "may be inside a guest" in sriovctl("undo", expect=4)
-    sriovctl("undo", "--allow-guest-disruption")
+    sriovctl("undo")  # bound to vfio-pci, but nobody has them open
     assert (PCI / NVME / "sriov_numvfs").read_text() == "0\n"
     assert "has no netdev" in sriovctl(
         "apply", "-", stdin=file + "vf_default: {trust: on}}}", expect=1

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from sriovctl.cli.change_arguments import add_change_arguments, refuse_recording
+from sriovctl.cli.durations import duration_s
 from sriovctl.cli.state_arguments import add_file_argument, read_plan
-from sriovctl.engine.apply import apply_plan
-from sriovctl.errors import EXIT_DONE, PermissionDenied
+from sriovctl.engine.apply import ApplyOptions, Outcome, apply_plan
+from sriovctl.engine.resume import resume_run
+from sriovctl.errors import EXIT_DONE, InputError
+from sriovctl.host.signals import stopping_in_order
+from sriovctl.model.run import RunStatus
 from sriovctl.render.plan import format_change, steps_as_json
 
 TYPE_CHECKING = False
@@ -12,59 +17,117 @@ if TYPE_CHECKING:
     import argparse
 
     from sriovctl.cli.context import Context
-    from sriovctl.engine.apply import Outcome
 
 SUMMARY = "bring this host to the state of a file, and verify each step"
 EXAMPLES = """\
   sriovctl plan host.yaml      # look first
   sriovctl apply host.yaml
   sriovctl undo                # and back
+  sriovctl apply host.yaml --confirm-within 60s && sriovctl confirm
+  sriovctl apply host.yaml --allow guest:MyGuest
+  sriovctl apply --resume      # after a kill -9
 """
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the file, and what must be allowed by name."""
-    add_file_argument(parser)
+    add_file_argument(parser, optional=True)
     parser.add_argument(
-        "--allow-guest-disruption",
+        "--resume",
         action="store_true",
-        help="also change or destroy VFs that vfio-pci holds, which may be inside a guest",
+        help="bring the run to its end that was cut short, instead of reading a file",
     )
+    parser.add_argument(
+        "--confirm-within",
+        type=duration_s,
+        metavar="TIME",
+        help="undo it all unless 'sriovctl confirm' says so soon that this host can still be "
+        "reached: for changes on a remote machine",
+    )
+    add_change_arguments(parser)
 
 
 def run(args: argparse.Namespace, context: Context) -> int:
     """Apply the plan; an error has taken back what was done.
 
     :raises PermissionDenied: the host is a recording.
+    :raises InputError: neither a file nor ``--resume`` was given, or both.
     """
-    if args.host_tree is not None:
-        raise PermissionDenied(
-            "a recording is read-only",
-            subject=args.host_tree,
-            hint="to see the steps: sriovctl plan; to change a host, leave --host-tree out",
+    refuse_recording(args)
+    if (args.file is None) != args.resume:
+        raise InputError(
+            "needs a state file, or --resume, and not both",
+            subject="apply",
+            hint="sriovctl apply --help",
         )
-    outcome = apply_plan(
-        context.host(),
-        context.journal(),
-        read_plan(args.file, context),
-        allow_guest_disruption=args.allow_guest_disruption,
-        progress=context.progress,
-    )
+    with stopping_in_order():
+        outcome = _resume(args, context) if args.resume else _apply(args, context)
     if args.json:
-        context.print_json("apply", {"run": outcome.run_id, "steps": steps_as_json(outcome.steps)})
+        context.print_json("apply", _as_json(outcome))
     else:
-        context.print(format_outcome(outcome, can_undo=not args.simulated))
+        context.print(format_outcome(outcome, args))
     return EXIT_DONE
 
 
-def format_outcome(outcome: Outcome, *, can_undo: bool) -> str:
-    """Say what was done.
+def _apply(args: argparse.Namespace, context: Context) -> Outcome:
+    plan = read_plan(args.file, context)
+    guardian = context.start_guardian() if args.confirm_within and plan.steps else None
+    told = False
 
-    :param can_undo: whether a later ``undo`` finds the same host again.
-    """
+    def tell(run_id: int) -> None:
+        nonlocal told
+        if guardian is not None:
+            guardian.tell(run_id)
+            told = True
+
+    options = ApplyOptions(
+        allowed=frozenset(args.allow),
+        source=args.file,
+        affected=context.users().affected,
+        confirm_within_s=args.confirm_within,
+        on_begun=tell,
+    )
+    try:
+        return apply_plan(context.site(), plan, options=options)
+    finally:
+        if guardian is not None and not told:
+            guardian.dismiss()
+
+
+def _resume(args: argparse.Namespace, context: Context) -> Outcome:
+    if args.confirm_within:
+        raise InputError("cannot be combined with --resume", subject="--confirm-within")
+    allowed = frozenset(args.allow)
+    return resume_run(
+        context.site(),
+        options=ApplyOptions(allowed=allowed),
+        check=context.users().checking(allowed),
+    )
+
+
+def _as_json(outcome: Outcome) -> dict[str, object]:
+    return {
+        "run": outcome.run_id,
+        "status": str(outcome.status),
+        "steps": steps_as_json(outcome.steps),
+    }
+
+
+def format_outcome(outcome: Outcome, args: argparse.Namespace) -> str:
+    """Say what was done, and what can be done next."""
     if not outcome.steps:
         return "nothing to do: the host is as the file wants it"
     lines = [f"{step.subject}: {format_change(step)}  verified" for step in outcome.steps]
-    after = "'sriovctl undo' takes them back" if can_undo else "this simulated host ends here"
-    lines.append(f"{len(outcome.steps)} done; {after}")
+    lines.append(f"{len(outcome.steps)} done; {_what_next(outcome, args)}")
     return "\n".join(lines)
+
+
+def _what_next(outcome: Outcome, args: argparse.Namespace) -> str:
+    if args.simulated:  # a later command finds another host
+        return "this simulated host ends here"
+    if outcome.status is RunStatus.UNCONFIRMED:
+        return (
+            f"all of it is undone in {args.confirm_within:.0f} s, "
+            "unless you keep it: 'sriovctl confirm'"
+        )
+    return "'sriovctl undo' takes them back"

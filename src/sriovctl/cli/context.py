@@ -3,15 +3,31 @@
 from __future__ import annotations
 
 import sys
+from enum import StrEnum
+
+from sriovctl.errors import UnsupportedError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
     from typing import TextIO
 
+    from sriovctl.engine.execute import Site
+    from sriovctl.engine.users import Users
     from sriovctl.host.api import Host, Journal
+    from sriovctl.host.guardian import Guardian
     from sriovctl.host.libvirt_api import Libvirt
+    from sriovctl.model.functions import PF
+    from sriovctl.model.owner import OwnerMap
     from sriovctl.model.snapshot import HostSnapshot
+
+
+class HostKind(StrEnum):
+    """What stands for the host."""
+
+    LIVE = "this host"
+    SIMULATED = "a simulated host"
+    RECORDED = "a recording"
 
 
 class Context:
@@ -29,18 +45,23 @@ class Context:
         open_journal: Callable[[], Journal],
         out: TextIO,
         color: bool,
+        kind: HostKind = HostKind.LIVE,
+        start_guardian: Callable[[], Guardian] | None = None,
         read_dump: Callable[[], HostSnapshot] | None = None,
         read_log: Callable[[], str] | None = None,
     ) -> None:
         self._open_host = open_host
         self._open_libvirt = open_libvirt
         self._open_journal = open_journal
+        self._start_guardian = start_guardian
+        self._kind = kind
         self._read_dump = read_dump
         self._read_log = read_log
         self._host: Host | None = None
         self._snapshot: HostSnapshot | None = None
         self._libvirt: Libvirt | None = None
         self._journal: Journal | None = None
+        self._users: Users | None = None
         self._out = out
         self.color = color
 
@@ -50,6 +71,8 @@ class Context:
             open_host=self.host,
             open_libvirt=self.libvirt,
             open_journal=self.journal,
+            kind=self._kind,
+            start_guardian=self._start_guardian,
             out=out,
             color=self.color,
             read_dump=None if self._read_dump is None else self.snapshot,
@@ -109,6 +132,43 @@ class Context:
             self._journal = self._open_journal()
         return self._journal
 
+    def site(self) -> Site:
+        """Return where runs take place."""
+        from sriovctl.engine.execute import Site
+
+        return Site(self.host(), self.journal(), self.progress)
+
+    def start_guardian(self) -> Guardian:
+        """Start the process that undoes a run which nobody confirms.
+
+        :raises UnsupportedError: this host ends with the command.
+        """
+        if self._start_guardian is None:
+            raise UnsupportedError(
+                "needs a host that is still there after this command", subject="--confirm-within"
+            )
+        return self._start_guardian()
+
+    def users(self) -> Users:
+        """Return who uses what on this host; libvirt is asked on this host only."""
+        if self._users is None:
+            from sriovctl.engine.users import Users
+
+            self._users = Users(
+                self.site(),
+                open_libvirt=self.libvirt if self._kind is HostKind.LIVE else None,
+                warn=self.warn,
+            )
+        return self._users
+
+    def owners(self, pfs: Sequence[PF]) -> OwnerMap | None:
+        """Read who uses *pfs* and their VFs; None where that cannot be seen: in a recording."""
+        if self._kind is HostKind.RECORDED:
+            return None
+        report = self.users().of(pfs)
+        self.users().tell(report.notes)
+        return report.owners
+
     def close(self) -> None:
         """End what was opened."""
         if self._journal is not None:
@@ -130,6 +190,10 @@ class Context:
 
         document = {"schema": f"sriovctl/{verb}/1", **payload}
         self._out.write(dumps(document, indent=2 if self._out.isatty() else None) + "\n")
+
+    def warn(self, text: str) -> None:
+        """Tell the user what may make the answer less than it seems."""
+        sys.stderr.write(f"sriovctl: note: {text}\n")
 
     def progress(self, text: str) -> None:
         """Tell a person at a terminal what takes time; silent in scripts."""

@@ -45,6 +45,9 @@ VERBS = {
     "plan": "show the steps between this host and a state file, and change nothing",
     "apply": "bring this host to the state of a file, and verify each step",
     "undo": "take back what the last apply changed",
+    "drift": "compare this host with a state file, and change nothing",
+    "confirm": "keep what 'apply --confirm-within' changed",
+    "history": "list what apply and undo did on this host, and how far they came",
     "guests": "list which guest has which VF, now and after its next boot",
     "attach": "give a VF to a libvirt guest, with its MAC and VLAN",
     "detach": "take a VF back from a libvirt guest",
@@ -58,7 +61,7 @@ exit codes:
   0  done, or nothing to do
   1  failed
   2  wrong usage, or an invalid file
-  3  changes are pending (plan)
+  3  changes are pending (plan), or there is drift
   4  refused for safety
 
 run 'sriovctl VERB --help' for a verb's options and examples"""

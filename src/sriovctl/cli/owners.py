@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from sriovctl.cli.owner_arguments import owners_of
 from sriovctl.engine.inventory import read_inventory
 from sriovctl.errors import EXIT_DONE, InputError
 from sriovctl.model.address import is_pci_address, parse_pci_address
@@ -38,7 +37,7 @@ def run(args: argparse.Namespace, context: Context) -> int:
     """List owners."""
     pfs = read_inventory(context.host(), name_of=lambda *_: None)
     wanted = frozenset(name for text in args.devices for name in _find(pfs, text))
-    report = owners_of(args, context, pfs)
+    report = context.users().of(pfs)
     functions = select_functions(pfs, wanted if args.devices else None)
     if args.json:
         context.print_json("owners", owners_as_json(functions, report))

@@ -14,12 +14,19 @@ if TYPE_CHECKING:
     import argparse
 
     from sriovctl.cli.context import Context
+    from sriovctl.model.functions import PF
     from sriovctl.model.plan import Plan
+    from sriovctl.model.state import DesiredState
 
 
-def add_file_argument(parser: argparse.ArgumentParser) -> None:
+def add_file_argument(parser: argparse.ArgumentParser, *, optional: bool = False) -> None:
     """Add the argument that names the state file."""
-    parser.add_argument("file", metavar="FILE", help="the state file, or - for standard input")
+    parser.add_argument(
+        "file",
+        metavar="FILE",
+        nargs="?" if optional else None,
+        help="the state file, or - for standard input",
+    )
 
 
 def read_plan(file: str, context: Context) -> Plan:
@@ -27,9 +34,18 @@ def read_plan(file: str, context: Context) -> Plan:
 
     :raises InputError: the file cannot be read, or is wrong.
     """
+    state, pfs = read_wanted(file, context)
+    return plan_state(state, pfs, owners=context.owners(pfs))
+
+
+def read_wanted(file: str, context: Context) -> tuple[DesiredState, tuple[PF, ...]]:
+    """Read a state file and the PFs of the host.
+
+    :raises InputError: the file cannot be read, or is wrong.
+    """
     source = "<stdin>" if file == "-" else file
     state = parse_state(_read(file), source=source)
-    return plan_state(state, read_inventory(context.host(), name_of=lambda *_: None))
+    return state, read_inventory(context.host(), name_of=lambda *_: None)
 
 
 def _read(file: str) -> str:

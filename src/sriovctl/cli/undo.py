@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from sriovctl.engine.apply import undo_last
+from sriovctl.cli.change_arguments import add_change_arguments, refuse_recording
+from sriovctl.engine.undo import Undone, undo_run
 from sriovctl.errors import EXIT_DONE
+from sriovctl.host.signals import stopping_in_order
 from sriovctl.render.plan import format_change, steps_as_json
 
 TYPE_CHECKING = False
@@ -15,34 +17,43 @@ if TYPE_CHECKING:
 SUMMARY = "take back what the last apply changed"
 EXAMPLES = """\
   sriovctl undo
+  sriovctl undo 3              # run 3 of 'sriovctl history'
   sriovctl undo --json
 """
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    """Add what must be allowed by name."""
+    """Add the run, and what must be allowed by name."""
     parser.add_argument(
-        "--allow-guest-disruption",
-        action="store_true",
-        help="also destroy VFs that vfio-pci holds, which may be inside a guest",
+        "run", nargs="?", type=int, metavar="RUN", help="this run (default: the newest that stands)"
     )
+    add_change_arguments(parser)
 
 
 def run(args: argparse.Namespace, context: Context) -> int:
-    """Undo the newest run that still stands."""
-    outcome = undo_last(
-        context.host(),
-        context.journal(),
-        allow_guest_disruption=args.allow_guest_disruption,
-        progress=context.progress,
-    )
+    """Undo a run that stands.
+
+    :raises PermissionDenied: the host is a recording.
+    """
+    refuse_recording(args)
+    with stopping_in_order():
+        check = context.users().checking(frozenset(args.allow))
+        undone = undo_run(context.site(), args.run, check=check)
     if args.json:
-        context.print_json("undo", {"run": outcome.run_id, "steps": steps_as_json(outcome.steps)})
-        return EXIT_DONE
-    if outcome.run_id is None:
-        context.print("nothing to undo: no apply stands in the journal of this host")
-        return EXIT_DONE
-    for step in outcome.steps:
-        context.print(f"{step.subject}: {format_change(step)}  verified")
-    context.print(f"{len(outcome.steps)} done; the host is as it was before the last apply")
+        run_id = undone.run.run_id if undone.run else None
+        context.print_json("undo", {"run": run_id, "steps": steps_as_json(undone.steps)})
+    else:
+        context.print(_format(undone))
     return EXIT_DONE
+
+
+def _format(undone: Undone) -> str:
+    if undone.run is None:
+        earlier = (
+            f"; {undone.earlier_boots} went with an earlier boot" if undone.earlier_boots else ""
+        )
+        return f"nothing to undo: no apply stands in the journal of this host{earlier}"
+    lines = [f"{step.subject}: {format_change(step)}  verified" for step in undone.steps]
+    run_id = undone.run.run_id
+    lines.append(f"{len(undone.steps)} done; the host is as it was before run {run_id}")
+    return "\n".join(lines)

@@ -1,24 +1,24 @@
-"""Run a plan: journal, perform, verify; and take back what was done when a step fails."""
+"""Apply a plan: refuse, lock, write down, carry out, and take back when a step fails."""
 
 from __future__ import annotations
 
-from itertools import groupby
 from typing import NamedTuple
 
-from sriovctl.engine.inventory import PCI_DEVICES, vf_links
-from sriovctl.engine.steps import find_directory, observe, perform
-from sriovctl.errors import SafetyError, SriovctlError, VerifyError
-from sriovctl.model.plan import Action, Disruption, Plan, Step
-from sriovctl.planner.diff import VFIO_DRIVERS
-from sriovctl.planner.undo import plan_undo
+from sriovctl.engine.boot import read_boot_id
+from sriovctl.engine.execute import Execution, as_planned
+from sriovctl.engine.undo import take_back
+from sriovctl.errors import BusyError, SafetyError, WedgedError
+from sriovctl.model.plan import Action, Plan, Step
+from sriovctl.model.run import Ending, RunStatus
+from sriovctl.planner.safety import find_refusals
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Sequence
 
+    from sriovctl.engine.execute import Check, Site
     from sriovctl.host.api import Host, Journal
-
-    Progress = Callable[[str], None]
+    from sriovctl.model.run import RecordedStep
 
 
 class Outcome(NamedTuple):
@@ -26,184 +26,158 @@ class Outcome(NamedTuple):
 
     run_id: int | None  # in the journal; None when there was nothing to do
     steps: tuple[Step, ...]  # done and verified
+    status: RunStatus = RunStatus.DONE
 
 
-def apply_plan(
-    host: Host, journal: Journal, plan: Plan, *, allow_guest_disruption: bool, progress: Progress
-) -> Outcome:
+class ApplyOptions(NamedTuple):
+    """What the user allowed and asked for beside the plan.
+
+    :param allowed: tokens of the owners that may be disturbed, as ``guest:MyGuest``.
+    :param source: where the plan came from, for the journal.
+    :param affected: writes into steps who would feel them at this moment; asked again just
+        before VFs are destroyed.  None: nobody is asked.
+    :param confirm_within_s: the run is undone unless it is confirmed so soon after its end.
+    :param on_begun: told the run's number before the host is touched.
+    """
+
+    allowed: frozenset[str] = frozenset()
+    source: str = ""
+    affected: Callable[[Sequence[Step]], Sequence[Step]] | None = None
+    confirm_within_s: float | None = None
+    on_begun: Callable[[int], None] = lambda _: None
+
+
+def apply_plan(site: Site, plan: Plan, *, options: ApplyOptions) -> Outcome:
     """Bring the host along *plan*, verifying each step by reading it back.
 
-    When a step fails, what was done before it is taken back, and the error says so.
+    When a step fails, what was done before it is taken back, and the error says so.  When the
+    kernel hangs on one PF, the others are brought to their end, and the error names that one.
 
-    :raises SafetyError: a step would affect a guest, and that was not allowed.
-    :raises BusyError: another sriovctl is at work.
+    :raises SafetyError: a step would disturb somebody who was not named in ``options.allowed``.
+    :raises BusyError: another sriovctl is at work on one of the PFs, or one was killed there and
+        its run is to be finished or undone first.
+    :raises WedgedError: the kernel hangs on a PF.
     :raises SriovctlError: a step failed; the evidence says what became of the others.
     """
     if not plan.steps:
         return Outcome(None, ())
-    if not allow_guest_disruption:
-        _refuse_guest_disruption(plan)
-    with journal.exclusive():
-        run_id = journal.begin(plan.steps)
-        try:
-            _run_steps(host, journal, run_id, plan, progress)
-        except BaseException as error:
-            # BaseException: Ctrl-C in mid-apply must not leave half of it behind either.
-            _take_back(host, journal, run_id, error, progress)
-            raise
-        journal.finish(run_id, "done")
-    return Outcome(run_id, plan.steps)
-
-
-def _refuse_guest_disruption(plan: Plan) -> None:
-    for step in plan.steps:
-        if step.disruption is Disruption.GUEST_AFFECTED:
-            raise SafetyError(
-                "may be inside a guest, which would lose or feel it",
-                subject=step.subject,
-                evidence={"step": step.action, "reason": step.reason},
-                hint="detach it first, or add --allow-guest-disruption",
-            )
-
-
-def _run_steps(host: Host, journal: Journal, run_id: int, plan: Plan, progress: Progress) -> None:
-    for positions, steps in _batches(plan.steps):
-        progress(f"{steps[0].action} {steps[0].device}" + _count(steps))
-        journal.mark(run_id, positions, "started")
-        perform(host, steps)
-        verify(host, steps)
-        journal.mark(run_id, positions, "done")
-
-
-def _count(steps: list[Step]) -> str:
-    return f" ({len(steps)} VFs)" if len(steps) > 1 else ""
-
-
-def _batches(steps: tuple[Step, ...]) -> Iterator[tuple[list[int], list[Step]]]:
-    # Consecutive steps of one action on one PF go together: the kernel takes many VFs at once.
-    numbered = enumerate(steps)
-    for _, batch in groupby(
-        numbered, key=lambda pair: (pair[1].action, pair[1].device, _alone(pair))
-    ):
-        pairs = list(batch)
-        yield [position for position, _ in pairs], [step for _, step in pairs]
-
-
-def _alone(pair: tuple[int, Step]) -> int | None:
-    # N -> 0 and 0 -> M are two writes, each to be verified by itself.
-    position, step = pair
-    return position if step.vf_index is None else None
-
-
-def verify(host: Host, steps: list[Step]) -> None:
-    """Read back what *steps* set.
-
-    :raises VerifyError: the kernel accepted a step, but shows another value.
-    """
-    for step, seen in zip(steps, observe(host, steps), strict=True):
-        if seen != step.after:
-            raise VerifyError(
-                "was accepted, but reads back differently",
-                subject=step.subject,
-                evidence={"wanted": step.after, "read": seen},
-                hint="the driver may not support it, or somebody else changed it",
-            )
-
-
-def _take_back(
-    host: Host, journal: Journal, run_id: int, error: BaseException, progress: Progress
-) -> None:
-    done = journal.touched(run_id)
-    progress("a step failed: taking back what was done")
-    try:
-        taken = _walk(host, plan_undo(done), progress)
-    except SriovctlError as second:
-        journal.finish(run_id, "failed")
-        if isinstance(error, SriovctlError):
-            error.evidence["taking back failed too"] = str(second)
-        return
-    journal.finish(run_id, "taken back")
-    if isinstance(error, SriovctlError):
-        error.evidence["steps taken back"] = len(taken)
-
-
-def undo_last(
-    host: Host, journal: Journal, *, allow_guest_disruption: bool, progress: Progress
-) -> Outcome:
-    """Take back the last run that was not yet taken back.
-
-    What is already as it was (the host was rebooted since then, say) is left alone.
-
-    :return: the steps that were taken, each verified.
-    :raises SafetyError: a VF that would die or change may be inside a guest, or somebody else has
-        changed the number of VFs since then.
-    :raises SriovctlError: a step failed.
-    """
-    with journal.exclusive():
-        last = journal.last_done()
-        if last is None:
-            return Outcome(None, ())
-        run_id, done = last
-        plan = plan_undo(done)
-        for step in _first_counts(plan):
-            _refuse_foreign_vfs(host, step)
-        if not allow_guest_disruption:
-            for step in plan.steps:
-                _refuse_vfs_in_guests(host, step)
-        taken = _walk(host, plan, progress)
-        journal.finish(run_id, "undone")
-    return Outcome(run_id, taken)
-
-
-def _walk(host: Host, plan: Plan, progress: Progress) -> tuple[Step, ...]:
-    taken: list[Step] = []
-    for _, steps in _batches(plan.steps):
-        seen = observe(host, steps)
-        left = [step for step, now in zip(steps, seen, strict=True) if now != step.after]
-        if left:
-            progress(f"{left[0].action} {left[0].device}" + _count(left))
-            perform(host, left)
-            verify(host, left)
-            taken += left
-    return tuple(taken)
-
-
-def _first_counts(plan: Plan) -> Iterator[Step]:
-    # Only the first step of each PF meets the host as it is now; a resize has two.
-    seen: set[str] = set()
-    for step in plan.steps:
-        if step.action is Action.SET_NUM_VFS and step.device not in seen:
-            seen.add(step.device)
-            yield step
-
-
-def _refuse_foreign_vfs(host: Host, step: Step) -> None:
-    now = observe(host, [step])[0]["num_vfs"]
-    if now not in (step.before["num_vfs"], step.after["num_vfs"]):
-        raise SafetyError(
-            "has another number of VFs than was left: somebody else changed it",
-            subject=step.device,
-            evidence={"left": step.before["num_vfs"], "found": now},
-            hint="settle it by hand, or with a state file",
+    refuse_users(plan.steps, options.allowed)
+    devices = {step.device for step in plan.steps}
+    boot_id = read_boot_id(site.host.files)
+    with site.journal.locked(sorted(devices)) as locks:
+        refuse_open_runs(site.journal, devices, boot_id)
+        run_id = site.journal.begin(
+            plan.steps,
+            source=options.source,
+            boot_id=boot_id,
+            confirm_by=_confirm_by(site.host, options),
         )
+        options.on_begun(run_id)
+        execution = Execution(site, locks, run_id, check=_last_look(options))
+        return carry_out(site, execution, as_planned(plan.steps), options)
 
 
-def _refuse_vfs_in_guests(host: Host, step: Step) -> None:
-    for vf in _vfs_hurt_by(host, step):
-        if host.files.read_link(f"{PCI_DEVICES}/{vf}/driver") in VFIO_DRIVERS:
-            raise SafetyError(
-                "may be inside a guest, which would lose or feel it: vfio-pci holds it",
-                subject=vf,
-                evidence={"step": step.action, "of": step.subject},
-                hint="detach it first, or add --allow-guest-disruption",
+def _confirm_by(host: Host, options: ApplyOptions) -> float | None:
+    within_s = options.confirm_within_s
+    return None if within_s is None else host.clock.now() + within_s
+
+
+def refuse_users(steps: Sequence[Step], allowed: frozenset[str]) -> None:
+    """Refuse steps that disturb somebody who was not named.
+
+    :raises SafetyError: for the first such step; the evidence has whom the others would disturb.
+    """
+    refusals = find_refusals(Plan(tuple(steps)), allowed)
+    if not refusals:
+        return
+    step, tokens = refusals[0]
+    others = sorted({t for one in refusals[1:] for t in one.tokens} - set(tokens))
+    raise SafetyError(
+        f"is in use: {', '.join(tokens)} would feel it",
+        subject=step.subject,
+        evidence={
+            "step": step.action,
+            "disruption": step.disruption,
+            **({"in use elsewhere": ", ".join(others)} if others else {}),
+        },
+        hint=f"'sriovctl owners' says how that is known; free it first, or add {refusals[0].allow}",
+    )
+
+
+def refuse_open_runs(journal: Journal, devices: set[str], boot_id: str | None) -> None:
+    """Refuse while an earlier run on the same PFs is neither finished nor confirmed.
+
+    Its locks are free, so the process that ran it is gone.
+
+    :raises BusyError: there is such a run.
+    """
+    for run in journal.standing(boot_id):
+        if not devices & set(run.devices):
+            continue
+        if run.status is RunStatus.RUNNING:
+            raise BusyError(
+                f"run {run.run_id} ({run.kind}) was cut short on {', '.join(run.devices)}",
+                subject="journal",
+                hint="finish it with 'sriovctl apply --resume', or go back with 'sriovctl undo'",
+            )
+        if run.status is RunStatus.UNCONFIRMED:
+            raise BusyError(
+                f"run {run.run_id} on {', '.join(run.devices)} waits to be confirmed",
+                subject="journal",
+                hint="keep it with 'sriovctl confirm', or go back with 'sriovctl undo'",
             )
 
 
-def _vfs_hurt_by(host: Host, step: Step) -> tuple[str, ...]:
-    links = vf_links(host.files, find_directory(host.files, step.device))
-    if step.vf_index is not None:
-        return (links[step.vf_index],) if step.vf_index in links else ()
-    hurts_all = step.action is Action.SET_NUM_VFS or step.after.get("up") is False
-    if not hurts_all or observe(host, [step])[0] == step.after:
-        return ()
-    return tuple(links.values())
+def carry_out(
+    site: Site, execution: Execution, steps: Sequence[RecordedStep], options: ApplyOptions
+) -> Outcome:
+    """Bring a run to its end that the journal holds, or take it back.
+
+    :raises WedgedError: the kernel hangs on one of its PFs.
+    :raises SriovctlError: a step failed; the evidence says what became of the others.
+    """
+    try:
+        execution.run(steps)
+    except BaseException as error:
+        # BaseException: Ctrl-C in mid-apply must not leave half of it behind either.
+        take_back(site, execution, error)
+        raise
+    return _conclude(site, execution, tuple(one.step for one in steps), options)
+
+
+def _last_look(options: ApplyOptions) -> Check:
+    # Between the plan and the lock a guest may have started.  Destroying a VF that it holds would
+    # hang in the kernel until the guest lets go of it.
+    def look(steps: Sequence[Step]) -> None:
+        dying = [s for s in steps if s.action is Action.SET_NUM_VFS and not s.after["num_vfs"]]
+        if dying and options.affected is not None:
+            known = {token for step in dying for token in step.affected}
+            refuse_users(options.affected(dying), options.allowed | known)
+
+    return look
+
+
+def _conclude(
+    site: Site, execution: Execution, steps: tuple[Step, ...], options: ApplyOptions
+) -> Outcome:
+    run_id = execution.run_id
+    assert run_id is not None  # an apply is always written down
+    if execution.wedged:
+        raise _wedged(site, execution, steps)
+    confirm_by = _confirm_by(site.host, options)
+    if confirm_by is None:
+        site.journal.finish(Ending(run_id, RunStatus.DONE))
+        return Outcome(run_id, steps)
+    site.journal.await_confirmation(run_id, confirm_by)
+    return Outcome(run_id, steps, RunStatus.UNCONFIRMED)
+
+
+def _wedged(site: Site, execution: Execution, steps: tuple[Step, ...]) -> WedgedError:
+    device, error = next(iter(execution.wedged.items()))
+    assert execution.run_id is not None
+    site.journal.finish(Ending(execution.run_id, RunStatus.FAILED, str(error)))
+    error.evidence["PF"] = device
+    others = sorted({step.device for step in steps} - execution.wedged.keys())
+    if others:
+        error.evidence["done"] = ", ".join(others)
+    return error

@@ -63,6 +63,14 @@ def find_directory(files: FileTree, device: str) -> str:
     raise LostError("the PF is gone", subject=device, hint="'sriovctl ls' shows what is there")
 
 
+def driver_of(files: FileTree, device: str) -> str | None:
+    """Read which driver a PF has; None without one, or without the PF."""
+    try:
+        return files.read_link(f"{find_directory(files, device)}/driver")
+    except LostError:
+        return None
+
+
 def _set_num_vfs(host: Host, steps: Sequence[Step]) -> None:
     for step in steps:
         directory = find_directory(host.files, step.device)
@@ -101,6 +109,18 @@ def _set_link_up(host: Host, steps: Sequence[Step]) -> None:
 def _see_link_up(host: Host, steps: Sequence[Step]) -> list[dict[str, object]]:
     up = read_link(host.rtnl, _netdev(host, steps[0].device)).up
     return [{"up": up} for _ in steps]
+
+
+def _set_mtu(host: Host, steps: Sequence[Step]) -> None:
+    for step in steps:
+        mtu = step.after["mtu"]
+        assert isinstance(mtu, int)
+        write_link(host.rtnl, _netdev(host, step.device), mtu=mtu)
+
+
+def _see_mtu(host: Host, steps: Sequence[Step]) -> list[dict[str, object]]:
+    mtu = read_link(host.rtnl, _netdev(host, steps[0].device)).mtu
+    return [{"mtu": mtu} for _ in steps]
 
 
 def _set_vfs(host: Host, steps: Sequence[Step]) -> None:
@@ -212,6 +232,7 @@ _PERFORMERS: dict[Action, Callable[[Host, Sequence[Step]], None]] = {
     Action.SET_AUTOPROBE: _set_autoprobe,
     Action.SET_LINK_UP: _set_link_up,
     Action.SET_ESWITCH_MODE: set_eswitch_modes,
+    Action.SET_MTU: _set_mtu,
     Action.SET_VF: _set_vfs,
     Action.SET_MSIX: set_msix_counts,
     Action.BIND_DRIVER: _bind_drivers,
@@ -222,6 +243,7 @@ _OBSERVERS: dict[Action, Callable[[Host, Sequence[Step]], list[dict[str, object]
     Action.SET_AUTOPROBE: _see_autoprobe,
     Action.SET_LINK_UP: _see_link_up,
     Action.SET_ESWITCH_MODE: see_eswitch_modes,
+    Action.SET_MTU: _see_mtu,
     Action.SET_VF: _see_vfs,
     Action.SET_MSIX: see_msix_counts,
     Action.BIND_DRIVER: _see_drivers,

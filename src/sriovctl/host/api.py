@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from sriovctl.model.eswitch import DevlinkPort
     from sriovctl.model.plan import Step
+    from sriovctl.model.run import Ending, RecordedStep, Run, RunKind, StepStatus
 
 
 class FileTree(Protocol):
@@ -158,32 +159,61 @@ class Host(Protocol):
         """What kind of host this is, for headings: "this host", "recording DIR", …"""
 
 
+class PFLocks(Protocol):
+    """Locks that this process holds on PFs."""
+
+    def abandon(self, device: str) -> None:
+        """Leave the lock of one PF to the kernel's write that hangs on it."""
+
+
 class Journal(Protocol):
     """The durable record of runs, written before the host is touched."""
 
-    def exclusive(self) -> AbstractContextManager[None]:
-        """Keep other sriovctl processes from applying or undoing meanwhile.
+    def locked(self, devices: Sequence[str]) -> AbstractContextManager[PFLocks]:
+        """Keep other sriovctl processes from changing these PFs meanwhile.
 
-        :raises BusyError: another one is at it.
+        :raises BusyError: another one is at it, or the kernel still is.
+        :raises HostError: the state directory cannot be written.
         """
 
-    def begin(self, steps: Sequence[Step]) -> int:
+    def begin(
+        self,
+        steps: Sequence[Step],
+        *,
+        kind: RunKind = ...,
+        source: str = ...,
+        boot_id: str | None = ...,
+        undoes: int | None = ...,
+        confirm_by: float | None = ...,
+    ) -> int:
         """Write down what is about to be done; return the run's number.
 
         :raises HostError: it cannot be written (disk full, read-only).
         """
 
-    def mark(self, run_id: int, positions: Sequence[int], status: str) -> None:
-        """Note that the steps at *positions* are ``started`` or ``done``."""
+    def mark(self, run_id: int, positions: Sequence[int], status: StepStatus) -> None:
+        """Note how far the steps at *positions* have come.
 
-    def finish(self, run_id: int, status: str) -> None:
-        """Note how a run ended: ``done``, ``taken back``, ``failed`` or ``undone``."""
+        :raises HostError: it cannot be written.
+        """
 
-    def touched(self, run_id: int) -> tuple[Step, ...]:
-        """Steps of a run that were at least started, in order."""
+    def finish(self, *endings: Ending) -> None:
+        """Note how runs ended, all in one transaction."""
 
-    def last_done(self) -> tuple[int, tuple[Step, ...]] | None:
-        """Return the newest run that still stands, and its touched steps; None without one."""
+    def await_confirmation(self, run_id: int, confirm_by: float) -> None:
+        """Note that a run is done, and stands only if it is confirmed in time."""
+
+    def runs(self) -> tuple[Run, ...]:
+        """Read all runs, the newest first."""
+
+    def standing(self, boot_id: str | None) -> tuple[Run, ...]:
+        """Read the applies of one boot that are on the host, and open undos; the newest first."""
+
+    def steps(self, run_id: int) -> tuple[RecordedStep, ...]:
+        """Read the steps of a run, in order."""
+
+    def vfs_made(self, boot_id: str | None) -> dict[str, int]:
+        """Read how many VFs sriovctl left each PF with in one boot, of those that it changed."""
 
     def close(self) -> None:
         """Let go of the file."""

@@ -1,41 +1,36 @@
 """The journal of runs: an SQLite file that survives kill -9 and a power cut.
 
 ``synchronous=FULL`` with the default rollback journal makes each commit durable before the next
-write to the host.
+write to the host.  Several processes may use it at once, each for PFs of its own.
 """
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import sqlite3
 from contextlib import contextmanager
 from datetime import UTC, datetime
 
-from sriovctl.errors import BusyError, HostError, PermissionDenied
+from sriovctl.errors import HostError, PermissionDenied
+from sriovctl.host.journal_schema import prepare_schema
+from sriovctl.host.kernel_errors import kernel_error
+from sriovctl.host.locks import HeldLocks, hold_locks
 from sriovctl.model.plan import Action, Disruption, Step
+from sriovctl.model.run import STANDING, Ending, RecordedStep, Run, RunKind, RunStatus, StepStatus
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from typing import Any
 
 DEFAULT_DIRECTORY = "/var/lib/sriovctl"
+_WAIT_FOR_OTHERS_S = 30.0  # a commit of theirs takes milliseconds; a slow disk takes longer
 
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS runs (
-    run_id INTEGER PRIMARY KEY AUTOINCREMENT,
-    started TEXT NOT NULL,
-    status TEXT NOT NULL
-);
-CREATE TABLE IF NOT EXISTS steps (
-    run_id INTEGER NOT NULL REFERENCES runs,
-    position INTEGER NOT NULL,
-    status TEXT NOT NULL,
-    step TEXT NOT NULL,
-    PRIMARY KEY (run_id, position)
-) WITHOUT ROWID;
-"""
+# In the order of Run's fields.
+_RUN_COLUMNS = (
+    "run_id, kind, status, started, ended, boot_id, devices, source, undoes, confirm_by, note"
+)
 
 
 class SQLiteJournal:
@@ -46,63 +41,47 @@ class SQLiteJournal:
         self._connection: sqlite3.Connection | None = None
 
     @contextmanager
-    def exclusive(self) -> Iterator[None]:
-        """Hold the lock of this directory; the kernel drops it if we die."""
+    def locked(self, devices: Sequence[str]) -> Iterator[HeldLocks]:
+        """Hold the locks of PFs; the kernel drops them if we die."""
         if self._directory is None:
-            yield
+            yield HeldLocks({})
             return
-        self._make_directory()
-        handle = self._open_lock()
-        try:
-            self._lock(handle)
-            yield
-        finally:
-            os.close(handle)
+        _make_directory(f"{self._directory}/locks")
+        with hold_locks(f"{self._directory}/locks", devices) as held:
+            yield held
 
-    def _open_lock(self) -> int:
-        path = f"{self._directory}/lock"
-        try:
-            return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        except PermissionError:
-            raise PermissionDenied("cannot be opened", subject=path, hint="run as root") from None
-        except OSError as error:
-            raise HostError(f"cannot be opened: {error.strerror}", subject=path) from error
+    # --- writing -------------------------------------------------------------------------
 
-    def _lock(self, handle: int) -> None:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise BusyError(
-                "another sriovctl is at work", subject=f"{self._directory}/lock", hint="wait for it"
-            ) from None
-
-    def _make_directory(self) -> None:
-        assert self._directory is not None
-        try:
-            os.makedirs(self._directory, mode=0o700, exist_ok=True)
-        except PermissionError:
-            raise PermissionDenied(
-                "cannot be written", subject=self._directory, hint="run as root"
-            ) from None
-        except OSError as error:
-            raise HostError(f"cannot be made: {error.strerror}", subject=self._directory) from error
-
-    def begin(self, steps: Sequence[Step]) -> int:
+    def begin(
+        self,
+        steps: Sequence[Step],
+        *,
+        kind: RunKind = RunKind.APPLY,
+        source: str = "",
+        boot_id: str | None = None,
+        undoes: int | None = None,
+        confirm_by: float | None = None,
+    ) -> int:
         """Write a run and its steps in one transaction."""
+        devices = json.dumps(sorted({step.device for step in steps}))
         with self._transaction() as connection:
-            started = datetime.now(UTC).isoformat(timespec="seconds")
             cursor = connection.execute(
-                "INSERT INTO runs (started, status) VALUES (?, 'running')", (started,)
+                "INSERT INTO runs (kind, status, started, boot_id, devices, source, undoes, "
+                "confirm_by) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                (kind, RunStatus.RUNNING, _now(), boot_id, devices, source, undoes, confirm_by),
             )
             run_id = cursor.lastrowid
             assert run_id is not None
             connection.executemany(
-                "INSERT INTO steps VALUES (?, ?, 'planned', ?)",
-                [(run_id, position, encode_step(step)) for position, step in enumerate(steps)],
+                "INSERT INTO steps VALUES (?, ?, 'planned', ?, ?, ?)",
+                [
+                    (run_id, position, step.action, step.device, encode_step(step))
+                    for position, step in enumerate(steps)
+                ],
             )
         return run_id
 
-    def mark(self, run_id: int, positions: Sequence[int], status: str) -> None:
+    def mark(self, run_id: int, positions: Sequence[int], status: StepStatus) -> None:
         """Note how far steps have come."""
         with self._transaction() as connection:
             connection.executemany(
@@ -110,28 +89,80 @@ class SQLiteJournal:
                 [(status, run_id, position) for position in positions],
             )
 
-    def finish(self, run_id: int, status: str) -> None:
-        """Note how a run ended."""
+    def finish(self, *endings: Ending) -> None:
+        """Note how runs ended, all in one transaction."""
         with self._transaction() as connection:
-            connection.execute("UPDATE runs SET status = ? WHERE run_id = ?", (status, run_id))
+            connection.executemany(
+                "UPDATE runs SET status = ?, ended = ?, note = ?, confirm_by = NULL "
+                "WHERE run_id = ?",
+                [(one.status, _now(), one.note, one.run_id) for one in endings],
+            )
 
-    def touched(self, run_id: int) -> tuple[Step, ...]:
-        """Read the steps of a run that were at least started."""
+    def await_confirmation(self, run_id: int, confirm_by: float) -> None:
+        """Note that a run is done, and stands only if it is confirmed in time."""
         with self._transaction() as connection:
-            rows = connection.execute(
-                "SELECT step FROM steps WHERE run_id = ? AND status != 'planned' ORDER BY position",
-                (run_id,),
-            ).fetchall()
-        return tuple(decode_step(row[0]) for row in rows)
+            connection.execute(
+                "UPDATE runs SET status = ?, ended = ?, confirm_by = ? WHERE run_id = ?",
+                (RunStatus.UNCONFIRMED, _now(), confirm_by, run_id),
+            )
 
-    def last_done(self) -> tuple[int, tuple[Step, ...]] | None:
-        """Find the newest run that stands: also one that was killed before it could end."""
+    # --- reading -------------------------------------------------------------------------
+
+    def runs(self) -> tuple[Run, ...]:
+        """Read all runs, the newest first."""
+        rows = self._select(f"SELECT {_RUN_COLUMNS} FROM runs ORDER BY run_id DESC")
+        return tuple(_decode_run(row) for row in rows)
+
+    def standing(self, boot_id: str | None) -> tuple[Run, ...]:
+        """Read the applies of one boot that are on the host, and open undos; the newest first."""
+        marks = ", ".join("?" * len(STANDING))
+        rows = self._select(
+            f"SELECT {_RUN_COLUMNS} FROM runs WHERE boot_id IS ? AND status IN ({marks}) "
+            "AND (kind = ? OR status != ?) ORDER BY run_id DESC",
+            (boot_id, *STANDING, RunKind.APPLY, RunStatus.DONE),
+        )
+        return tuple(_decode_run(row) for row in rows)
+
+    def steps(self, run_id: int) -> tuple[RecordedStep, ...]:
+        """Read the steps of a run, in order."""
+        rows = self._select(
+            "SELECT position, status, step FROM steps WHERE run_id = ? ORDER BY position",
+            (run_id,),
+        )
+        return tuple(
+            RecordedStep(position, StepStatus(status), decode_step(text))
+            for position, status, text in rows
+        )
+
+    def vfs_made(self, boot_id: str | None) -> dict[str, int]:
+        """Read how many VFs sriovctl left each PF with in one boot, of those that it changed."""
+        rows = self._select(
+            "SELECT device, json_extract(step, '$.after.num_vfs') FROM steps "
+            "JOIN runs USING (run_id) WHERE boot_id IS ? AND action = ? "
+            "AND steps.status != 'planned' ORDER BY run_id, position",
+            (boot_id, Action.SET_NUM_VFS),
+        )
+        return dict(rows)
+
+    def _select(self, query: str, values: Sequence[object] = ()) -> list[Any]:
+        if not self._is_there():
+            return []
         with self._transaction() as connection:
-            row = connection.execute(
-                "SELECT run_id FROM runs WHERE status IN ('done', 'running', 'failed') "
-                "ORDER BY run_id DESC LIMIT 1"
-            ).fetchone()
-        return None if row is None else (row[0], self.touched(row[0]))
+            return connection.execute(query, values).fetchall()
+
+    # A journal is not made for being asked.
+    def _is_there(self) -> bool:
+        if self._directory is None:
+            return True
+        try:
+            os.stat(self._path())
+        except FileNotFoundError:
+            return False
+        except OSError as error:
+            raise kernel_error(error, subject=self._path(), action="cannot read") from error
+        return True
+
+    # --- the file ------------------------------------------------------------------------
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
@@ -152,10 +183,11 @@ class SQLiteJournal:
     def _open(self) -> sqlite3.Connection:
         if self._connection is None:
             if self._directory is not None:
-                self._make_directory()
-            self._connection = sqlite3.connect(self._path())
-            self._connection.execute("PRAGMA synchronous = FULL")
-            self._connection.executescript(_SCHEMA)
+                _make_directory(self._directory)
+            connection = sqlite3.connect(self._path(), timeout=_WAIT_FOR_OTHERS_S)
+            connection.execute("PRAGMA synchronous = FULL")
+            prepare_schema(connection, subject=self._path())
+            self._connection = connection
         return self._connection
 
     def close(self) -> None:
@@ -163,6 +195,30 @@ class SQLiteJournal:
         if self._connection is not None:
             self._connection.close()
             self._connection = None
+
+
+def _make_directory(directory: str) -> None:
+    try:
+        os.makedirs(directory, mode=0o700, exist_ok=True)
+    except PermissionError:
+        raise PermissionDenied("cannot be written", subject=directory, hint="run as root") from None
+    except OSError as error:
+        raise HostError(
+            f"cannot be made: {error.strerror}",
+            subject=directory,
+            hint="nothing was changed; free the disk, or name another with SRIOVCTL_STATE_DIR",
+        ) from error
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def _decode_run(row: tuple[Any, ...]) -> Run:
+    run = Run(*row)
+    return run._replace(
+        kind=RunKind(run.kind), status=RunStatus(run.status), devices=tuple(json.loads(row[6]))
+    )
 
 
 def encode_step(step: Step) -> str:
@@ -180,6 +236,7 @@ def decode_step(text: str) -> Step:
         values["action"] = Action(values["action"])
         values["disruption"] = Disruption(values["disruption"])
         values["commands"] = tuple(values["commands"])
+        values["affected"] = tuple(values.get("affected", ()))
         return Step(**values)
     except (ValueError, TypeError, KeyError) as error:
         raise HostError(f"the journal holds a step that cannot be read: {error}") from error

@@ -22,6 +22,7 @@ _FAMILIES: dict[int, type[SriovctlError]] = {
     errno.EPERM: PermissionDenied,
     errno.EROFS: PermissionDenied,
     errno.EBUSY: BusyError,
+    errno.EAGAIN: BusyError,
     errno.ENODEV: LostError,
     errno.ENXIO: LostError,
 }

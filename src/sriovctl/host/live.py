@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 
+from sriovctl.host.guarded import DEFAULT_TIMEOUT_S, GuardedWriter
 from sriovctl.host.kernel_log import LogTree
 from sriovctl.host.sysfs import SysfsTree
 
@@ -25,15 +26,35 @@ class MonotonicClock:
         time.sleep(seconds)
 
 
+class LiveTree(LogTree):
+    """This host's files; a write that hangs in the kernel is given up.
+
+    :param write_timeout_s: how long one write may take.
+    """
+
+    def __init__(self, *, write_timeout_s: float = DEFAULT_TIMEOUT_S) -> None:
+        super().__init__()
+        self._writer = GuardedWriter(timeout_s=write_timeout_s)
+
+    def _write(self, real: str, data: bytes) -> None:
+        self._writer.write(real, data)
+
+    def close(self) -> None:
+        """End the process that writes, if one was needed."""
+        self._writer.close()
+
+
 class LiveHost:
     """This host, as a :class:`sriovctl.host.api.Host`.  The netlink socket opens when first used.
 
     :param root: where the host's ``/`` is found; sysfs may be mounted elsewhere.
+    :param write_timeout_s: how long one write to sysfs may take.
     """
 
-    def __init__(self, root: str = "/") -> None:
+    def __init__(self, root: str = "/", *, write_timeout_s: float = DEFAULT_TIMEOUT_S) -> None:
         # The kernel's log is that of this machine, whatever directory stands for its root.
-        self.files = LogTree() if root == "/" else SysfsTree(root)
+        self._live = LiveTree(write_timeout_s=write_timeout_s) if root == "/" else None
+        self.files: SysfsTree = self._live or SysfsTree(root)
         self.clock = MonotonicClock()
         self.description = "this host"
         self._rtnl: KernelRouteNetlink | None = None
@@ -59,7 +80,9 @@ class LiveHost:
         return DevlinkDoor()
 
     def close(self) -> None:
-        """Close the netlink socket, if it was opened."""
+        """Close the netlink socket and end the process that writes, where there are such."""
+        if self._live is not None:
+            self._live.close()
         if self._rtnl is not None:
             self._rtnl.close()
             self._rtnl = None

@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 import os
 
+from sriovctl.host.guarded import write_file
 from sriovctl.host.kernel_errors import NO_SUCH_VALUE, kernel_error, write_error
 
 _PAGE = 4096
@@ -134,13 +135,12 @@ class SysfsTree:
         try:
             if real is None:
                 raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
-            descriptor = os.open(real, os.O_WRONLY | os.O_CLOEXEC)
-            try:
-                os.write(descriptor, text.encode())
-            finally:
-                os.close(descriptor)
+            self._write(real, text.encode())
         except OSError as exc:
             raise write_error(exc, path=path, value=text, exists=self.exists(path)) from exc
+
+    def _write(self, real: str, data: bytes) -> None:
+        write_file(real, data)
 
     # Below a root of our own the links must be followed by hand: the kernel would follow an
     # absolute one from the real root (openat2's RESOLVE_IN_ROOT is not in Python's os).

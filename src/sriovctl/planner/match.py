@@ -35,22 +35,27 @@ def match_pf(wanted: WantedPF, pfs: Sequence[PF]) -> tuple[PF, ...]:
 
     :raises InputError: none does, or several where one is meant.
     """
-    fitting = tuple(pf for pf in pfs if _fits(pf, wanted.match))
+    fitting = fitting_pfs(wanted.match, pfs)
     if len(fitting) == 1 or (fitting and wanted.match.all):
         return fitting
     if not fitting:
         there = ", ".join(_name(pf) for pf in pfs) or "none at all"
         raise InputError(
-            f"no PF fits {_describe(wanted.match)}",
+            f"no PF fits {describe_match(wanted.match)}",
             subject=wanted.label,
             hint=f"PFs of this host: {there}",
         )
     raise InputError(
-        f"{len(fitting)} PFs fit {_describe(wanted.match)}",
+        f"{len(fitting)} PFs fit {describe_match(wanted.match)}",
         subject=wanted.label,
         hint="add a criterion, or 'all: true' to mean them all; they are "
         + ", ".join(_name(pf) for pf in fitting),
     )
+
+
+def fitting_pfs(match: PFMatch, pfs: Sequence[PF]) -> tuple[PF, ...]:
+    """Find all PFs that fit every criterion.  Pure."""
+    return tuple(pf for pf in pfs if _fits(pf, match))
 
 
 def _fits(pf: PF, match: PFMatch) -> bool:
@@ -67,7 +72,8 @@ def _fits(pf: PF, match: PFMatch) -> bool:
     return all(known[key] == value for key, value in _criteria(match))
 
 
-def _describe(match: PFMatch) -> str:
+def describe_match(match: PFMatch) -> str:
+    """Write the criteria as a clause.  Pure."""
     return ", ".join(f"{key} {value}" for key, value in _criteria(match))
 
 

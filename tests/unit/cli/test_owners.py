@@ -7,14 +7,16 @@ import json
 
 import pytest
 
-from sriovctl.cli.context import Context
+from sriovctl.cli.context import Context, HostKind
 from sriovctl.cli.main import parse_arguments, run_verb
 from sriovctl.errors import InputError
+from sriovctl.host.journal import SQLiteJournal
 from sriovctl.host.simulated import SimulatedHost, simulated_82576
 from sriovctl.host.simulated_libvirt import SimulatedLibvirt
 
 PF = "0000:01:00.0"
 VF1 = "0000:01:10.2"
+FOREIGN = "2 VFs that sriovctl did not make in this boot"
 
 
 class Desk:
@@ -25,6 +27,7 @@ class Desk:
         self.host.files.write_text(f"/sys/bus/pci/devices/{PF}/sriov_numvfs", "2")
         self.host.files.add_directory("/run/libvirt")
         self.host.network.add_address("eth0", "192.0.2.1/24")
+        self.journal = SQLiteJournal(None)  # knows of no apply: the VFs are somebody else's
         self.libvirt = SimulatedLibvirt(self.host.clock)
         self.libvirt.add("MyGuest")
         xml = "<hostdev type='pci'><source><address bus='1' slot='16' function='2'/></source>"
@@ -35,9 +38,10 @@ class Desk:
         context = Context(
             open_host=lambda: self.host,
             open_libvirt=lambda: self.libvirt,
-            open_journal=lambda: pytest.fail("only looks"),
+            open_journal=lambda: self.journal,
             out=out,
             color=False,
+            kind=HostKind.SIMULATED if "--simulated" in argv else HostKind.LIVE,
         )
         assert run_verb(parse_arguments(argv), context) == 0
         return out.getvalue()
@@ -50,9 +54,10 @@ def desk() -> Desk:
 
 def test_text_has_a_row_per_owner_and_counts_the_rest(desk: Desk) -> None:
     assert desk.run("owners").splitlines() == [
-        "DEVICE        VF  USED BY            HOW IT IS KNOWN",
-        "0000:01:00.0  -   address:192.0.2.1  address 192.0.2.1/24 on eth0",
-        "0000:01:10.2  1   guest:MyGuest      live XML of the guest",
+        "DEVICE        VF  USED BY               HOW IT IS KNOWN",
+        "0000:01:00.0  -   address:192.0.2.1     address 192.0.2.1/24 on eth0",
+        f"                  foreign:0000:01:00.0  {FOREIGN}",
+        "0000:01:10.2  1   guest:MyGuest         live XML of the guest",
         "3 of 5 PFs and VFs are used by nobody that could be seen",
     ]
 
@@ -72,6 +77,15 @@ def test_json_has_tokens_and_where_a_vf_belongs(desk: Desk) -> None:
                 "evidence": "address 192.0.2.1/24 on eth0",
             },
             {
+                "device": PF,
+                "vf_of": None,
+                "vf_index": None,
+                "kind": "foreign",
+                "name": PF,
+                "token": f"foreign:{PF}",
+                "evidence": FOREIGN,
+            },
+            {
                 "device": VF1,
                 "vf_of": PF,
                 "vf_index": 1,
@@ -88,8 +102,9 @@ def test_json_has_tokens_and_where_a_vf_belongs(desk: Desk) -> None:
 def test_a_pf_stands_for_its_vfs_too_and_free_ones_are_shown_when_named(desk: Desk) -> None:
     for name in ("eth0", PF, "01:00.0"):
         shown = desk.run("owners", name).splitlines()
-        assert [line.split()[0] for line in shown[1:]] == [PF, "0000:01:10.0", VF1]
-    assert shown[2].split() == ["0000:01:10.0", "0", "-", "-"]
+        heads = [line.split()[0] for line in shown[1:]]
+        assert heads == [PF, f"foreign:{PF}", "0000:01:10.0", VF1]
+    assert shown[3].split() == ["0000:01:10.0", "0", "-", "-"]
 
 
 def test_one_vf_by_address_or_netdev(desk: Desk) -> None:
@@ -112,7 +127,7 @@ def test_what_could_not_be_seen_is_said(desk: Desk) -> None:
 
 def test_libvirt_of_this_host_is_not_asked_about_another(desk: Desk) -> None:
     tokens = [o["token"] for o in json.loads(desk.run("--simulated", "owners", "--json"))["owners"]]
-    assert tokens == ["address:192.0.2.1"]
+    assert tokens == ["address:192.0.2.1", f"foreign:{PF}"]
 
 
 def test_a_host_without_pfs(desk: Desk) -> None:

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from sriovctl.cli.context import Context
+from sriovctl.cli.context import Context, HostKind
 from sriovctl.host.api import Host
+from sriovctl.host.journal import SQLiteJournal
 
 ROOT = Path(__file__).parents[3]
 
@@ -55,7 +56,8 @@ def context_of(host: Host) -> Context:
     return Context(
         open_host=lambda: host,
         open_libvirt=lambda: pytest.fail("asks libvirt"),
-        open_journal=lambda: pytest.fail("asks the journal"),
+        open_journal=lambda: SQLiteJournal(None),
         out=io.StringIO(),
         color=False,
+        kind=HostKind.SIMULATED,
     )

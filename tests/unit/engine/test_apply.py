@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import errno
+from contextlib import suppress
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.unit.engine.mortal import Fate, KilledError, mortal_site
 
-from sriovctl.engine.apply import Outcome, apply_plan, undo_last
+from sriovctl.engine.apply import ApplyOptions, Outcome, apply_plan
+from sriovctl.engine.execute import Site
 from sriovctl.engine.inventory import read_inventory
+from sriovctl.engine.resume import resume_run
+from sriovctl.engine.undo import Undone, undo_run
 from sriovctl.errors import (
     BusyError,
     HostError,
@@ -21,6 +26,7 @@ from sriovctl.host.journal import SQLiteJournal
 from sriovctl.host.simulated import SimulatedHost, simulated_82576
 from sriovctl.model.functions import PF, VF, VLAN
 from sriovctl.model.plan import Plan
+from sriovctl.model.run import RunStatus
 from sriovctl.model.state import UNSET, DesiredState, PFMatch, Unset, WantedPF, WantedVF
 from sriovctl.planner.diff import plan_state
 
@@ -45,11 +51,31 @@ def apply_state(
     host: SimulatedHost, journal: SQLiteJournal, state: DesiredState, *, allow: bool = True
 ) -> None:
     plan = plan_for(host, state)
-    apply_plan(host, journal, plan, allow_guest_disruption=allow, progress=lambda _: None)
+    run(host, journal, plan, allow=allow)
 
 
-def undo(host: SimulatedHost, journal: SQLiteJournal, *, allow: bool = True) -> None:
-    undo_last(host, journal, allow_guest_disruption=allow, progress=lambda _: None)
+def site_of(host: SimulatedHost, journal: SQLiteJournal) -> Site:
+    return Site(host, journal, lambda _: None)
+
+
+def allowing_all(plan: Plan) -> ApplyOptions:
+    return ApplyOptions(allowed=frozenset(t for step in plan.steps for t in step.affected))
+
+
+def run(host: SimulatedHost, journal: SQLiteJournal, plan: Plan, *, allow: bool = True) -> Outcome:
+    options = allowing_all(plan) if allow else ApplyOptions()
+    return apply_plan(site_of(host, journal), plan, options=options)
+
+
+def undo(host: SimulatedHost, journal: SQLiteJournal, *, allow: bool = True) -> Undone:
+    return undo_run(site_of(host, journal), check=lambda _: None if allow else refuse_vfio(host))
+
+
+def refuse_vfio(host: SimulatedHost) -> None:
+    for pf in inventory(host):
+        for vf in pf.vfs:
+            if vf.driver == "vfio-pci":
+                raise SafetyError("is in use", subject=vf.address)
 
 
 @pytest.fixture
@@ -126,29 +152,70 @@ def comparable_vf(vf: VF) -> VF:
 
 
 @settings(deadline=None, max_examples=60)
-@given(first=states(), second=states(), fails_at=st.integers(0, 12))
-def test_a_failing_write_leaves_the_old_state_or_says_what_is_left(
-    first: DesiredState, second: DesiredState, fails_at: int
+@given(first=states(), second=states(), refused_at=st.integers(0, 12))
+def test_a_refused_write_leaves_the_old_state(
+    first: DesiredState, second: DesiredState, refused_at: int
 ) -> None:
     host, journal = simulated_82576(), SQLiteJournal(None)
     apply_state(host, journal, first)
     before = inventory(host)
     plan = plan_for(host, second)
-    if fails_at >= len(plan.steps):
-        return
-    bomb = plan.steps[fails_at]
-    calls = iter([errno.EIO])
-    original = journal.mark
+    fate = Fate(refused_at=refused_at)
+    try:
+        apply_plan(mortal_site(host, journal, fate), plan, options=allowing_all(plan))
+    except HostError:
+        assert [comparable(pf) for pf in inventory(host)] == [comparable(pf) for pf in before]
+        assert journal.runs()[0].status is RunStatus.DONE  # the undo
+        assert journal.runs()[1].status is RunStatus.TAKEN_BACK
+    else:
+        assert not fate.met
+        assert plan_for(host, second).steps == ()
 
-    def mark(run_id: int, positions: list[int], status: str) -> None:
-        original(run_id, positions, status)
-        if status == "started" and fails_at in positions and next(calls, None):
-            raise HostError("broke on purpose", subject=bomb.subject)
 
-    journal.mark = mark  # type: ignore[method-assign,assignment]
-    with pytest.raises(HostError, match=r"broke on purpose.*steps taken back"):
-        apply_plan(host, journal, plan, allow_guest_disruption=True, progress=lambda _: None)
-    assert [comparable(pf) for pf in inventory(host)] == [comparable(pf) for pf in before]
+@settings(deadline=None, max_examples=80)
+@given(
+    first=states(),
+    second=states(),
+    dies_at=st.integers(0, 40),
+    dies_again_at=st.integers(0, 40),
+    goes_back=st.booleans(),
+)
+def test_a_killed_apply_leads_to_the_wanted_or_the_old_state(
+    first: DesiredState, second: DesiredState, dies_at: int, dies_again_at: int, goes_back: bool
+) -> None:
+    host, journal = simulated_82576(), SQLiteJournal(None)
+    apply_state(host, SQLiteJournal(None), first)
+    before = inventory(host)
+    plan = plan_for(host, second)
+    with suppress(KilledError):
+        site = mortal_site(host, journal, Fate(dies_at=dies_at))
+        apply_plan(site, plan, options=allowing_all(plan))
+    # Whatever picks it up may be killed, too; the one after that lives.
+    for fate in (Fate(dies_at=dies_again_at), Fate(dies_at=10_000)):
+        with suppress(KilledError):
+            pick_up(mortal_site(host, journal, fate), goes_back=goes_back)
+    if goes_back or not ran(journal, plan):
+        assert [comparable(pf) for pf in inventory(host)] == [comparable(pf) for pf in before]
+    else:
+        assert plan_for(host, second).steps == ()
+    assert all(one.status is not RunStatus.RUNNING for one in journal.runs())
+
+
+def pick_up(site: Site, *, goes_back: bool) -> None:
+    """Do what a person does after a crash, if there is anything to do."""
+    boot_id = site.host.files.read_text("/proc/sys/kernel/random/boot_id")
+    standing = site.journal.standing(boot_id)
+    if goes_back:
+        undo_run(site)
+    elif standing and standing[0].status is RunStatus.RUNNING:
+        resume_run(site, options=ApplyOptions(), check=lambda _: None)
+
+
+def ran(journal: SQLiteJournal, plan: Plan) -> bool:
+    """Say whether the journal knows of a run of *plan*."""
+    return any(
+        tuple(one.step for one in journal.steps(run.run_id)) == plan.steps for run in journal.runs()
+    )
 
 
 def test_a_busy_kernel_is_named_and_nothing_is_left(
@@ -157,7 +224,7 @@ def test_a_busy_kernel_is_named_and_nothing_is_left(
     plan = plan_for(host, wanted(num_vfs=2, drivers_autoprobe=False))
     host.files.fail(NUM_VFS, errno.EBUSY)
     with pytest.raises(BusyError) as caught:
-        apply_plan(host, journal, plan, allow_guest_disruption=False, progress=lambda _: None)
+        run(host, journal, plan, allow=False)
     assert caught.value.evidence["steps taken back"] == 1
     assert host.files.read_text(f"/sys/bus/pci/devices/{IGB}/sriov_drivers_autoprobe") == "1"
 
@@ -168,7 +235,7 @@ def test_a_pf_that_vanishes_is_an_error_of_one_line(
     plan = plan_for(host, wanted(num_vfs=2))
     host.vanish(IGB)
     with pytest.raises(SriovctlError) as caught:
-        apply_plan(host, journal, plan, allow_guest_disruption=False, progress=lambda _: None)
+        run(host, journal, plan, allow=False)
     assert "\n" not in str(caught.value)
     assert "gone" in str(caught.value)
 
@@ -177,16 +244,16 @@ def test_a_write_that_is_swallowed_is_seen(host: SimulatedHost, journal: SQLiteJ
     plan = plan_for(host, wanted(num_vfs=2))
     host.files.write_text = lambda *_: None  # type: ignore[method-assign]
     with pytest.raises(VerifyError, match=r"reads back differently.*'num_vfs': 2.*'num_vfs': 0"):
-        apply_plan(host, journal, plan, allow_guest_disruption=False, progress=lambda _: None)
+        run(host, journal, plan, allow=False)
 
 
 def test_vfs_in_guests_are_not_destroyed_by_the_way(
     host: SimulatedHost, journal: SQLiteJournal
 ) -> None:
     apply_state(host, journal, wanted(num_vfs=2, vf_default=WantedVF(driver="vfio-pci")))
-    with pytest.raises(SafetyError, match="allow-guest-disruption"):
+    with pytest.raises(SafetyError, match="in use"):
         apply_state(host, journal, wanted(num_vfs=3), allow=False)
-    with pytest.raises(SafetyError, match="allow-guest-disruption"):
+    with pytest.raises(SafetyError, match="in use"):
         undo(host, journal, allow=False)
     assert host.files.read_text(NUM_VFS) == "2"
     undo(host, journal)
@@ -207,18 +274,13 @@ def test_undo_after_a_reboot_finds_nothing_to_do(
 ) -> None:
     apply_state(host, journal, wanted(num_vfs=2))
     rebooted = simulated_82576()
-    outcome = undo_last(rebooted, journal, allow_guest_disruption=False, progress=lambda _: None)
-    assert outcome.steps == ()
-    assert undo_last(
-        rebooted, journal, allow_guest_disruption=False, progress=lambda _: None
-    ) == Outcome(None, ())
+    undone = undo(rebooted, journal)
+    assert undone == Undone(None, (), earlier_boots=1)
 
 
 def test_nothing_to_do_leaves_no_run(host: SimulatedHost, journal: SQLiteJournal) -> None:
     apply_state(host, journal, wanted())
-    assert undo_last(
-        host, journal, allow_guest_disruption=False, progress=lambda _: None
-    ) == Outcome(None, ())
+    assert undo(host, journal) == Undone(None)
 
 
 def test_undo_asks_before_it_changes_what_may_be_in_a_guest(
@@ -226,7 +288,7 @@ def test_undo_asks_before_it_changes_what_may_be_in_a_guest(
 ) -> None:
     host.files.write_text(NUM_VFS, "2")
     apply_state(host, journal, wanted(vfs=((0, WantedVF(vlan=VLAN(42), driver="vfio-pci")),)))
-    with pytest.raises(SafetyError, match=r"0000:01:10.0: may be inside a guest"):
+    with pytest.raises(SafetyError, match=r"0000:01:10.0: is in use"):
         undo(host, journal, allow=False)
     (vf, _) = inventory(host)[0].vfs
     assert (vf.driver, vf.attributes and vf.attributes.vlan) == ("vfio-pci", VLAN(42))
@@ -237,5 +299,5 @@ def test_a_link_that_guests_need_is_not_taken_down_by_the_way(
 ) -> None:
     vfs = WantedVF(driver="vfio-pci")
     apply_state(host, journal, wanted(num_vfs=1, link_up=True, vf_default=vfs))
-    with pytest.raises(SafetyError, match="allow-guest-disruption"):
+    with pytest.raises(SafetyError, match="in use"):
         apply_state(host, journal, wanted(link_up=False), allow=False)

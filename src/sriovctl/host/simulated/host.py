@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from itertools import count
+from uuid import uuid4
 
 from sriovctl.host.devlink import DevlinkDoor
 from sriovctl.host.simulated.cards import (
@@ -101,6 +102,7 @@ def _publish_proc(tree: VirtualTree, spec: MachineSpec) -> None:
     tree.add(
         "/proc/cmdline", constant("console=ttyS0 quiet" + " intel_iommu=on iommu=pt" * spec.iommu)
     )
+    tree.add("/proc/sys/kernel/random/boot_id", constant(str(uuid4())))
     tree.add("/proc/version", constant("Linux version 6.12.117+deb12-amd64 (simulated)"))
     tree.add(
         "/proc/cpuinfo",

@@ -7,6 +7,7 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from sriovctl.errors import WedgedError
 from sriovctl.host.kernel_errors import NO_SUCH_VALUE, kernel_error, write_error
 
 _MAX_LINKS = 40
@@ -67,6 +68,7 @@ class VirtualTree:
         self._root = Directory()
         self._failures: dict[str, list[OSError]] = {}
         self._hooks: dict[str, list[Callable[[], None]]] = {}
+        self._hanging: set[str] = set()
         self.writes: list[tuple[str, str]] = []  # accepted or not, for tests to count
 
     # --- making it -----------------------------------------------------------------------
@@ -101,6 +103,10 @@ class VirtualTree:
     def fail(self, path: str, number: int, *, times: int = 1) -> None:
         """Let the next accesses to *path* fail with an errno."""
         self._failures.setdefault(path, []).extend(refuse(number) for _ in range(times))
+
+    def hang(self, path: str) -> None:
+        """Let each write to *path* hang in the kernel until it is given up."""
+        self._hanging.add(path)
 
     def before(self, path: str, action: Callable[[], None]) -> None:
         """Call *action* once, just before the next access to *path*."""
@@ -182,6 +188,8 @@ class VirtualTree:
     def write_text(self, path: str, text: str) -> None:
         """Write an attribute; see :class:`sriovctl.host.api.FileTree`."""
         self.writes.append((path, text))
+        if path in self._hanging:
+            raise WedgedError("the kernel did not finish the write in time", subject=path)
         try:
             self._meet(path)
             node = self._find(path)

@@ -1,0 +1,263 @@
+"""Carry out the steps of a run, one batch after the other.
+
+Theory of operation.  Consecutive steps of one action on one PF are a batch, because the kernel
+takes many VFs at once.  A batch is looked at first: what holds already is not done again, which
+lets a run that was killed be taken up where it was.  Then it is marked as started, performed, read
+back, compared, and marked as done.  The journal is written before the host each time, so that
+whatever was touched is known, however the process ends.
+
+At the end all is read once more: a later step may have spoilt an earlier one (a VF driver that
+resets its VF, say), and "done" means that everything is as wanted at once.
+
+When the kernel hangs in a write to one PF, the steps of the other PFs go on.
+"""
+
+from __future__ import annotations
+
+from itertools import groupby
+from typing import NamedTuple
+
+from sriovctl.engine.steps import driver_of, observe, perform
+from sriovctl.errors import (
+    BusyError,
+    HostError,
+    LostError,
+    SafetyError,
+    SriovctlError,
+    VerifyError,
+    WedgedError,
+)
+from sriovctl.model.plan import Action, Step
+from sriovctl.model.run import RecordedStep, StepStatus
+from sriovctl.planner.drivers import rules_of
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from typing import TypeVar
+
+    T = TypeVar("T")
+
+    from sriovctl.host.api import Host, Journal, PFLocks
+
+    Progress = Callable[[str], None]
+    # Called with the steps that are about to be performed; raises to stop them.
+    Check = Callable[[Sequence[Step]], None]
+
+FIRST_PAUSE_S = 0.1
+LONGEST_PAUSE_S = 2.0
+_NO_MAC = "00:00:00:00:00:00"
+
+
+class Site(NamedTuple):
+    """Where runs take place."""
+
+    host: Host
+    journal: Journal  # of this host
+    progress: Progress  # tells a person how far it is
+
+
+class Execution:
+    """The carrying out of one run.
+
+    :param run_id: None for a run that could not be written down; see :mod:`sriovctl.engine.undo`.
+
+    :param patience_s: how long to wait for a PF or VF that is gone: a driver that is being
+        loaded anew comes back within seconds.
+    :param check: looks at what is about to be performed, at the last moment.
+    :param goes_on_unrecorded: a journal that cannot be written does not stop it: for what takes
+        a run back that failed for just that.
+    """
+
+    def __init__(
+        self,
+        site: Site,
+        locks: PFLocks,
+        run_id: int | None,
+        *,
+        patience_s: float = 0.0,
+        check: Check = lambda _: None,
+        goes_on_unrecorded: bool = False,
+    ) -> None:
+        self._host = site.host
+        self._journal = site.journal
+        self._progress = site.progress
+        self.locks = locks
+        self.run_id = run_id
+        self._patience_s = patience_s
+        self._check = check
+        self._goes_on_unrecorded = goes_on_unrecorded
+        self.performed: list[Step] = []  # without those that held already
+        self.wedged: dict[str, WedgedError] = {}  # by sysfs device name of the PF
+
+    def run(self, steps: Sequence[RecordedStep]) -> None:
+        """Perform and verify *steps*; what holds already is left alone.
+
+        :raises VerifyError: a value was accepted, but reads back differently.
+        :raises SafetyError: the host is not as it was planned for.
+        :raises SriovctlError: as the kernel refuses.
+        """
+        for batch in _batches(_without_passed(steps)):
+            if batch[0].step.device not in self.wedged:
+                self._run_batch(batch, total=len(steps))
+        if len({(one.step.device, one.step.action) for one in steps}) > 1:
+            self._verify_all(steps)
+
+    def _run_batch(self, batch: list[RecordedStep], *, total: int) -> None:
+        steps = [one.step for one in batch]
+        self._progress(_describe(batch, total))
+        try:
+            self._attempt(batch, steps)
+        except WedgedError as error:
+            device = steps[0].device
+            self.locks.abandon(device)
+            self.wedged[device] = error
+            self._progress(f"{device}: the kernel hangs; going on without it")
+
+    def _attempt(self, batch: list[RecordedStep], steps: list[Step]) -> None:
+        left = self._patiently(lambda: left_to_do(self._host, steps), steps[0].device)
+        if left:
+            self._check(left)
+            self._mark(batch, StepStatus.STARTED)
+            self._patiently(lambda: self._perform(steps), steps[0].device)
+            self.performed += left
+        self._mark(batch, StepStatus.DONE)
+
+    def _perform(self, steps: list[Step]) -> None:
+        left = left_to_do(self._host, steps)
+        if left:
+            perform(self._host, left)
+            verify(self._host, left)
+
+    def _mark(self, batch: list[RecordedStep], status: StepStatus) -> None:
+        if self.run_id is None:
+            return
+        try:
+            self._journal.mark(self.run_id, [one.position for one in batch], status)
+        except HostError:
+            if not self._goes_on_unrecorded:
+                raise
+
+    # Tries again while it may help: a driver that is known to say so, a device that comes back.
+    def _patiently(self, action: Callable[[], T], device: str) -> T:
+        began, pause = self._host.clock.now(), FIRST_PAUSE_S
+        while True:
+            try:
+                return action()
+            except (BusyError, LostError) as error:
+                limit_s = self._how_long(error, device)
+                if self._host.clock.now() + pause > began + limit_s:
+                    raise
+            self._host.clock.sleep(pause)
+            pause = min(2 * pause, LONGEST_PAUSE_S)
+
+    def _how_long(self, error: SriovctlError, device: str) -> float:
+        if isinstance(error, LostError):
+            return self._patience_s
+        rules = rules_of(driver_of(self._host.files, device))
+        return rules.retry_until_s if error.evidence.get("errno") in rules.retry_errnos else 0.0
+
+    def _verify_all(self, steps: Sequence[RecordedStep]) -> None:
+        last = {_subject(one.step): one.step for one in steps}
+        kept = [one for one in steps if last[_subject(one.step)] is one.step]
+        for batch in _batches(kept):
+            if batch[0].step.device not in self.wedged:
+                verify(self._host, [_at_the_end(one.step) for one in batch])
+
+
+def as_planned(steps: Sequence[Step]) -> tuple[RecordedStep, ...]:
+    """Number the steps of a plan as the journal does.  Pure."""
+    return tuple(RecordedStep(n, StepStatus.PLANNED, step) for n, step in enumerate(steps))
+
+
+def pending(host: Host, steps: Sequence[RecordedStep]) -> list[Step]:
+    """Read which steps of a whole run do not hold yet, as far as what they are about exists."""
+    found: list[Step] = []
+    for batch in _batches(_without_passed(steps)):
+        wanted = [one.step for one in batch]
+        try:
+            seen = observe(host, wanted)
+        except LostError:
+            continue
+        found += [step for step, now in zip(wanted, seen, strict=True) if now != step.after]
+    return found
+
+
+def left_to_do(host: Host, steps: Sequence[Step]) -> list[Step]:
+    """Read which of some steps of one batch are still to be done.
+
+    :raises SafetyError: the number of VFs is neither what the plan began with nor what it leads to.
+    :raises SriovctlError: it cannot be read.
+    """
+    left = []
+    for step, seen in zip(steps, observe(host, steps), strict=True):
+        if seen != step.after:
+            _refuse_another_count(step, seen)
+            left.append(step)
+    return left
+
+
+# Of all that may have changed since the plan was made, this alone would cost VFs that it did not
+# name.
+def _refuse_another_count(step: Step, seen: dict[str, object]) -> None:
+    if step.action is Action.SET_NUM_VFS and seen["num_vfs"] != step.before["num_vfs"]:
+        raise SafetyError(
+            "has another number of VFs than it was left with: somebody else changed it",
+            subject=step.device,
+            hint="look at it with 'sriovctl ls', and plan anew",
+            evidence={"left": step.before["num_vfs"], "found": seen["num_vfs"]},
+        )
+
+
+def verify(host: Host, steps: Sequence[Step]) -> None:
+    """Read back what steps of one batch set.
+
+    :raises VerifyError: the kernel accepted a step, but shows another value.
+    """
+    for step, seen in zip(steps, observe(host, steps), strict=True):
+        if seen != step.after:
+            raise VerifyError(
+                "was accepted, but reads back differently",
+                subject=step.subject,
+                evidence={"wanted": step.after, "read": seen},
+                hint="the driver may not support it, or somebody else changed it",
+            )
+
+
+# No admin MAC leaves the choice to the VF's driver, and once that is bound, igb reports its choice.
+def _at_the_end(step: Step) -> Step:
+    if step.after.get("admin_mac") != _NO_MAC:
+        return step
+    return step._replace(after={k: v for k, v in step.after.items() if k != "admin_mac"})
+
+
+def _batches(steps: Sequence[RecordedStep]) -> Iterator[list[RecordedStep]]:
+    for _, batch in groupby(steps, key=lambda one: (one.step.action, one.step.device, _alone(one))):
+        yield list(batch)
+
+
+def _without_passed(steps: Sequence[RecordedStep]) -> list[RecordedStep]:
+    # Of a run that is taken up again: a count that a later one has overtaken already, as the 0 on
+    # the way from N to M, would be set a second time, and the VFs that are there would die.
+    begun = {_subject(one.step): one for one in steps if one.status is not StepStatus.PLANNED}
+    return [
+        one
+        for one in steps
+        if one.status is not StepStatus.DONE or begun[_subject(one.step)] is one
+    ]
+
+
+def _alone(one: RecordedStep) -> int | None:
+    # N -> 0 and 0 -> M are two writes, each to be verified by itself.
+    return one.position if one.step.vf_index is None else None
+
+
+def _subject(step: Step) -> tuple[Action, str, int | None]:
+    return step.action, step.device, step.vf_index
+
+
+def _describe(batch: list[RecordedStep], total: int) -> str:
+    first, last = batch[0].position + 1, batch[-1].position + 1
+    number = str(first) if first == last else f"{first}-{last}"
+    vfs = f" ({len(batch)} VFs)" if len(batch) > 1 else ""
+    return f"[{number}/{total}] {batch[0].step.action} {batch[0].step.device}{vfs}"

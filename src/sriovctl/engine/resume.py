@@ -1,0 +1,49 @@
+"""Take up a run that was cut short, by kill -9 or a crash, where it was."""
+
+from __future__ import annotations
+
+from sriovctl.engine.apply import ApplyOptions, Outcome, carry_out
+from sriovctl.engine.boot import read_boot_id
+from sriovctl.engine.execute import Execution, pending
+from sriovctl.engine.undo import undo_run
+from sriovctl.errors import InputError
+from sriovctl.model.run import Run, RunKind, RunStatus
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from sriovctl.engine.execute import Check, Site
+    from sriovctl.host.api import Journal
+
+_OPEN = (RunStatus.RUNNING, RunStatus.FAILED)
+
+
+def find_open_run(journal: Journal, boot_id: str | None) -> Run | None:
+    """Find the newest run of this boot that did not come to its end; None if there is none."""
+    return next((run for run in journal.standing(boot_id) if run.status in _OPEN), None)
+
+
+def resume_run(site: Site, *, options: ApplyOptions, check: Check) -> Outcome:
+    """Bring the newest run that was cut short to its end, whichever way it was going.
+
+    The steps are those that were written down then, not a new plan.  When a step fails, what the
+    run did is taken back, as in :func:`sriovctl.engine.apply.apply_plan`.
+
+    :param check: called with the steps that are about to be taken; raises to refuse them.
+    :raises InputError: there is no such run in this boot.
+    :raises SafetyError: a step would disturb somebody who was not named in ``options.allowed``.
+    :raises BusyError: its process is still at work.
+    :raises SriovctlError: a step failed.
+    """
+    run = find_open_run(site.journal, read_boot_id(site.host.files))
+    if run is None:
+        raise InputError(
+            "no run was cut short in this boot",
+            subject="--resume",
+            hint="'sriovctl history' lists the runs; 'sriovctl apply FILE' begins one",
+        )
+    if run.kind is RunKind.UNDO:
+        return Outcome(run.run_id, undo_run(site, run.undoes, check=check).steps)
+    with site.journal.locked(run.devices) as locks:
+        steps = site.journal.steps(run.run_id)
+        check(pending(site.host, steps))
+        return carry_out(site, Execution(site, locks, run.run_id), steps, options)

@@ -1,0 +1,181 @@
+"""Take back what a run did, wholly, and as a run of its own: an undo can be cut short, too."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import NamedTuple
+
+from sriovctl.engine.boot import read_boot_id
+from sriovctl.engine.execute import Execution, as_planned, pending
+from sriovctl.errors import BusyError, HostError, InputError, SafetyError, SriovctlError
+from sriovctl.model.plan import Step
+from sriovctl.model.run import STANDING, Ending, RecordedStep, Run, RunKind, RunStatus, StepStatus
+from sriovctl.planner.undo import plan_undo
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sriovctl.engine.execute import Check, Site
+    from sriovctl.host.api import Journal, PFLocks
+
+# A driver that is loaded anew in mid-apply takes its PF away for as long.
+PATIENCE_S = 20.0
+
+
+class Undone(NamedTuple):
+    """What an undo did."""
+
+    run: Run | None  # the one that was taken back; None when there was nothing to undo
+    steps: tuple[Step, ...] = ()  # taken, each verified; what held already is left out
+    earlier_boots: int = 0  # runs that went with an earlier boot, when there was nothing else
+
+
+def undo_run(site: Site, run_id: int | None = None, *, check: Check = lambda _: None) -> Undone:
+    """Take back one run: the newest that stands, or the one that is named.
+
+    An undo that was cut short is brought to its end.  What is already as it was is left alone.
+
+    :param check: called with the steps that are about to be taken; raises to refuse them.
+    :raises InputError: there is no such run, or it does not stand.
+    :raises SafetyError: a later run on the same PFs stands, or *check* refuses.
+    :raises BusyError: another sriovctl is at work, or somebody else changed the number of VFs.
+    :raises SriovctlError: a step failed.
+    """
+    journal, boot_id = site.journal, read_boot_id(site.host.files)
+    standing = journal.standing(boot_id)
+    run = _newest(standing) if run_id is None else _named(journal, standing, run_id)
+    if run is None:
+        earlier = [one for one in journal.runs() if one.boot_id != boot_id]
+        return Undone(None, earlier_boots=len(earlier))
+    with journal.locked(run.devices) as locks:
+        # Another process may have undone it while we waited for the lock.
+        _require_standing(journal, boot_id, run)
+        taken = _undo_locked(site, locks, run, check)
+    return Undone(run, taken)
+
+
+def _newest(standing: Sequence[Run]) -> Run | None:
+    return next((run for run in standing if run.kind is RunKind.APPLY), None)
+
+
+def _named(journal: Journal, standing: Sequence[Run], run_id: int) -> Run:
+    by_id = {run.run_id: run for run in journal.runs()}
+    if run_id not in by_id:
+        raise InputError("there is no such run", subject=f"run {run_id}", hint="sriovctl history")
+    run = next((one for one in standing if one.run_id == run_id), None)
+    if run is None or run.kind is RunKind.UNDO:
+        raise InputError(
+            f"cannot be undone: it is {_state_of(by_id[run_id])}",
+            subject=f"run {run_id}",
+            hint="'sriovctl history' shows which runs stand",
+        )
+    for later in standing:
+        if later.run_id > run_id and later.kind is RunKind.APPLY and _overlap(later, run):
+            raise SafetyError(
+                f"run {later.run_id} changed the same PFs later, and stands",
+                subject=f"run {run_id}",
+                hint=f"undo run {later.run_id} first",
+            )
+    return run
+
+
+def _state_of(run: Run) -> str:
+    if run.kind is RunKind.UNDO:
+        return "an undo itself"
+    return "of an earlier boot" if run.status in STANDING else str(run.status)
+
+
+def _overlap(one: Run, other: Run) -> bool:
+    return bool(set(one.devices) & set(other.devices))
+
+
+def _require_standing(journal: Journal, boot_id: str | None, run: Run) -> None:
+    if all(one.run_id != run.run_id for one in journal.standing(boot_id)):
+        raise BusyError("was undone by somebody else meanwhile", subject=f"run {run.run_id}")
+
+
+def _undo_locked(site: Site, locks: PFLocks, run: Run, check: Check) -> tuple[Step, ...]:
+    journal = site.journal
+    open_undo = _find_open(journal, run)
+    steps = open_undo[1] if open_undo else as_planned(plan_undo(touched(journal, run.run_id)).steps)
+    check(pending(site.host, steps))
+    undo_id = open_undo[0] if open_undo else _begin(site, run.run_id, steps)
+    execution = Execution(site, locks, undo_id, patience_s=PATIENCE_S)
+    execution.run(steps)
+    if execution.wedged:
+        raise next(iter(execution.wedged.values()))
+    journal.finish(Ending(undo_id, RunStatus.DONE), Ending(run.run_id, RunStatus.UNDONE))
+    return tuple(execution.performed)
+
+
+# An undo that was cut short goes on where it was: made anew, its plan would destroy the VFs that
+# it had already given back.
+def _find_open(journal: Journal, run: Run) -> tuple[int, tuple[RecordedStep, ...]] | None:
+    for other in journal.standing(run.boot_id):
+        if other.undoes == run.run_id and other.status is RunStatus.RUNNING:
+            return other.run_id, journal.steps(other.run_id)
+    return None
+
+
+def _begin(site: Site, run_id: int, steps: Sequence[RecordedStep]) -> int:
+    return site.journal.begin(
+        [one.step for one in steps],
+        kind=RunKind.UNDO,
+        source=f"run {run_id}",
+        boot_id=read_boot_id(site.host.files),
+        undoes=run_id,
+    )
+
+
+def touched(journal: Journal, run_id: int) -> tuple[Step, ...]:
+    """Read the steps of a run that were at least started, in order."""
+    return tuple(one.step for one in journal.steps(run_id) if one.status is not StepStatus.PLANNED)
+
+
+def take_back(site: Site, execution: Execution, error: BaseException) -> None:
+    """Undo at once what a run did whose step failed with *error*; add to it what became of that.
+
+    The journal may be what failed (a full disk): the host is brought back all the same.
+    """
+    site.progress("a step failed: taking back what was done")
+    try:
+        taken = _take_back(site, execution, error)
+    except SriovctlError as second:
+        assert execution.run_id is not None
+        note = f"{error}; taking it back failed too: {second}"
+        _note(site.journal, Ending(execution.run_id, RunStatus.FAILED, note))
+        _tell(error, "taking back failed too", second)
+        return
+    _tell(error, "steps taken back", len(taken))
+
+
+def _take_back(site: Site, failed: Execution, error: BaseException) -> list[Step]:
+    run_id = failed.run_id
+    assert run_id is not None  # an apply is always written down
+    steps = as_planned(plan_undo(touched(site.journal, run_id)).steps)
+    undo_id: int | None = None
+    with suppress(HostError):  # the disk is full, say: then it goes without a record
+        undo_id = _begin(site, run_id, steps)
+    execution = Execution(
+        site, failed.locks, undo_id, patience_s=PATIENCE_S, goes_on_unrecorded=True
+    )
+    execution.run(steps)
+    if execution.wedged:
+        raise next(iter(execution.wedged.values()))
+    endings = [Ending(run_id, RunStatus.TAKEN_BACK, str(error) or type(error).__name__)]
+    if undo_id is not None:
+        endings.append(Ending(undo_id, RunStatus.DONE))
+    _note(site.journal, *endings)
+    return execution.performed
+
+
+def _note(journal: Journal, *endings: Ending) -> None:
+    # The run stays open in the journal if this fails, and undoing it again finds nothing to do.
+    with suppress(HostError):
+        journal.finish(*endings)
+
+
+def _tell(error: BaseException, key: str, value: object) -> None:
+    if isinstance(error, SriovctlError):
+        error.evidence[key] = value

@@ -1,0 +1,64 @@
+"""Runs of the journal as text and as JSON."""
+
+from __future__ import annotations
+
+from sriovctl.render.plan import format_change, steps_as_json
+from sriovctl.render.table import format_table
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sriovctl.model.run import RecordedStep, Run
+
+
+def run_as_json(run: Run, steps: Sequence[RecordedStep]) -> dict[str, object]:
+    """Shape a run as ``history --json`` promises it; with its steps if there are any."""
+    shaped: dict[str, object] = {
+        "run": run.run_id,
+        "kind": str(run.kind),
+        "status": str(run.status),
+        "started": run.started,
+        "ended": run.ended,
+        "boot_id": run.boot_id,
+        "pfs": list(run.devices),
+        "source": run.source,
+        "undoes": run.undoes,
+        "note": run.note,
+    }
+    if steps:
+        plain = steps_as_json([one.step for one in steps])
+        shaped["steps"] = [
+            {"status": str(one.status), **step} for one, step in zip(steps, plain, strict=True)
+        ]
+    return shaped
+
+
+def format_runs(runs: Sequence[Run]) -> str:
+    """Show runs to a person, one line each."""
+    if not runs:
+        return "nothing was applied on this host yet"
+    rows = [
+        [
+            str(run.run_id),
+            run.started.replace("T", " ").removesuffix("+00:00"),
+            str(run.kind),
+            str(run.status),
+            run.source or "-",
+            " ".join(run.devices),
+        ]
+        for run in runs
+    ]
+    return format_table(["run", "started (UTC)", "kind", "status", "from", "PFs"], rows)
+
+
+def format_run(run: Run, steps: Sequence[RecordedStep]) -> str:
+    """Show one run and each of its steps."""
+    lines = [f"run {run.run_id}: {run.kind} from {run.source or '-'}, {run.status}"]
+    if run.note:
+        lines.append(f"  {run.note}")
+    lines += [
+        f"  {one.position + 1}. {one.step.subject}: {format_change(one.step)}  {one.status}"
+        for one in steps
+    ]
+    return "\n".join(lines)

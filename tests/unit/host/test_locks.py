@@ -1,0 +1,59 @@
+"""Locks on PFs: one holder at a time, each PF for itself."""
+
+from __future__ import annotations
+
+import os
+import signal
+from pathlib import Path
+
+import pytest
+
+from sriovctl.errors import BusyError, SriovctlError, WedgedError
+from sriovctl.host.guarded import GuardedWriter
+from sriovctl.host.journal import SQLiteJournal
+from sriovctl.host.locks import hold_locks
+
+ONE, OTHER = "0000:01:00.0", "0000:04:00.0"
+
+
+def test_a_pf_has_one_holder_who_is_named(tmp_path: Path) -> None:
+    with hold_locks(str(tmp_path), [ONE]):
+        with hold_locks(str(tmp_path), [OTHER]):
+            pass
+        with pytest.raises(BusyError, match=rf"{ONE}.*held by pid {os.getpid()}"):
+            hold_locks(str(tmp_path), [OTHER, ONE]).__enter__()
+    with hold_locks(str(tmp_path), [ONE, OTHER]):
+        pass
+
+
+def test_a_failed_attempt_holds_nothing(tmp_path: Path) -> None:
+    with hold_locks(str(tmp_path), [OTHER]), pytest.raises(BusyError):
+        hold_locks(str(tmp_path), [ONE, OTHER]).__enter__()
+    with hold_locks(str(tmp_path), [ONE]):
+        pass
+
+
+def test_the_lock_stays_with_a_child_that_hangs_in_the_kernel(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "hangs")
+    writer = GuardedWriter(timeout_s=0.05)
+    with hold_locks(str(tmp_path), [ONE, OTHER]) as locks:
+        with pytest.raises(WedgedError) as caught:
+            writer.write(str(tmp_path / "hangs"), b"1")
+        locks.abandon(ONE)
+    with hold_locks(str(tmp_path), [OTHER]):  # the child has a copy of this one as well
+        pass
+    with pytest.raises(BusyError):
+        hold_locks(str(tmp_path), [ONE]).__enter__()
+    pid = caught.value.evidence["pid"]
+    assert isinstance(pid, int)
+    os.kill(pid, signal.SIGKILL)
+    os.waitpid(pid, 0)
+    with hold_locks(str(tmp_path), [ONE]):
+        pass
+
+
+def test_a_directory_that_cannot_be_is_one_clear_error(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    journal = SQLiteJournal(str(tmp_path / "file" / "below"))
+    with pytest.raises(SriovctlError, match="cannot be made"), journal.locked([ONE]):
+        pass
