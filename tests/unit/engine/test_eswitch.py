@@ -4,7 +4,6 @@ import errno
 
 import pytest
 
-from sriovctl.engine.apply import verify
 from sriovctl.engine.eswitch import (
     bus_of,
     read_eswitch_mode,
@@ -12,6 +11,7 @@ from sriovctl.engine.eswitch import (
     with_eswitch_modes,
     with_wanted_eswitch_modes,
 )
+from sriovctl.engine.execute import verify
 from sriovctl.engine.inventory import read_inventory
 from sriovctl.engine.steps import observe, perform
 from sriovctl.errors import LostError, SriovctlError, UnsupportedError, VerifyError

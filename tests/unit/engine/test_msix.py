@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from sriovctl.engine.apply import verify
+from sriovctl.engine.execute import verify
 from sriovctl.engine.inventory import read_inventory
 from sriovctl.engine.msix import with_msix_counts
 from sriovctl.engine.steps import observe, perform
