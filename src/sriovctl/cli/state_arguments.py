@@ -6,6 +6,7 @@ import sys
 
 from sriovctl.codec.state_file import parse_state
 from sriovctl.engine.inventory import read_inventory
+from sriovctl.engine.wanted_details import with_wanted_details
 from sriovctl.errors import InputError
 from sriovctl.planner.diff import plan_state
 
@@ -39,13 +40,14 @@ def read_plan(file: str, context: Context) -> Plan:
 
 
 def read_wanted(file: str, context: Context) -> tuple[DesiredState, tuple[PF, ...]]:
-    """Read a state file and the PFs of the host.
+    """Read a state file, and the PFs of the host with all that the file asks about them.
 
     :raises InputError: the file cannot be read, or is wrong.
     """
     source = "<stdin>" if file == "-" else file
     state = parse_state(_read(file), source=source)
-    return state, read_inventory(context.host(), name_of=lambda *_: None)
+    pfs = read_inventory(context.host(), name_of=lambda *_: None)
+    return state, with_wanted_details(context.host(), pfs, state)
 
 
 def _read(file: str) -> str:

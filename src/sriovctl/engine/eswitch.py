@@ -11,8 +11,13 @@ from __future__ import annotations
 from sriovctl.engine.inventory import vf_links
 from sriovctl.errors import HostError, LostError, PermissionDenied, UnsupportedError
 from sriovctl.model.address import is_pci_address
-from sriovctl.model.eswitch import VF_FLAVOUR, EswitchReport, Representor, represented_vf
-from sriovctl.model.state import UNSET
+from sriovctl.model.eswitch import (
+    VF_FLAVOUR,
+    EswitchReport,
+    Representor,
+    is_representor,
+    represented_vf,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -24,7 +29,6 @@ if TYPE_CHECKING:
     from sriovctl.model.functions import PF
     from sriovctl.model.link import LinkReport
     from sriovctl.model.plan import Step
-    from sriovctl.model.state import DesiredState
 
     T = TypeVar("T")
 
@@ -56,33 +60,19 @@ def read_eswitch_mode(host: Host, device: str) -> str | None:
     return host.devlink.read_eswitch(bus_of(host.files, device), device)
 
 
-def with_eswitch_modes(host: Host, pfs: Sequence[PF], devices: Collection[str]) -> tuple[PF, ...]:
-    """Fill in ``eswitch_mode`` of the PFs among *devices*; the others are not asked.
+def in_switchdev(host: Host, pf: PF) -> bool:
+    """Say whether a PF has representors, which it has in mode switchdev only.
 
-    :param devices: sysfs device names.
-    :raises SriovctlError: as :func:`read_eswitch_mode`.
+    Costs next to nothing and needs no devlink; a PF without VFs gives nothing away.
+
+    :raises LostError: the PF is gone.
     """
-    return tuple(
-        pf._replace(eswitch_mode=read_eswitch_mode(host, pf.device)) if pf.device in devices else pf
-        for pf in pfs
+    directory = f"{BUSES}/{bus_of(host.files, pf.device)}/devices/{pf.device}/net"
+    netdevs = host.files.list_dir(directory)
+    return len(netdevs) > 1 and any(
+        is_representor(host.files.read_text(f"{directory}/{netdev}/phys_port_name"))
+        for netdev in netdevs
     )
-
-
-def with_wanted_eswitch_modes(host: Host, pfs: Sequence[PF], state: DesiredState) -> tuple[PF, ...]:
-    """Fill in ``eswitch_mode`` of those PFs that a state speaks of the eswitch of.
-
-    For a state that speaks of none this costs nothing: devlink is not even opened.
-
-    :raises InputError: a match of *state* fits no PF or several.
-    :raises SriovctlError: as :func:`read_eswitch_mode`.
-    """
-    if all(wanted.eswitch_mode is UNSET for wanted in state.pfs):
-        return tuple(pfs)
-    from sriovctl.planner.match import match_pfs
-
-    pairs = match_pfs(state.pfs, pfs)
-    devices = {pf.device for wanted, pf in pairs if wanted.eswitch_mode is not UNSET}
-    return with_eswitch_modes(host, pfs, devices)
 
 
 def set_eswitch_modes(host: Host, steps: Sequence[Step]) -> None:

@@ -20,7 +20,7 @@ from sriovctl.errors import LostError, SriovctlError, UnsupportedError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Sequence
 
     from sriovctl.host.api import FileTree, Host
     from sriovctl.model.functions import PF, VF
@@ -49,19 +49,14 @@ class _Change(NamedTuple):
     now: int | None
 
 
-def with_msix_counts(host: Host, pfs: Sequence[PF], devices: Collection[str]) -> tuple[PF, ...]:
-    """Fill in ``msix_count`` of the VFs of those PFs among *devices* that share vectors out.
+def with_msix_counts(host: Host, pf: PF) -> PF:
+    """Fill in ``msix_count`` of a PF's VFs, if the PF shares its vectors out.
 
-    :param devices: sysfs device names.
     :raises HostError: the kernel refused a read.
     """
-    return tuple(_with_counts(host.files, pf) if pf.device in devices else pf for pf in pfs)
-
-
-def _with_counts(files: FileTree, pf: PF) -> PF:
-    if pf.address is None or not read_int(files, f"{PCI_DEVICES}/{pf.device}/sriov_vf_total_msix"):
+    if not read_int(host.files, f"{PCI_DEVICES}/{pf.device}/sriov_vf_total_msix"):
         return pf
-    return pf._replace(vfs=tuple(_with_count(files, vf, pf.driver) for vf in pf.vfs))
+    return pf._replace(vfs=tuple(_with_count(host.files, vf, pf.driver) for vf in pf.vfs))
 
 
 def _with_count(files: FileTree, vf: VF, pf_driver: str | None) -> VF:

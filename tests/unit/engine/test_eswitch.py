@@ -8,8 +8,6 @@ from sriovctl.engine.eswitch import (
     bus_of,
     read_eswitch_mode,
     read_eswitch_report,
-    with_eswitch_modes,
-    with_wanted_eswitch_modes,
 )
 from sriovctl.engine.execute import verify
 from sriovctl.engine.inventory import read_inventory
@@ -28,7 +26,6 @@ from sriovctl.host.simulated import (
 from sriovctl.model.eswitch import Representor
 from sriovctl.model.functions import PF, EswitchMode
 from sriovctl.model.plan import Action, Disruption, Step
-from sriovctl.model.state import DesiredState, PFMatch, WantedPF
 
 IGB, MLX5, ICE = "0000:01:00.0", "0000:02:00.0", "0000:03:00.0"
 
@@ -77,34 +74,6 @@ def refuse_devlink(host: SimulatedHost) -> None:
 
 
 # --- the mode ----------------------------------------------------------------------------------
-
-
-def test_modes_are_read_of_those_that_are_named(host: SimulatedHost) -> None:
-    host.devlink.write_eswitch("pci", MLX5, EswitchMode.SWITCHDEV)
-    named = with_eswitch_modes(host, pfs_of(host), {MLX5, IGB})
-    assert [pf.eswitch_mode for pf in named] == [None, "switchdev", None]
-    assert [pf.eswitch_mode for pf in with_eswitch_modes(host, named, {ICE})] == [
-        None,
-        "switchdev",
-        "legacy",
-    ]
-
-
-def test_a_state_without_an_eswitch_does_not_open_devlink(host: SimulatedHost) -> None:
-    refuse_devlink(host)
-    pfs = pfs_of(host)
-    silent = WantedPF("uplink", PFMatch(address=MLX5), num_vfs=2)
-    assert with_wanted_eswitch_modes(host, pfs, DesiredState((silent,))) == pfs
-    speaking = silent._replace(eswitch_mode=EswitchMode.SWITCHDEV)
-    with pytest.raises(UnsupportedError):
-        with_wanted_eswitch_modes(host, pfs, DesiredState((speaking,)))
-
-
-def test_only_the_pf_that_the_state_means_is_asked(host: SimulatedHost) -> None:
-    wanted = WantedPF("uplink", PFMatch(driver="ice"), eswitch_mode=EswitchMode.SWITCHDEV)
-    silent = WantedPF("other", PFMatch(driver="mlx5_core"), num_vfs=2)
-    read = with_wanted_eswitch_modes(host, pfs_of(host), DesiredState((silent, wanted)))
-    assert [pf.eswitch_mode for pf in read] == [None, None, "legacy"]
 
 
 def test_steps_set_the_mode_and_read_it_back(host: SimulatedHost) -> None:

@@ -1,0 +1,40 @@
+"""What a plan must know of the PFs that a state means, beyond what ``ls`` reads."""
+
+from __future__ import annotations
+
+from sriovctl.engine.eswitch import in_switchdev, read_eswitch_mode
+from sriovctl.engine.msix import with_msix_counts
+from sriovctl.model.functions import EswitchMode
+from sriovctl.model.state import UNSET
+from sriovctl.planner.match import match_pfs
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sriovctl.host.api import Host
+    from sriovctl.model.functions import PF
+    from sriovctl.model.state import DesiredState, WantedPF
+
+
+def with_wanted_details(host: Host, pfs: Sequence[PF], state: DesiredState) -> tuple[PF, ...]:
+    """Fill in the eswitch mode and the VFs' MSI-X counts of the PFs that a state means.
+
+    devlink is asked only where the state speaks of the eswitch.  Elsewhere representors give
+    switchdev away, which decides what can be set of VFs, and must come again with them.
+
+    :raises InputError: a match fits no PF or several.
+    :raises UnsupportedError: the state speaks of an eswitch, and pyroute2 is not installed.
+    :raises SriovctlError: the host cannot be read.
+    """
+    detailed = {pf.device: _detail(host, wanted, pf) for wanted, pf in match_pfs(state.pfs, pfs)}
+    return tuple(detailed.get(pf.device, pf) for pf in pfs)
+
+
+def _detail(host: Host, wanted: WantedPF, pf: PF) -> PF:
+    pf = with_msix_counts(host, pf)
+    if wanted.eswitch_mode is not UNSET:
+        return pf._replace(eswitch_mode=read_eswitch_mode(host, pf.device))
+    if pf.num_vfs and in_switchdev(host, pf):
+        return pf._replace(eswitch_mode=EswitchMode.SWITCHDEV)
+    return pf
