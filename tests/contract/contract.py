@@ -28,6 +28,7 @@ from sriovctl.model.functions import VLAN, LinkState, VFAttributes
 from sriovctl.model.inet import InterfaceAddress
 from sriovctl.model.link import LinkReport
 from sriovctl.model.state import WantedVF
+from sriovctl.planner.auto_mac import auto_mac
 
 BUS = "/sys/bus/pci"
 DEVICES = f"{BUS}/devices"
@@ -448,6 +449,20 @@ class FilesContract:
         start, end, _ = (int(word, 16) for word in vf.splitlines()[0].split())
         assert (start, end) == (first + 0x4000, first + 0x7FFF)
 
+    def test_an_nvme_controller_says_its_serial_as_long_as_its_driver_has_it(
+        self, host: Host
+    ) -> None:
+        (controller,) = host.files.list_dir(f"{DEVICES}/{NVME}/nvme")
+        path = f"{DEVICES}/{NVME}/nvme/{controller}/serial"
+        serial = host.files.read_text(path)
+        assert serial is not None
+        assert (len(serial), serial.strip()) == (20, "lab3")
+        command(host, "drivers/nvme/unbind", NVME)
+        try:
+            assert host.files.list_dir(f"{DEVICES}/{NVME}/nvme") == ()
+        finally:
+            command(host, "drivers/nvme/bind", NVME)
+
     def test_names_of_drivers(self, host: Host) -> None:
         names = host.files.list_dir(f"{BUS}/drivers")
         assert {"igb", "igbvf", "nvme", "vfio-pci", "pcieport"} <= set(names)
@@ -486,6 +501,7 @@ class AttributesContract:
         "wanted",
         [
             WantedVF(admin_mac=MAC),
+            WantedVF(admin_mac=auto_mac("permanent_mac 52:54:00:6d:91:01", 1)),
             WantedVF(vlan=VLAN(42, 3)),
             WantedVF(vlan=VLAN(4095)),
             WantedVF(spoofchk=False),

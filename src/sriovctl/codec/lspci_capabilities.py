@@ -27,6 +27,7 @@ from sriovctl.model.capabilities import (
     ResizableBAR,
     SRIOVCapability,
     acs_mask,
+    serial_number,
 )
 
 
@@ -235,6 +236,12 @@ def parse_ari(text: CapabilityText) -> ARICapability | None:
         acs_function_groups_enable=control[2] == "+",
         function_group=int(control[3]),
     )
+
+
+def parse_serial_number(text: CapabilityText) -> str | None:
+    """Read the Device Serial Number.  Pure."""
+    match = re.match(r"Device Serial Number ([0-9a-f]{2}(?:-[0-9a-f]{2}){7})\b", text.title)
+    return None if match is None else serial_number(match[1])
 
 
 def parse_ats(text: CapabilityText) -> ATSCapability | None:

@@ -16,6 +16,7 @@ from sriovctl.codec.lspci_capabilities import (
     parse_msix,
     parse_pasid,
     parse_pri,
+    parse_serial_number,
     parse_size,
     parse_sriov,
     parse_vf_resizable_bars,
@@ -237,6 +238,7 @@ def _with_capabilities(
         ats=first(0x0F, parse_ats),
         pri=first(0x13, parse_pri),
         pasid=first(0x1B, parse_pasid),
+        serial_number=first(0x03, parse_serial_number),
         sriov=first(0x10, parse_sriov),
         vf_resizable_bars=first(0x24, parse_vf_resizable_bars),
     )

@@ -27,6 +27,7 @@ from sriovctl.model.capabilities import (
     PRICapability,
     ResizableBAR,
     SRIOVCapability,
+    serial_number,
 )
 
 TYPE_CHECKING = False
@@ -86,6 +87,7 @@ class _Decoder:
             ats=self._first(0x0F, 0x08, _decode_ats),
             pri=self._first(0x13, 0x10, _decode_pri),
             pasid=self._first(0x1B, 0x08, _decode_pasid),
+            serial_number=self._first(0x03, 0x0C, _decode_serial_number),
             sriov=self._first(0x10, 0x40, _decode_sriov),
             vf_resizable_bars=self._first(0x24, 0x0C, _decode_vf_resizable_bars, room=0x34),
             truncated_at=self._truncated_at(is_express=self._has_express()),
@@ -369,6 +371,10 @@ def _decode_sriov(body: bytes, offset: int) -> SRIOVCapability:
         migration_array_bar=migration_array & 7,
         migration_array_offset=migration_array & ~7,
     )
+
+
+def _decode_serial_number(body: bytes, _offset: int) -> str | None:
+    return serial_number(body[:3:-1].hex("-"))
 
 
 def _decode_vf_resizable_bars(body: bytes, _offset: int) -> tuple[ResizableBAR, ...]:

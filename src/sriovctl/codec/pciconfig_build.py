@@ -42,6 +42,7 @@ def build_config(
     bars: Sequence[BAR] = (),
     msix_vectors: int | None = None,
     msix_enabled: bool = True,
+    serial_number: str | None = None,
 ) -> bytes:
     """Return 4096 bytes; 256 for a function that is not PCIe.  Pure.
 
@@ -52,6 +53,7 @@ def build_config(
     :param sriov: placed at its own ``offset``, or behind the others if that is 0.
     :param bridge: primary, secondary and subordinate bus; makes the header type 1.
     :param msix_vectors: 1 .. 2048; None for no MSI-X.
+    :param serial_number: eight octets in hex with hyphens, as lspci writes it; None for none.
     :raises ValueError: extended capabilities for a function that is not PCIe, or an SR-IOV offset
         that overlaps them.
     """
@@ -70,7 +72,10 @@ def build_config(
         chain.append((_EXPRESS_OFFSET, 0x10, body))
     _put_chain(config, chain)
     acs = None if acs_capabilities is None else (acs_capabilities, acs_control)
-    _put_extended(config, _acs_and_ari(acs, ari_next_function if ari else None), sriov)
+    extended = _acs_and_ari(acs, ari_next_function if ari else None)
+    if serial_number is not None:
+        extended.append((0x03, bytes.fromhex(serial_number.replace("-", ""))[::-1]))
+    _put_extended(config, extended, sriov)
     return bytes(config)
 
 

@@ -257,6 +257,8 @@ class ConfigSpace(NamedTuple):
     pasid: PASIDCapability | None = None
     sriov: SRIOVCapability | None = None
     vf_resizable_bars: tuple[ResizableBAR, ...] | None = None  # None: no such capability
+    # Of the device, so the same in each of its functions; written as lspci writes it.
+    serial_number: str | None = None
     # Bytes after which config space could not be seen: 64 without root, 256 without extended
     # space.  None also when a function that is not PCIe ends at 256, because it has no more.
     truncated_at: int | None = None
@@ -289,6 +291,14 @@ class ConfigSpace(NamedTuple):
         return self.sriov is None and any(
             entry.extended and entry.id == _SRIOV_ID for entry in self.capabilities
         )
+
+
+def serial_number(text: str) -> str | None:
+    """Return a Device Serial Number, or None for one that says nothing: all zeros or ones.  Pure.
+
+    :param text: eight octets in lower-case hex with hyphens, the highest first.
+    """
+    return None if set(text) <= {"0", "-"} or set(text) <= {"f", "-"} else text
 
 
 def acs_names(mask: int) -> tuple[str, ...]:

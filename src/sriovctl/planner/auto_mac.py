@@ -22,7 +22,7 @@ def auto_mac(identity: str, vf_index: int) -> str:
     :param identity: what :func:`pf_identity` says of the PF.
     :param vf_index: 0 .. 65535.
     """
-    from hashlib import sha256  # loads OpenSSL: 5 ms that few plans need
+    from hashlib import sha256  # loads OpenSSL, and few plans need it
 
     digest = sha256(f"{_VERSION}\n{identity}".encode()).digest()
     # Locally administered and unicast.  The highest bit stays 0: libvirt refuses MACs from fe:,

@@ -55,10 +55,11 @@ def match_pf(wanted: WantedPF, pfs: Sequence[PF]) -> tuple[PF, ...]:
 
 def fitting_pfs(match: PFMatch, pfs: Sequence[PF]) -> tuple[PF, ...]:
     """Find all PFs that fit every criterion.  Pure."""
-    return tuple(pf for pf in pfs if _fits(pf, match))
+    return tuple(pf for pf in pfs if fits(pf, match))
 
 
-def _fits(pf: PF, match: PFMatch) -> bool:
+def fits(pf: PF, match: PFMatch) -> bool:
+    """Say whether a PF fits every criterion that is given.  Pure."""
     known = {
         "address": pf.device,
         "netdev": pf.netdev,

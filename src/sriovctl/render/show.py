@@ -87,6 +87,8 @@ def _head(function: FunctionDescription) -> Iterator[str]:
     if function.pf_address is not None:
         yield f"   VF {format_value(function.vf_index)} of PF {function.pf_address}"
     header = function.config.header
+    if function.config.serial_number is not None:
+        yield f"   serial number {function.config.serial_number}"
     if header is not None:
         yield from _place(function, header)
 

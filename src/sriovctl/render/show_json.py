@@ -88,6 +88,7 @@ def _capabilities_as_json(config: ConfigSpace) -> dict[str, object]:
         "ats": _plain(config.ats),
         "pri": _plain(config.pri),
         "pasid": _plain(config.pasid),
+        "serial_number": config.serial_number,
         "vf_resizable_bars": None
         if resizable is None
         else [

@@ -97,7 +97,7 @@ def as_printed(config: ConfigSpace) -> ConfigSpace:
 
 
 COMPARED = ("express", "msi", "msix", "acs", "ari", "ats", "pri", "pasid", "sriov",
-            "vf_resizable_bars")  # fmt: skip
+            "serial_number", "vf_resizable_bars")  # fmt: skip
 
 
 def compare(read: FunctionSnapshot, told: FunctionSnapshot, *, cut: bool) -> None:

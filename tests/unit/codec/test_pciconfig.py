@@ -283,6 +283,19 @@ def test_msi_ats_pri_pasid_and_resizable_bars() -> None:
     )
 
 
+def test_a_serial_number_reads_with_its_highest_octet_first() -> None:
+    data = nic(serial_number="52-54-00-ff-ff-6d-91-01")
+    start = next(entry.offset for entry in decode_config(data).capabilities if entry.id == 3)
+    assert data[start + 4 : start + 12] == bytes.fromhex("01916dffff005452")
+    assert decode_config(data).serial_number == "52-54-00-ff-ff-6d-91-01"
+    assert decode_config(nic()).serial_number is None
+
+
+@pytest.mark.parametrize("octet", ["00", "ff"])
+def test_a_serial_number_that_says_nothing_is_none(octet: str) -> None:
+    assert decode_config(nic(serial_number="-".join([octet] * 8))).serial_number is None
+
+
 def test_system_page_size_of_several_bits_makes_no_sense() -> None:
     assert SRIOV._replace(system_page_size_mask=3).system_page_size is None
     assert SRIOV._replace(system_page_size_mask=0x100).system_page_size == 1 << 20

@@ -225,6 +225,16 @@ def compare_pasid(block: str, config: ConfigSpace) -> bool:
     return True
 
 
+def compare_serial_number(block: str, config: ConfigSpace) -> bool:
+    match = re.search(r"\] Device Serial Number (\S+)", block)
+    told_number = None if match is None else match[1]
+    if told_number is None or set(told_number) <= {"0", "-"}:
+        assert config.serial_number is None
+        return False
+    assert config.serial_number == told_number
+    return True
+
+
 def compare_express(block: str, config: ConfigSpace) -> bool:
     text = section(block, r"\] Express \(v\d\)")
     if text is None:
@@ -320,6 +330,7 @@ COMPARISONS = (
     compare_ats,
     compare_pri,
     compare_pasid,
+    compare_serial_number,
 )
 
 

@@ -83,6 +83,8 @@ class Card(NamedTuple):
 
     :param total_vfs: instead of the model's.
     :param mac: what the card was born with; by default made from its number.
+    :param serial: of an NVMe controller.
+    :param serial_number: the Device Serial Number in config space, as lspci writes it.
     """
 
     model: CardModel = INTEL_82576
@@ -91,6 +93,7 @@ class Card(NamedTuple):
     numa_node: int = -1
     mac: str | None = None
     serial: str | None = None
+    serial_number: str | None = None
 
 
 class MachineSpec(NamedTuple):

@@ -82,6 +82,7 @@ class Driver:
     :param removes_vfs: its ``remove()`` disables SR-IOV; other drivers leave the VFs behind.
     :param link_delay_s: from "up", or from a reset of the PF, until there is a carrier.
     :param resets_on_sriov: changing the number of VFs resets the PF.
+    :param makes_controller: makes an NVMe controller, ``nvmeN``.
     :param refuses_vfs: its ``probe()`` fails on VFs.
     :param eswitch: None if its devices are none of devlink's.
     :param msix: None if VFs have the vectors that they are made with.
@@ -90,6 +91,7 @@ class Driver:
     name: str
     ids: frozenset[IDs] = frozenset()
     makes_netdev: bool = False
+    makes_controller: bool = False
     configures_sriov: bool = False
     max_vfs: int | None = None
     vfs: VFSupport | None = None
@@ -124,6 +126,7 @@ IGBVF = Driver(name="igbvf", ids=frozenset({(0x8086, 0x10CA), (0x8086, 0x1520)})
 NVME = Driver(
     name="nvme",
     ids=frozenset({(0x1B36, 0x0010)}),
+    makes_controller=True,
     configures_sriov=True,
     removes_vfs=False,
     refuses_vfs=True,

@@ -94,6 +94,7 @@ class Function:
     resources: list[Resource] = field(default_factory=list)
     config_options: dict[str, object] = field(default_factory=dict)
     serial: str | None = None  # as the NVMe controller tells it
+    controller: str | None = None  # name of the NVMe controller that a driver made of it
     mac: str | None = None  # that the card was born with
     driver: Driver | None = None
     driver_override: str | None = None

@@ -92,7 +92,7 @@ def simulated_82576() -> SimulatedHost:
             cards=(
                 Card(INTEL_82576, mac="52:54:00:6d:91:01"),
                 Card(INTEL_82576, place=Place.SWITCH, mac="52:54:00:6d:91:02"),
-                Card(QEMU_NVME, serial="sriovctl3"),
+                Card(QEMU_NVME, serial="lab3"),
             )
         )
     )
@@ -263,7 +263,12 @@ class _Builder:
             revision=model.revision,
             numa_node=card.numa_node,
             resources=resources,
-            config_options={"ari": True, "flr": True, "msix_vectors": 10},
+            config_options={
+                "ari": True,
+                "flr": True,
+                "msix_vectors": 10,
+                "serial_number": card.serial_number,
+            },
             serial=card.serial,
             mac=(card.mac or f"52:54:00:6d:92:{number:02x}") if model.has_mac else None,
             sriov=SRIOVState(capability),

@@ -121,6 +121,10 @@ class SimulatedKernel:
             # A PF's port of the eswitch leads to the wire, a VF's own netdev is no port of it.
             port = f"p{function.address.function}" if eswitch.has_eswitch(function) else None
             function.netdev = self.add_netdev(function, port_name=port)
+        if driver.makes_controller:
+            taken = {one.controller for one in self.functions.values()}
+            function.controller = _free_name("nvme", taken)
+            layout.publish_controller(self, function)
 
     def release(self, function: Function) -> None:
         """Take a function's driver away."""
@@ -132,6 +136,9 @@ class SimulatedKernel:
         if function.netdev is not None:
             self.remove_netdev(function.netdev)
             function.netdev = None
+        if function.controller is not None:
+            layout.withdraw_controller(self, function)
+            function.controller = None
         layout.withdraw_driver(self, function)
         function.driver = None
         if function.sriov is not None:
@@ -180,7 +187,7 @@ class SimulatedKernel:
         own = represents is None
         mac, is_random = self._mac_for(function) if own else (self._random_mac(), True)
         netdev = Netdev(
-            name=self._free_name(),
+            name=_free_name("eth", {netdev.name for netdev in self.netdevs.values()}),
             ifindex=self.next_ifindex(),
             mac=mac,
             function=function,
@@ -201,12 +208,6 @@ class SimulatedKernel:
         """Number a new netdev; numbers do not come again."""
         self._last_ifindex += 1
         return self._last_ifindex
-
-    def _free_name(self) -> str:
-        taken = {netdev.name for netdev in self.netdevs.values()}
-        return next(
-            name for number in range(len(taken) + 1) if (name := f"eth{number}") not in taken
-        )
 
     def _mac_for(self, function: Function) -> tuple[str, bool]:
         record = self._record_of(function)
@@ -323,6 +324,11 @@ class SimulatedKernel:
         pf.sriov.records.clear()
         eswitch.remove_representors(self, pf)
         pf.sriov.capability = pf.sriov.capability._replace(num_vfs=0, vf_enable=False, vf_mse=False)
+
+
+def _free_name(kind: str, taken: Iterable[str | None]) -> str:
+    used = set(taken)
+    return next(name for n in range(len(used) + 1) if (name := f"{kind}{n}") not in used)
 
 
 def _parse_u16(text: str) -> int:

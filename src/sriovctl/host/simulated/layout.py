@@ -286,6 +286,19 @@ def _speed(kernel: SimulatedKernel, netdev: Netdev) -> str:
     return str(support.link_speed_mbps if support else 1000)
 
 
+def publish_controller(kernel: SimulatedKernel, function: Function) -> None:
+    """Show an NVMe controller below its function."""
+    path = f"{function.path}/nvme/{function.controller}"
+    # As the controller has it, padded to 20 characters: serial_show(), drivers/nvme/host/core.c.
+    kernel.tree.add(f"{path}/serial", constant(f"{function.serial or '':<20}"))
+    kernel.tree.add(f"{path}/state", constant("live"))
+
+
+def withdraw_controller(kernel: SimulatedKernel, function: Function) -> None:
+    """Take an NVMe controller out of sysfs."""
+    kernel.tree.remove(f"{function.path}/nvme")
+
+
 def withdraw_netdev(kernel: SimulatedKernel, netdev: Netdev) -> None:
     """Take a netdev out of sysfs."""
     kernel.tree.remove(f"{NET_CLASS}/{netdev.name}")
