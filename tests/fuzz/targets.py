@@ -22,8 +22,9 @@ from sriovctl.codec.lspci import parse_lspci
 from sriovctl.codec.lspci_text import read_function_text
 from sriovctl.codec.pciconfig import decode_config
 from sriovctl.codec.rtnl import decode_link
-from sriovctl.codec.state_file import parse_state
-from sriovctl.errors import SriovctlError
+from sriovctl.codec.state_file import parse_state, parse_states
+from sriovctl.codec.state_text import format_state
+from sriovctl.errors import InputError, SriovctlError
 from sriovctl.model.snapshot import SourceKind
 
 
@@ -73,11 +74,17 @@ def link(data: bytes) -> None:
 
 
 def state(data: bytes) -> None:
-    """A state file is read, or refused in our own words."""
+    """One state file, or two with a NUL between: read, or refused as the user's mistake.
+
+    What is read can be written, and reads back alike.
+    """
+    contents = data.decode("utf-8", "replace").split("\0", 1)
     try:
-        parse_state(data.decode("utf-8", "replace"), source="fuzz")
-    except SriovctlError:
+        found = parse_states((str(number), content) for number, content in enumerate(contents))
+    except InputError:
         return
+    assert found.pfs
+    assert parse_state(format_state(found), source="fuzz") == found
 
 
 _DUMP = b"""\
@@ -111,7 +118,25 @@ iommu: Adding device 0000:00:1c.0 to group 14
 [    0.3] pci_bus 0000:00: root bus resource [bus 00-fe]
 ACPI: DMAR 0x0000000055077080 000040 (v01 X
 """
-_STATE = b"version: 1\npfs: {a: {match: {address: '0000:01:00.0'}, num_vfs: 4}}\n"
+_STATE = b"""\
+version: 1
+pfs:
+  a:
+    match: {address: '0000:01:00.0', serial: x, all: true}
+    num_vfs: 4
+    drivers_autoprobe: false
+    link: {state: up, mtu: 1500}
+    eswitch: {mode: legacy}
+    vf_default: &x {admin_mac: auto, link_state: auto, rss_query: on, msix_count: 3}
+    vfs: {0: *x, 1-3: {vlan: {id: 1, qos: 2, protocol: 802.1ad}, max_tx_rate_mbps: 9}}
+pools:
+  p: {from: [a], vfs: [0, 2-3], numa: any, policy: pack}
+"""
+_MORE_STATE = b"""\
+version: 1
+pfs: {b: {match: {netdev: b}, vfs: {0: {admin_mac: "52:54:00:00:00:01", driver: none,
+  node_guid: "00:00:00:00:00:00:00:01", port_guid: "00:00:00:00:00:00:00:02"}}}}
+"""
 
 # Name -> what is called, and what mutation starts from.
 TARGETS: dict[str, tuple[Callable[[bytes], None], tuple[bytes, ...]]] = {
@@ -120,5 +145,5 @@ TARGETS: dict[str, tuple[Callable[[bytes], None], tuple[bytes, ...]]] = {
     "lspci_words": (lspci_words, (_WORDS, _DUMP)),
     "parse_kernel_log": (kernel_log, (_LOG,)),
     "decode_link": (link, (bytes(32),)),
-    "parse_state": (state, (_STATE,)),
+    "parse_state": (state, (_STATE, _MORE_STATE, _STATE + b"\0" + _MORE_STATE)),
 }

@@ -1,10 +1,13 @@
-"""What ``plan`` and ``apply`` share: the state file, and the plan that it leads to."""
+"""What the verbs share that take a state: the files, and the plan that they lead to."""
 
 from __future__ import annotations
 
+import os
 import sys
 
-from sriovctl.codec.state_file import parse_state
+from sriovctl.codec.state_file import parse_states
+from sriovctl.codec.yaml_nodes import MAX_CHARACTERS
+from sriovctl.engine.identity import with_identities
 from sriovctl.engine.inventory import read_inventory
 from sriovctl.engine.wanted_details import with_wanted_details
 from sriovctl.errors import InputError
@@ -19,6 +22,8 @@ if TYPE_CHECKING:
     from sriovctl.model.plan import Plan
     from sriovctl.model.state import DesiredState
 
+_SUFFIXES = (".yaml", ".yml")
+
 
 def add_file_argument(parser: argparse.ArgumentParser, *, optional: bool = False) -> None:
     """Add the argument that names the state file."""
@@ -26,36 +31,63 @@ def add_file_argument(parser: argparse.ArgumentParser, *, optional: bool = False
         "file",
         metavar="FILE",
         nargs="?" if optional else None,
-        help="the state file, or - for standard input",
+        help="the state file, a directory of such (*.yaml, *.yml), or - for standard input",
     )
 
 
 def read_plan(file: str, context: Context) -> Plan:
-    """Read a state file and the host, and plan.
+    """Read a state and the host, and plan.
 
-    :raises InputError: the file cannot be read, or is wrong.
+    :raises InputError: the state cannot be read, or is wrong.
     """
     state, pfs = read_wanted(file, context)
     return plan_state(state, pfs, owners=context.owners(pfs))
 
 
 def read_wanted(file: str, context: Context) -> tuple[DesiredState, tuple[PF, ...]]:
-    """Read a state file, and the PFs of the host with all that the file asks about them.
+    """Read a state, and the PFs of the host with all that it asks about them.
 
-    :raises InputError: the file cannot be read, or is wrong.
+    :raises InputError: the state cannot be read, or is wrong.
     """
-    source = "<stdin>" if file == "-" else file
-    state = parse_state(_read(file), source=source)
-    pfs = read_inventory(context.host(), name_of=lambda *_: None)
-    return state, with_wanted_details(context.host(), pfs, state)
+    state = read_state(file)
+    host = context.host()
+    pfs = read_inventory(host, name_of=lambda *_: None)
+    return state, with_wanted_details(host, with_identities(host, pfs, state), state)
+
+
+def read_state(file: str) -> DesiredState:
+    """Read a state file, all those of a directory, or standard input (``-``).
+
+    :raises InputError: something cannot be read, or is wrong.
+    """
+    if file == "-":
+        return parse_states([("<stdin>", _read("-"))])
+    if os.path.isdir(file):
+        return parse_states((one, _read(one)) for one in _files_in(file))
+    return parse_states([(file, _read(file))])
+
+
+def _files_in(directory: str) -> list[str]:
+    try:
+        names = sorted(os.listdir(directory))
+    except OSError as error:
+        raise InputError(f"cannot be read: {error.strerror}", subject=directory) from None
+    # A dot in front marks what editors keep beside a file.
+    named = [name for name in names if name.endswith(_SUFFIXES) and not name.startswith(".")]
+    paths = [os.path.join(directory, name) for name in named]
+    files = [path for path in paths if not os.path.isdir(path)]
+    if not files:
+        raise InputError("holds no *.yaml or *.yml file", subject=directory)
+    return files
 
 
 def _read(file: str) -> str:
+    most = MAX_CHARACTERS + 1  # one more than is taken, so that more is refused
     try:
         if file == "-":
-            return sys.stdin.read()
+            return sys.stdin.read(most)
         with open(file, encoding="utf-8") as stream:
-            return stream.read()
+            return stream.read(most)
     except OSError as error:
         raise InputError(f"cannot be read: {error.strerror}", subject=file) from None
     except UnicodeDecodeError:

@@ -1,4 +1,4 @@
-"""Ethernet MAC addresses in text."""
+"""Ethernet MAC addresses and InfiniBand GUIDs in text."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import re
 from sriovctl.errors import InputError
 
 _MAC = re.compile(r"[0-9a-f]{2}(?::[0-9a-f]{2}){5}")
+_GUID = re.compile(r"[0-9a-f]{2}(?::[0-9a-f]{2}){7}")
 
 
 def parse_mac(text: str) -> str:
@@ -22,3 +23,16 @@ def parse_mac(text: str) -> str:
     if int(mac[:2], 16) & 1:
         raise InputError("is a multicast address", hint="the first byte of a VF's MAC must be even")
     return mac
+
+
+def parse_guid(text: str) -> str:
+    """Read the GUID of an InfiniBand node or port, and return it with colons.  Pure.
+
+    All zeros is allowed, as with MAC addresses.
+
+    :raises InputError: it is something else.
+    """
+    guid = text.strip().lower().replace("-", ":")
+    if _GUID.fullmatch(guid) is None:
+        raise InputError("is no GUID", hint="write it as 00:11:22:33:44:55:66:77")
+    return guid

@@ -12,9 +12,10 @@ import pytest
 import sriovctl.lab.runner  # noqa: F401  (defines an error family of its own)
 from sriovctl import errors
 from sriovctl.cli.main import VERBS, module_of, parse_arguments, verb_parser
+from sriovctl.cli.schema import format_schema
 from sriovctl.cli.state_arguments import read_plan
-from sriovctl.codec import state_file
 from sriovctl.codec.state_file import parse_state
+from sriovctl.codec.state_keys import LEVELS, Key
 from sriovctl.host.simulated import simulated_82576
 from sriovctl.lab.machines import MACHINES
 from sriovctl.render.plan import format_plan
@@ -32,14 +33,9 @@ from tests.unit.docs.pages import (
 README = ROOT / "README.md"
 README_ZH = ROOT / "README.zh-CN.md"
 DOCS = ROOT / "docs"
-STATE_KEYS = (
-    *state_file.STATE_KEYS,
-    *state_file.PF_KEYS,
-    *state_file.VLAN_KEYS,
-    *state_file.MATCH_READERS,
-    *state_file.VF_READERS,
-    "state",  # of link
-)
+STATE_KEYS = [
+    pytest.param(key, id=f"{level}.{key.name}") for level, keys in LEVELS.items() for key in keys
+]
 FORBIDDEN = (r"/[w]ork/", r"\.\./[s]hared", r"/root\b", r"(?<![\w&;/])#\d+", r"(?i)\bTODO\b")
 
 
@@ -122,14 +118,32 @@ def test_each_verb_of_the_lab_and_each_machine_is_on_its_page() -> None:
         assert f"| `{machine.name}` |" in page
 
 
+def rows_of_state_keys() -> list[list[str]]:
+    rows = re.findall(r"^\| (`\w+` \|.*) \|$", read(DOCS / "state-file.md"), re.MULTILINE)
+    return [[cell.strip() for cell in row.split(" |")] for row in rows]
+
+
 @pytest.mark.parametrize("key", STATE_KEYS)
-def test_each_key_of_the_state_file_has_a_row(key: str) -> None:
-    assert f"| `{key}` |" in read(DOCS / "state-file.md")
+def test_each_key_of_the_state_file_has_a_row_with_its_meaning_and_values(key: Key) -> None:
+    (row,) = (
+        cells
+        for cells in rows_of_state_keys()
+        if cells[0] == f"`{key.name}`" and key.meaning in cells
+    )
+    schema = key.value.schema
+    words = schema.get("enum", ())
+    assert isinstance(words, list | tuple)
+    assert all(f"`{word}`" in row[1] for word in words)
+    if schema.get("type") == "integer":
+        assert row[1] == f"{schema['minimum']} to {schema['maximum']}"
 
 
 def test_no_key_has_a_row_that_the_state_file_does_not_know() -> None:
-    rows = re.findall(r"^\| `(\w+)` \|", read(DOCS / "state-file.md"), re.MULTILINE)
-    assert set(rows) == set(STATE_KEYS)
+    assert len(rows_of_state_keys()) == len(STATE_KEYS)
+
+
+def test_the_schema_is_the_one_that_the_program_prints() -> None:
+    assert read(DOCS / "state-file.schema.json") == format_schema() + "\n"
 
 
 @pytest.mark.parametrize("page", pages(), ids=str)
