@@ -170,14 +170,36 @@ def test_undo_gives_back_what_destroyed_vfs_had() -> None:
     assert [vf["vlan_list"][0]["vlan"] for vf in shown["vfinfo_list"]] == [42, 43]
 
 
-def test_a_refused_attribute_leaves_nothing_behind() -> None:
-    # igb has no ndo_set_vf_link_state.
+def test_what_the_driver_cannot_do_is_refused_before_anything_is_touched() -> None:
+    # igb has no ndo_set_vf_link_state, as the kernel itself says.
     refused = (
         f'version: 1\npfs: {{a: {{match: {{address: "{IGB}"}}, num_vfs: 2, '
         "vf_default: {link_state: disable}}}"
     )
-    said = sriovctl("apply", "-", stdin=refused, expect=1)
-    assert "Operation not supported" in said
+    for verb in ("plan", "apply"):
+        assert "igb has no operation for it" in sriovctl(verb, "-", stdin=refused, expect=1)
+    assert (PCI / IGB / "sriov_numvfs").read_text() == "0\n"
+    (PCI / IGB / "sriov_numvfs").write_text("2")
+    command = ["ip", "link", "set", "dev", netdev(), "vf", "0", "state", "disable"]
+    asked = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert "Operation not supported" in asked.stderr
+
+
+def test_what_every_vf_has_anyway_is_no_reason_to_refuse() -> None:
+    plain = (
+        f'version: 1\npfs: {{a: {{match: {{address: "{IGB}"}}, num_vfs: 1, drivers_autoprobe: no, '
+        "vf_default: {link_state: auto, min_tx_rate_mbps: 0, trust: off}}}"
+    )
+    sriovctl("apply", "-", stdin=plain)
+    assert json.loads(sriovctl("plan", "-", "--json", stdin=plain))["steps"] == []
+
+
+def test_a_step_that_fails_leaves_nothing_behind() -> None:
+    failing = (
+        f'version: 1\npfs: {{a: {{match: {{address: "{IGB}"}}, num_vfs: 2, '
+        "vf_default: {driver: no-such-driver}}}"
+    )
+    assert "did not take it" in sriovctl("apply", "-", stdin=failing, expect=1)
     assert (PCI / IGB / "sriov_numvfs").read_text() == "0\n"
 
 

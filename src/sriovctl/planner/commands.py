@@ -15,6 +15,9 @@ _WORDS = {
     "link_state": "state",
     "min_tx_rate_mbps": "min_tx_rate",
     "max_tx_rate_mbps": "max_tx_rate",
+    "rss_query": "query_rss",
+    "node_guid": "node_guid",
+    "port_guid": "port_guid",
 }
 
 
@@ -30,9 +33,30 @@ def echo(value: object, path: str) -> str:
     return f"echo {value} > {path}"
 
 
-def ip_link_vf(netdev: str, vf_index: int, after: Mapping[str, object]) -> str:
+def ip_link_up(pf: PF, *, up: bool) -> str:
+    """Set a PF's link in iproute2's words."""
+    return f"ip link set dev {pf.netdev} {'up' if up else 'down'}"
+
+
+def ip_link_mtu(pf: PF, mtu: int) -> str:
+    """Set a PF's MTU in iproute2's words."""
+    return f"ip link set dev {pf.netdev} mtu {mtu}"
+
+
+def devlink_eswitch(pf: PF, mode: str) -> str:
+    """Set a PF's eswitch mode in iproute2's words."""
+    bus = "netdevsim" if pf.address is None else "pci"
+    return f"devlink dev eswitch set {bus}/{pf.device} mode {mode}"
+
+
+def set_msix_count(address: str, count: object) -> tuple[str, ...]:
+    """Set a VF's number of MSI-X vectors in the shell's words."""
+    return (echo(count, f"/sys/bus/pci/devices/{address}/sriov_vf_msix_count"),)
+
+
+def ip_link_vf(pf: PF, vf_index: int, after: Mapping[str, object]) -> str:
     """Set a VF's attributes in iproute2's words."""
-    words = [f"ip link set dev {netdev} vf {vf_index}"]
+    words = [f"ip link set dev {pf.netdev} vf {vf_index}"]
     for key, value in after.items():
         words.append(_vlan_words(value) if key == "vlan" else f"{_WORDS[key]} {_word(value)}")
     return " ".join(words)

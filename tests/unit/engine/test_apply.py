@@ -114,8 +114,16 @@ def states(draw: st.DrawFn) -> DesiredState:
         num_vfs=num_vfs,
         drivers_autoprobe=draw(booleans),
         link_up=draw(st.sampled_from([True, UNSET])),
-        vf_default=draw(wanted_vfs),
-        vfs=tuple(sorted(vfs.items(), key=lambda pair: pair[0])),
+        vf_default=draw(wanted_vfs)._replace(admin_mac=UNSET),  # one MAC for many is refused
+        vfs=tuple((vf_index, with_own_mac(vf_index, vfs[vf_index])) for vf_index in sorted(vfs)),
+    )
+
+
+def with_own_mac(vf_index: int, wanted: WantedVF) -> WantedVF:
+    if wanted.admin_mac is UNSET:
+        return wanted
+    return wanted._replace(
+        admin_mac=f"{wanted.admin_mac[:12]}{vf_index:02x}{wanted.admin_mac[14:]}"
     )
 
 

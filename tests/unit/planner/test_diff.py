@@ -82,7 +82,7 @@ def test_only_what_differs_is_set() -> None:
 
 def test_a_vlan_with_all_its_words() -> None:
     said = wanted(vfs=((0, WantedVF(vlan=VLAN(5, 3, "802.1ad"))),))
-    (step,) = plan_state(said, [igb_pf(1)]).steps
+    (step,) = plan_state(said, [igb_pf(1)._replace(driver="netdevsim")]).steps
     assert step.commands == ("ip link set dev eth0 vf 0 vlan 5 qos 3 proto 802.1ad",)
 
 

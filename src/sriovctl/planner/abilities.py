@@ -1,0 +1,301 @@
+"""What a PF's driver can do, and the refusal of what it cannot: before anything is touched.
+
+Three sources, the strongest first:
+
+1. What the kernel reports of this very host: a PF without a netdev; VFs of which it reports no
+   such attribute; a VF that has a value which the table calls impossible, so that this driver is
+   another than the table's.
+2. The table of drivers, read from their source.
+3. Nothing: an unknown driver may try, and the kernel will say.
+
+A value that a new VF has anyway (a trust of off, no limit of the rate) is not refused but left
+out: where the driver has no such thing, there is nothing to set.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from sriovctl.errors import UnsupportedError
+from sriovctl.model.ability import Known
+from sriovctl.model.functions import VLAN, EswitchMode, LinkState, VLANProtocol
+from sriovctl.model.state import ATTRIBUTES
+from sriovctl.planner.driver_abilities import ABILITIES, DOT1AD, ON_INFINIBAND
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from sriovctl.model.functions import PF, VFAttributes
+    from sriovctl.planner.driver_abilities import DriverAbilities
+
+# What every new VF has, so that one which comes again need not be given it.
+FRESH: Mapping[str, object] = {
+    "admin_mac": "00:00:00:00:00:00",
+    "vlan": VLAN(0),
+    "min_tx_rate_mbps": 0,
+    "max_tx_rate_mbps": 0,
+}
+# What a VF has of which its driver knows nothing.
+_NEUTRAL: Mapping[str, object] = {
+    "vlan": VLAN(0),
+    "spoofchk": False,
+    "trust": False,
+    "rss_query": False,
+    "link_state": LinkState.AUTO,
+    "min_tx_rate_mbps": 0,
+    "max_tx_rate_mbps": 0,
+}
+# A VF that has another value of these proves that its driver can set them.  The others come so
+# from the driver: spoofchk is on with many, and some report the speed of the link as the limit.
+_PROOFS = ("vlan", "trust", "rss_query", "link_state", "min_tx_rate_mbps")
+_GUIDS = ("node_guid", "port_guid")
+_INFINIBAND_CLASS = "0207"
+_SEE = "'sriovctl abilities' lists what this driver can do"
+
+
+class Objection(NamedTuple):
+    """Why something cannot be, and who says so."""
+
+    why: str
+    known: Known
+    source: str | None = None
+
+
+def row_of(pf: PF) -> DriverAbilities | None:
+    """Find the table's row of a PF's driver; None: not known.  Pure."""
+    driver = pf.driver or ""
+    infiniband = (pf.pci_class or "").startswith(_INFINIBAND_CLASS)
+    return (infiniband and ON_INFINIBAND.get(driver)) or ABILITIES.get(driver)
+
+
+# --- refusing ----------------------------------------------------------------------------------
+
+
+def settable(
+    pf: PF,
+    values: Mapping[str, object],
+    *,
+    known: VFAttributes | None,
+    eswitch_mode: str | None,
+) -> dict[str, object]:
+    """Leave out what the driver has no operation for and the VF has anyway.  Pure.
+
+    :param known: what the VF has; None for one that is yet to be made.
+    """
+    return {
+        key: value
+        for key, value in values.items()
+        if value != _NEUTRAL.get(key, ...)
+        or pf.netdev is None
+        or getattr(known, key, None) not in (None, value)
+        or object_to(pf, key, value, eswitch_mode=eswitch_mode) is None
+    }
+
+
+def restorable(
+    pf: PF, known: VFAttributes | None, *, eswitch_mode: str | None
+) -> dict[str, object]:
+    """Take from what a VF has all that can be given to another one.  Pure.
+
+    :param eswitch_mode: as it will be when it is given.
+    """
+    if known is None:
+        return {}
+    values = {key: getattr(known, key) for key in ATTRIBUTES}
+    return {
+        key: value
+        for key, value in values.items()
+        if value is not None and object_to(pf, key, value, eswitch_mode=eswitch_mode) is None
+    }
+
+
+def refuse_attributes(
+    pf: PF, vf_index: int, values: Mapping[str, object], *, eswitch_mode: str | None
+) -> None:
+    """Refuse attributes that this PF's driver cannot give to a VF.  Pure.
+
+    :param values: by field of ``WantedVF``, what is to be set.
+    :param eswitch_mode: as it will be when they are set.
+    :raises UnsupportedError: the first that cannot be.
+    """
+    for key, value in values.items():
+        objection = object_to(pf, key, value, eswitch_mode=eswitch_mode)
+        if objection is not None:
+            raise _refusal(objection, f"cannot set {key} of VF {vf_index}", pf, key)
+
+
+def refuse_eswitch_mode(pf: PF) -> None:
+    """Refuse to set the eswitch mode of a PF whose driver has none.  Pure.
+
+    :raises UnsupportedError: it has none.
+    """
+    objection = object_to_key(pf, "eswitch_mode")
+    if objection is not None:
+        raise _refusal(objection, "cannot set the eswitch mode", pf, "eswitch.mode")
+
+
+def refuse_mtu(pf: PF, mtu: int) -> None:
+    """Refuse an MTU that the PF's netdev cannot have.  Pure.
+
+    :raises UnsupportedError: it has no netdev, or it is too large.
+    """
+    objection = _no_netdev(pf)
+    row = row_of(pf)
+    if objection is None and row is not None and row.max_mtu is not None and mtu > row.max_mtu:
+        objection = Objection(f"it takes at most {row.max_mtu}", Known.TABLE, row.source)
+    if objection is not None:
+        raise _refusal(objection, f"cannot have an MTU of {mtu}", pf, "link.mtu")
+
+
+def refuse_msix_count(pf: PF, vf_index: int) -> None:
+    """Refuse a number of MSI-X vectors where the PF does not share them out.  Pure.
+
+    :raises UnsupportedError: it does not.
+    """
+    objection = object_to_key(pf, "msix_count")
+    if objection is not None:
+        raise _refusal(objection, f"cannot set msix_count of VF {vf_index}", pf, "msix_count")
+
+
+def _refusal(objection: Objection, what: str, pf: PF, key: str) -> UnsupportedError:
+    evidence = {"key": key, "driver": pf.driver or "none", "known": str(objection.known)}
+    if objection.source is not None:
+        evidence["source"] = f"drivers/{objection.source}"
+    if pf.netdev is None and objection.known is Known.REPORTED:
+        hint = "MAC, VLAN and the like are set through the netdev of a network card's PF"
+    else:
+        hint = f"leave {key} out; {_SEE}"
+    return UnsupportedError(
+        f"{what}: {objection.why}", subject=pf.device, hint=hint, evidence=evidence
+    )
+
+
+# --- what stands against it --------------------------------------------------------------------
+
+
+def object_to_key(pf: PF, key: str) -> Objection | None:
+    """Say why a key cannot be set at all on this PF; None: it can, or nobody knows.  Pure."""
+    if key in ATTRIBUTES:
+        return _object_to_attribute(pf, key)
+    row = row_of(pf)
+    if key == "eswitch_mode":
+        if pf.eswitch_mode is not None:
+            return None
+        if row is None:  # an unknown driver was asked, and offers none
+            return Objection("its driver offers none through devlink", Known.REPORTED)
+    if key == "msix_count" and pf.address is None:
+        return Objection("its VFs are no PCI functions", Known.REPORTED)
+    return None if row is None or key in row.sets else _not_in_table(row, key)
+
+
+def _object_to_attribute(pf: PF, key: str) -> Objection | None:
+    row = row_of(pf)
+    if pf.netdev is None:
+        return _no_netdev(pf)
+    if was_set(pf, key):  # whatever the table says, this driver did it
+        return None
+    if row is not None and (key not in row.sets or not _on_this_card(pf, row, key)):
+        return _not_in_table(row, key)
+    described = [vf.attributes for vf in pf.vfs if vf.attributes is not None]
+    if described and all(getattr(known, key) is None for known in described):
+        return Objection("its driver reports no such thing of its VFs", Known.REPORTED)
+    return None
+
+
+def _no_netdev(pf: PF) -> Objection | None:
+    if pf.netdev is not None:
+        return None
+    return Objection("the PF has no netdev", Known.REPORTED)
+
+
+def was_set(pf: PF, key: str) -> bool:
+    """Say whether a VF has a value that it can only have from its driver's operation.  Pure."""
+    if key not in _PROOFS:
+        return False
+    values = (getattr(vf.attributes, key, None) for vf in pf.vfs)
+    return any(value is not None and value != _NEUTRAL[key] for value in values)
+
+
+def _on_this_card(pf: PF, row: DriverAbilities, key: str) -> bool:
+    only = row.only_on.get(key)
+    return only is None or pf.device_id is None or pf.device_id in only.device_ids
+
+
+def _not_in_table(row: DriverAbilities, key: str) -> Objection:
+    only = row.only_on.get(key)
+    if only is not None and key in row.sets:
+        return Objection(f"{row.driver} does so on {only.cards} only", Known.TABLE, row.source)
+    if key in _GUIDS and key not in row.why_not:
+        return Objection("GUIDs are for InfiniBand", Known.TABLE, row.source)
+    why = row.why_not.get(key, f"{row.driver} has no operation for it")
+    return Objection(why, Known.TABLE, row.source)
+
+
+def object_to(pf: PF, key: str, value: object, *, eswitch_mode: str | None) -> Objection | None:
+    """Say why a VF of this PF cannot have this value; None: it can, or nobody knows.  Pure.
+
+    :param eswitch_mode: as it will be when the value is set.
+    """
+    objection = object_to_key(pf, key)
+    row = row_of(pf)
+    if objection is not None or row is None:
+        return objection
+    if eswitch_mode == EswitchMode.SWITCHDEV and key in row.not_in_switchdev:
+        why = f"{row.driver} refuses it in mode switchdev"
+        return Objection(why, Known.TABLE, row.source)
+    check = _VALUE_CHECKS.get(key)
+    why_not = check(row, pf, value) if check is not None else None
+    return None if why_not is None else Objection(why_not, Known.TABLE, row.source)
+
+
+def _check_vlan(row: DriverAbilities, pf: PF, value: object) -> str | None:
+    assert isinstance(value, VLAN)
+    if value.id > row.max_vlan_id:
+        return f"{row.driver} takes ids up to {row.max_vlan_id}"
+    if value.qos and not row.vlan_qos:
+        return f"{row.driver} sets no qos"
+    if value.qos and not value.id and not row.vlan_qos_alone:
+        return f"{row.driver} takes no qos without a VLAN id"
+    if value.protocol == VLANProtocol.DOT1Q or has_dot1ad(pf) or row.maybe_dot1ad:
+        return None
+    if value.protocol not in row.vlan_protocols:
+        return row.why_not.get(DOT1AD, f"{row.driver} knows 802.1q only")
+    return None
+
+
+def has_dot1ad(pf: PF) -> bool:
+    """Say whether a VF has an 802.1ad VLAN, so that its driver can set one.  Pure."""
+    vlans = (vf.attributes.vlan for vf in pf.vfs if vf.attributes is not None)
+    return any(vlan is not None and vlan.protocol == VLANProtocol.DOT1AD for vlan in vlans)
+
+
+def _check_mac(row: DriverAbilities, _: PF, value: object) -> str | None:
+    taken_away = value == "00:00:00:00:00:00"
+    return f"{row.driver} cannot take a MAC away" if taken_away and not row.zero_mac else None
+
+
+def _check_link_state(row: DriverAbilities, _: PF, value: object) -> str | None:
+    if value in row.link_states:
+        return None
+    return f"{row.driver} acknowledges '{value}' and ignores it"
+
+
+def _check_rate(row: DriverAbilities, _: PF, value: object) -> str | None:
+    if row.max_rate_mbps is None:
+        return None
+    least, most = row.max_rate_mbps
+    assert isinstance(value, int)
+    return (
+        None
+        if not value or least <= value <= most
+        else f"{row.driver} takes 0, or {least} to {most} Mbit/s"
+    )
+
+
+_VALUE_CHECKS: Mapping[str, Callable[[DriverAbilities, PF, object], str | None]] = {
+    "admin_mac": _check_mac,
+    "vlan": _check_vlan,
+    "link_state": _check_link_state,
+    "max_tx_rate_mbps": _check_rate,
+}

@@ -1,0 +1,154 @@
+"""What a PF's driver can do, key by key of the state file, and how that is known."""
+
+from __future__ import annotations
+
+from sriovctl.model.ability import Ability, Can, Known
+from sriovctl.model.functions import LinkState, VLANProtocol
+from sriovctl.model.state import ATTRIBUTES
+from sriovctl.planner.abilities import has_dot1ad, object_to_key, row_of, was_set
+from sriovctl.planner.driver_abilities import DOT1AD, QOS
+from sriovctl.planner.drivers import rules_of
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from sriovctl.model.functions import PF
+    from sriovctl.planner.driver_abilities import DriverAbilities
+
+# As a state file writes them.
+KEYS = (
+    "num_vfs",
+    "drivers_autoprobe",
+    "link.state",
+    "link.mtu",
+    "eswitch.mode",
+    "admin_mac",
+    "vlan",
+    QOS,
+    DOT1AD,
+    *ATTRIBUTES[2:],
+    "msix_count",
+    "driver",
+)
+
+
+def abilities_of(pf: PF) -> tuple[Ability, ...]:
+    """Say of each key whether this PF's driver can set it, why, and how that is known.  Pure."""
+    return tuple(_ability(pf, key) for key in KEYS)
+
+
+def _ability(pf: PF, key: str) -> Ability:
+    special = _SPECIAL.get(key)
+    if special is not None:
+        return special(pf)
+    objection = object_to_key(pf, key)
+    if objection is not None:
+        return Ability(key, Can.NO, objection.why, objection.known, objection.source)
+    row = row_of(pf)
+    if row is not None:
+        return Ability(key, Can.YES, "; ".join(_limits(row, key)), Known.TABLE, row.source)
+    return _unknown(pf, key)
+
+
+def _unknown(pf: PF, key: str) -> Ability:
+    if key in ATTRIBUTES and was_set(pf, key):
+        return Ability(key, Can.YES, "one of its VFs has it", Known.REPORTED)
+    return Ability(key, Can.UNKNOWN, "the table does not know this driver", None)
+
+
+def _limits(row: DriverAbilities, key: str) -> Iterator[str]:
+    if key in row.not_in_switchdev:
+        yield "not in mode switchdev"
+    if key == "vlan" and row.max_vlan_id < 4095:
+        yield f"ids up to {row.max_vlan_id}"
+    if key == "link_state" and len(row.link_states) < len(LinkState):
+        yield f"{', '.join(row.link_states)} only"
+    if key == "max_tx_rate_mbps" and row.max_rate_mbps is not None:
+        least, most = row.max_rate_mbps
+        yield f"0, or {least} to {most}"
+    if key in row.only_on:
+        yield f"on {row.only_on[key].cards}"
+    if key == "admin_mac" and not row.zero_mac:
+        yield "cannot be taken away"
+    if "tx_rate" in key and rules_of(row.driver).rates_need_link:
+        yield "while the PF has a link"
+
+
+def _num_vfs(pf: PF) -> Ability:
+    rules = rules_of(pf.driver)
+    if pf.driver is None:
+        return Ability("num_vfs", Can.NO, "the PF has no driver", Known.REPORTED)
+    if rules.fixed_count is not None:
+        return Ability("num_vfs", Can.NO, rules.fixed_count, Known.TABLE, rules.source)
+    limit = "" if pf.total_vfs is None else f"up to {pf.total_vfs}"
+    needs = [text for text in (limit, rules.up_before_vfs, rules.all_or_none) if text]
+    if rules.driver is None:
+        return Ability("num_vfs", Can.UNKNOWN, "; ".join(needs), None)
+    return Ability("num_vfs", Can.YES, "; ".join(needs), Known.TABLE, rules.source)
+
+
+def _reported(key: str, *, there: bool, why_not: str) -> Ability:
+    can = Can.YES if there else Can.NO
+    return Ability(key, can, "" if there else why_not, Known.REPORTED)
+
+
+def _mtu(pf: PF) -> Ability:
+    row = row_of(pf)
+    told = _reported("link.mtu", there=pf.netdev is not None, why_not="the PF has no netdev")
+    if told.can is Can.YES and row is not None and row.max_mtu is not None:
+        return told._replace(why=f"up to {row.max_mtu}", source=row.source)
+    return told
+
+
+def _eswitch(pf: PF) -> Ability:
+    if pf.eswitch_mode is not None:
+        return Ability("eswitch.mode", Can.YES, f"now {pf.eswitch_mode}", Known.REPORTED)
+    objection = object_to_key(pf, "eswitch_mode")
+    if objection is not None:
+        return Ability("eswitch.mode", Can.NO, *objection)
+    row = row_of(pf)
+    return Ability("eswitch.mode", Can.YES, "", Known.TABLE, row.source if row else None)
+
+
+def _part_of_vlan(pf: PF, key: str) -> Ability:
+    row = row_of(pf)
+    whole = _ability(pf, "vlan")
+    if row is None or whole.can is not Can.YES:
+        return whole._replace(key=key)
+    if key == QOS:
+        can = Can.YES if row.vlan_qos else Can.NO
+        why = "" if row.vlan_qos else f"{row.driver} sets no qos"
+        return Ability(QOS, can, why, Known.TABLE, row.source)
+    return _protocol(pf, row)
+
+
+def _protocol(pf: PF, row: DriverAbilities) -> Ability:
+    if has_dot1ad(pf):
+        return Ability(DOT1AD, Can.YES, "one of its VFs has 802.1ad", Known.REPORTED)
+    if row.maybe_dot1ad is not None:
+        return Ability(DOT1AD, Can.UNKNOWN, f"802.1ad {row.maybe_dot1ad}", Known.TABLE, row.source)
+    if VLANProtocol.DOT1AD in row.vlan_protocols:
+        return Ability(DOT1AD, Can.YES, "802.1ad too", Known.TABLE, row.source)
+    why = row.why_not.get(DOT1AD, f"{row.driver} knows 802.1q only")
+    return Ability(DOT1AD, Can.NO, why, Known.TABLE, row.source)
+
+
+_SPECIAL: Mapping[str, Callable[[PF], Ability]] = {
+    "num_vfs": _num_vfs,
+    "drivers_autoprobe": lambda pf: _reported(
+        "drivers_autoprobe",
+        there=pf.drivers_autoprobe is not None,
+        why_not="the PF has no sriov_drivers_autoprobe",
+    ),
+    "link.state": lambda pf: _reported(
+        "link.state", there=pf.netdev is not None, why_not="the PF has no netdev"
+    ),
+    "link.mtu": _mtu,
+    "eswitch.mode": _eswitch,
+    QOS: lambda pf: _part_of_vlan(pf, QOS),
+    DOT1AD: lambda pf: _part_of_vlan(pf, DOT1AD),
+    "driver": lambda pf: _reported(
+        "driver", there=pf.address is not None, why_not="its VFs are no PCI functions"
+    ),
+}

@@ -1,0 +1,73 @@
+"""MACs that a state comes to: ``auto`` worked out, and no two VFs of the host with the same."""
+
+from __future__ import annotations
+
+from sriovctl.errors import InputError
+from sriovctl.model.state import AUTO_MAC, UNSET
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from sriovctl.model.functions import PF
+    from sriovctl.planner.case import Case
+
+_NONE = "00:00:00:00:00:00"
+
+
+def auto_macs(case: Case) -> dict[int, str]:
+    """Work out the MAC of each VF whose state says ``auto``: vf_index -> MAC.  Pure."""
+    indices = [n for n, aim in enumerate(case.aims) if aim.admin_mac == AUTO_MAC]
+    if not indices:
+        return {}
+    from sriovctl.planner.auto_mac import auto_mac, pf_identity
+
+    identity = pf_identity(case.pf)
+    return {vf_index: auto_mac(identity, vf_index) for vf_index in indices}
+
+
+def refuse_duplicates(cases: Sequence[tuple[Case, dict[int, str]]], pfs: Sequence[PF]) -> None:
+    """Refuse a state that gives a VF the MAC of another VF of this host.  Pure.
+
+    :param cases: each PF that the state names, with its MACs of ``auto``.
+    :raises InputError: two VFs would have the same; what had it before is not judged.
+    """
+    has: dict[str, str] = {}
+    for owner, mac in _kept(cases, pfs):
+        has.setdefault(mac, owner)
+    for case, autos in cases:
+        for vf_index, mac in _given(case, autos):
+            owner = f"{case.pf.device} vf {vf_index}"
+            other = has.setdefault(mac, owner)
+            if other != owner:
+                raise InputError(
+                    f"gets the MAC {mac}, and so does, or has, {other}",
+                    subject=owner,
+                    hint="give each VF a MAC of its own; 'admin_mac: auto' does",
+                )
+
+
+def _given(case: Case, autos: dict[int, str]) -> Iterator[tuple[int, str]]:
+    for vf_index, aim in enumerate(case.aims):
+        mac = autos.get(vf_index, aim.admin_mac)
+        if mac is not UNSET and mac != _NONE:
+            yield vf_index, mac
+
+
+def _kept(
+    cases: Sequence[tuple[Case, dict[int, str]]], pfs: Sequence[PF]
+) -> Iterator[tuple[str, str]]:
+    # MACs that VFs have now and keep, also through a change of the count.
+    by_device = {case.pf.device: case for case, _ in cases}
+    for pf in pfs:
+        case = by_device.get(pf.device)
+        for vf in pf.vfs:
+            mac = vf.attributes.admin_mac if vf.attributes else None
+            if mac is None or mac == _NONE:
+                continue
+            if case is None or _keeps(case, vf.vf_index):
+                yield f"{pf.device} vf {vf.vf_index}", mac
+
+
+def _keeps(case: Case, vf_index: int) -> bool:
+    return vf_index < case.num_vfs and case.aims[vf_index].admin_mac is UNSET

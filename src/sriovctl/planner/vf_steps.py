@@ -1,0 +1,251 @@
+"""The steps about single VFs: attributes, MSI-X counts, and their drivers."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import NamedTuple
+
+from sriovctl.errors import UnsupportedError
+from sriovctl.model.plan import Action, Disruption
+from sriovctl.model.state import ATTRIBUTES, UNSET, WantedVF, overlay
+from sriovctl.planner.abilities import (
+    FRESH,
+    refuse_attributes,
+    refuse_msix_count,
+    restorable,
+    settable,
+)
+from sriovctl.planner.case import harmless, vf_step
+from sriovctl.planner.commands import bind, device_directory, ip_link_vf, set_msix_count
+from sriovctl.planner.drivers import VFIO_DRIVERS, Effect, Stage
+from sriovctl.planner.pf_steps import plain
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from sriovctl.model.functions import VF, VFAttributes
+    from sriovctl.model.plan import Step
+    from sriovctl.model.state import Unset
+    from sriovctl.planner.case import Case
+
+RATES = ("min_tx_rate_mbps", "max_tx_rate_mbps")
+
+
+class _Way(NamedTuple):
+    # One VF on its way.
+    vf_index: int
+    now: VF | None  # None: it is yet to be made
+    aim: WantedVF
+    unbind: str | None  # why it must have no driver in between
+    driver: str | Unset | None  # in the end; UNSET: as it is, or as the kernel chooses
+
+
+def steps_of_vfs(case: Case, macs: dict[int, str]) -> Iterator[tuple[Stage, Step]]:
+    """Work out the steps about the VFs, each with its stage.
+
+    :param macs: by vf_index, what ``admin_mac: auto`` comes to.
+    :raises UnsupportedError: the PF cannot do it.
+    """
+    for way in _ways(case, macs):
+        yield from _unbind(case, way)
+        yield from _msix(case, way)
+        yield from _attributes(case, way)
+        yield from _bind(case, way)
+
+
+def _ways(case: Case, macs: dict[int, str]) -> Iterator[_Way]:
+    existing = {vf.vf_index: vf for vf in case.pf.vfs}
+    odd_counts = _odd_msix_counts(case)
+    for vf_index, aim in enumerate(case.aims):
+        old = existing.get(vf_index)
+        if vf_index in macs:
+            aim = aim._replace(admin_mac=macs[vf_index])
+        now = None if case.recreated else old
+        if old is not None and now is None:  # a VF that comes again keeps what it had
+            aim = overlay(_as_it_was(case, old, odd_counts.get(vf_index)), aim)
+        why = _why_unbind(case, now, aim)
+        yield _Way(vf_index, now, aim, why, _driver_in_the_end(case, vf_index, now, aim, why))
+
+
+def _as_it_was(case: Case, vf: VF, odd_msix_count: int | None) -> WantedVF:
+    had = restorable(case.pf, vf.attributes, eswitch_mode=case.eswitch_after)
+    values = {key: value for key, value in had.items() if value != FRESH.get(key, ...)}
+    if odd_msix_count is not None:
+        values["msix_count"] = odd_msix_count
+    # The host's own drivers come back by themselves, unless autoprobe keeps them away.
+    if vf.driver in VFIO_DRIVERS or (vf.driver is not None and not case.autoprobe):
+        values["driver"] = vf.driver
+    return WantedVF(**values)  # type: ignore[arg-type]  # keys are its fields
+
+
+# A PF shares its vectors out alike: what differs from most others was set by somebody.
+def _odd_msix_counts(case: Case) -> dict[int, int]:
+    counts = {vf.vf_index: vf.msix_count for vf in case.pf.vfs if vf.msix_count is not None}
+    if not counts:
+        return {}
+    ((usual, _),) = Counter(counts.values()).most_common(1)
+    return {vf_index: count for vf_index, count in counts.items() if count != usual}
+
+
+# --- drivers -----------------------------------------------------------------------------------
+
+
+def _why_unbind(case: Case, now: VF | None, aim: WantedVF) -> str | None:
+    if now is None and not case.autoprobe:
+        return None  # nobody takes it
+    if now is not None and now.driver is None:
+        return None
+    if case.changes_eswitch and case.rules.unbind_for_eswitch:
+        return "no driver may have a VF while the eswitch mode changes"
+    if _changes_msix(now, aim):
+        return "the kernel changes a VF's MSI-X count only while no driver has it"
+    return None
+
+
+def _driver_in_the_end(
+    case: Case, vf_index: int, now: VF | None, aim: WantedVF, unbound: str | None
+) -> str | Unset | None:
+    if unbound is None:
+        same = now is not None and now.driver == aim.driver
+        return UNSET if same else aim.driver
+    if aim.driver is not UNSET:
+        return aim.driver
+    if now is not None:
+        return now.driver
+    if case.rules.vf_driver is None:
+        raise UnsupportedError(
+            f"{unbound}, and which driver the kernel would give VF {vf_index} is not known",
+            subject=case.pf.device,
+            hint="name the VF's driver ('none' for no driver), or set drivers_autoprobe: false",
+        )
+    return case.rules.vf_driver
+
+
+def _unbind(case: Case, way: _Way) -> Iterator[tuple[Stage, Step]]:
+    if way.unbind is None:
+        return
+    yield Stage.UNBIND, _driver_step(case, way, None, way.unbind)
+
+
+def _bind(case: Case, way: _Way) -> Iterator[tuple[Stage, Step]]:
+    if way.driver is UNSET or (way.unbind is not None and way.driver is None):
+        return
+    if case.pf.address is None:
+        raise UnsupportedError("has VFs that are no PCI functions", subject=case.pf.device)
+    reason = "by driver_override, which binds this VF alone (new_id would catch others)"
+    if way.driver is None:
+        reason = "the state wants no driver on it"
+    elif way.unbind is not None and way.aim.driver is UNSET:
+        reason = f"gives the VF back to {way.driver}"
+    yield Stage.BIND, _driver_step(case, way, way.driver, reason)
+
+
+def _driver_step(case: Case, way: _Way, driver: str | None, reason: str) -> Step:
+    taken = way.unbind is not None and driver is not None  # by the step before
+    before = None if way.now is None or taken else way.now.driver
+    disruption = Disruption.NONE if taken else _disruption_of_change(way.now)
+    return vf_step(
+        case,
+        Action.BIND_DRIVER,
+        way.vf_index,
+        ({"driver": before}, {"driver": driver}),
+        effect=Effect(disruption, reason),
+        commands=_at_vf(case, way, lambda address: bind(address, driver)),
+    )
+
+
+def _at_vf(case: Case, way: _Way, commands: Callable[[str], tuple[str, ...]]) -> tuple[str, ...]:
+    if way.now is not None:
+        return commands(str(way.now.address))
+    # The address of a VF that is yet to be made is known once it is there.
+    link = f"{device_directory(case.pf)}/virtfn{way.vf_index}"
+    return (f"vf=$(basename $(readlink {link}))", *commands("$vf"))
+
+
+def _disruption_of_change(now: VF | None) -> Disruption:
+    if now is None or now.driver is None or now.driver in VFIO_DRIVERS:
+        return Disruption.NONE  # who uses a VF through VFIO is known from its owners
+    return Disruption.LINK_FLAP
+
+
+# --- MSI-X -------------------------------------------------------------------------------------
+
+
+def _changes_msix(now: VF | None, aim: WantedVF) -> bool:
+    # 0 stands for the share that the PF gives to a new VF.
+    if aim.msix_count is UNSET or aim.msix_count == 0:
+        return False
+    return now is None or now.msix_count != aim.msix_count
+
+
+def _msix(case: Case, way: _Way) -> Iterator[tuple[Stage, Step]]:
+    if way.aim.msix_count is not UNSET:
+        refuse_msix_count(case.pf, way.vf_index)
+    if not _changes_msix(way.now, way.aim):
+        return
+    count = way.aim.msix_count
+    yield (
+        Stage.MSIX,
+        vf_step(
+            case,
+            Action.SET_MSIX,
+            way.vf_index,
+            ({"msix_count": way.now.msix_count if way.now else None}, {"msix_count": count}),
+            effect=harmless("set while no driver has the VF, which reads it once"),
+            commands=_at_vf(case, way, lambda address: set_msix_count(address, count)),
+        ),
+    )
+
+
+# --- attributes --------------------------------------------------------------------------------
+
+
+def _attributes(case: Case, way: _Way) -> Iterator[tuple[Stage, Step]]:
+    pf, aim = case.pf, way.aim
+    known = way.now.attributes if way.now else None
+    wanted = {key: getattr(aim, key) for key in ATTRIBUTES if getattr(aim, key) is not UNSET}
+    changed = {k: v for k, v in wanted.items() if known is None or getattr(known, k) != v}
+    changed = settable(pf, changed, known=known, eswitch_mode=case.eswitch_after)
+    if not changed:
+        return
+    refuse_attributes(pf, way.vf_index, changed, eswitch_mode=case.eswitch_after)
+    _refuse_rates_without_link(case, way.vf_index, changed)
+    after = {key: plain(value) for key, value in changed.items()}
+    yield (
+        Stage.ATTRIBUTES,
+        vf_step(
+            case,
+            Action.SET_VF,
+            way.vf_index,
+            (_before(known, changed), after),
+            effect=_effect_of_attributes(case, way, after),
+            commands=(ip_link_vf(pf, way.vf_index, after),),
+        ),
+    )
+
+
+def _before(known: VFAttributes | None, changed: dict[str, object]) -> dict[str, object]:
+    return {key: plain(getattr(known, key)) if known else None for key in changed}
+
+
+def _refuse_rates_without_link(case: Case, vf_index: int, changed: dict[str, object]) -> None:
+    if case.up is False and case.rules.rates_need_link and any(key in changed for key in RATES):
+        raise UnsupportedError(
+            f"cannot set the rate of VF {vf_index}: {case.rules.driver} refuses any while the PF "
+            "is down",
+            subject=case.pf.device,
+            hint="add 'link: {state: up}'",
+        )
+
+
+def _effect_of_attributes(case: Case, way: _Way, after: dict[str, object]) -> Effect:
+    if way.now is None or way.unbind is not None:
+        return harmless("set before a driver binds, which reads it once")
+    if way.now.driver is None:
+        return harmless("no driver holds the VF")
+    if "admin_mac" in after:
+        reason = f"{way.now.driver} holds the VF: {case.rules.new_mac}"
+    else:
+        reason = f"{way.now.driver} holds the VF and may be reset by the change"
+    return Effect(_disruption_of_change(way.now), reason)
