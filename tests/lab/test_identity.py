@@ -99,3 +99,33 @@ def test_a_state_finds_its_pf_by_port_name(netdevsim: str, tmp_path: Path) -> No
     answer = plan(tmp_path, f"  port: {{match: {{phys_port_name: {name}}}, num_vfs: 2}}")
     assert answer.returncode == 3, answer.stderr
     assert {step["subject"] for step in json.loads(answer.stdout)["steps"]} == {netdevsim}
+
+
+@pytest.fixture
+def three_vfs(tmp_path: Path) -> Iterator[str]:
+    """The netdev of a PF whose three VFs have automatic MACs."""
+    (pf,) = (path for path in PCI.iterdir() if path.name == "0000:01:00.0")
+    wanted = (
+        '  card: {match: {permanent_mac: "52:54:00:6d:91:01"}, num_vfs: 3,',
+        "    drivers_autoprobe: false, vf_default: {admin_mac: auto}}",
+    )
+    assert plan(tmp_path, *wanted).returncode == 3
+    subprocess.run(["sriovctl", "apply", str(tmp_path / "state.yaml")], check=True)
+    yield next((pf / "net").iterdir()).name
+    (pf / "sriov_numvfs").write_text("0")
+    (pf / "sriov_drivers_autoprobe").write_text("1")
+
+
+@pytest.mark.lab("82576")
+def test_automatic_macs_are_what_ip_shows_and_stay(three_vfs: str, tmp_path: Path) -> None:
+    shown = subprocess.run(
+        ["ip", "-j", "link", "show", "dev", three_vfs], check=True, capture_output=True
+    ).stdout
+    (link,) = json.loads(shown)
+    assert [vf["address"] for vf in link["vfinfo_list"]] == [
+        "22:44:ee:ea:00:00",
+        "22:44:ee:ea:00:01",
+        "22:44:ee:ea:00:02",
+    ]
+    again = subprocess.run(["sriovctl", "plan", str(tmp_path / "state.yaml")], check=False)
+    assert again.returncode == 0

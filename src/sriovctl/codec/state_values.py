@@ -189,12 +189,10 @@ def _matching(pattern: str) -> Schema:
 
 
 _WORDS_FOR_BOOLEANS = "^([Oo][Nn]|[Oo][Ff][Ff]|[Yy][Ee][Ss]|[Nn][Oo])$"
-_INDEX_SCHEMA: Schema = {
-    "anyOf": [
-        {"type": "integer", "minimum": 0, "maximum": MAX_VFS - 1},
-        _matching(RANGE_PATTERN),
-    ]
-}
+_INDEX_FORMS: list[Schema] = [
+    {"type": "integer", "minimum": 0, "maximum": MAX_VFS - 1},
+    _matching(RANGE_PATTERN),
+]
 
 # To YAML 1.2 "on" is a string and 8086 a number, and both mean here what they say.
 BOOLEAN = Value(boolean, {"anyOf": [{"type": "boolean"}, _matching(_WORDS_FOR_BOOLEANS)]})
@@ -224,7 +222,12 @@ DRIVER = Value(
 )
 INDEX_LIST = Value(
     _read_index_list,
-    {"anyOf": [*_INDEX_SCHEMA["anyOf"], {"type": "array", "items": _INDEX_SCHEMA, "minItems": 1}]},  # type: ignore[misc]
+    {
+        "anyOf": [
+            *_INDEX_FORMS,
+            {"type": "array", "items": {"anyOf": _INDEX_FORMS}, "minItems": 1},
+        ]
+    },
     _write_index_list,
 )
 LABELS = Value(

@@ -8,7 +8,6 @@ of stack when input is nested deeply.
 from __future__ import annotations
 
 import re
-from difflib import get_close_matches
 from typing import NamedTuple, cast
 
 from sriovctl.errors import InputError
@@ -40,9 +39,9 @@ _TAGS = (
     "!",
     *(_TAG + word for word in ("str", "int", "bool", "float", "null", "map", "seq")),
 )
-# YAML 1.2, production c-printable; a byte order mark may only be first.
+# YAML 1.2: what production c-printable leaves out, and a byte order mark that is not first.
 _UNPRINTABLE = re.compile(
-    "[^\t\n\r -~\x85\xa0-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]"
+    "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff\ufeff\ufffe\uffff]"
 )
 
 
@@ -248,6 +247,8 @@ def _wrong_key(
 
 def nearest(word: str, known: list[str]) -> str:
     """Word a hint at what was meant.  Pure."""
+    from difflib import get_close_matches
+
     close = get_close_matches(word, known, n=1)
     return f"did you mean '{close[0]}'?" if close else f"known here: {', '.join(known)}"
 

@@ -103,3 +103,15 @@ def test_plan_finds_an_nvme_drive_by_its_serial(
 def test_schema_is_json_either_way(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert main(words) == 0
     assert json.loads(capsys.readouterr().out) == json.loads(json.dumps(state_schema()))
+
+
+def test_a_recording_has_the_serials_that_a_state_asks_for(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    recording = str(tmp_path / "recording")
+    assert main(["--simulated", "record", recording]) == 0
+    file = tmp_path / "a.yaml"
+    file.write_text("version: 1\npfs: {disk: {match: {serial: lab3}, num_vfs: 1}}\n")
+    capsys.readouterr()
+    assert main(["--host-tree", recording, "plan", str(file)]) == 3
+    assert "0000:05:00.0: num_vfs 0 -> 1" in capsys.readouterr().out
