@@ -256,3 +256,85 @@ def test_rates_are_refused_in_switchdev_and_the_rest_is_not(host: LiveHost, netd
     with pytest.raises(UnsupportedError, match="max_tx_rate_mbps 100") as caught:
         write_vf_attributes(host.rtnl, netdev, [(1, WantedVF(max_tx_rate_mbps=100))])
     assert caught.value.evidence["errno"] == "EOPNOTSUPP"
+
+
+# --- through a state file ------------------------------------------------------------------------
+
+
+def sriovctl(*words: str, wanted: str = "", status: int = 0) -> str:
+    done = subprocess.run(
+        ["sriovctl", *words], input=wanted, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == status, done.stdout + done.stderr
+    return done.stdout + done.stderr
+
+
+def state(netdev: str, mode: str | None, num_vfs: int, **vf: object) -> str:
+    eswitch = f"    eswitch: {{mode: {mode}}}\n" if mode else ""
+    default = f"    vf_default: {json.dumps(vf)}\n" if vf else ""
+    return f"""\
+version: 1
+pfs:
+  sim:
+    match: {{netdev: {netdev}}}
+    num_vfs: {num_vfs}
+{eswitch}{default}"""
+
+
+def test_apply_brings_switchdev_and_undo_legacy(host: LiveHost, netdev: str) -> None:
+    wanted = state(netdev, "switchdev", 64, trust=True, vlan={"id": 42})
+    sriovctl("plan", "-", wanted=wanted, status=3)
+    sriovctl("apply", "-", wanted=wanted)
+    assert mode_by_devlink() == "switchdev"
+    assert set(representors_by_devlink()) == set(representors_by_sysfs()) == set(range(64))
+    assert all(vf.trust for vf in read_link(host.rtnl, netdev).vfs)
+    sriovctl("plan", "-", wanted=wanted)
+    sriovctl("undo")
+    assert (mode_by_devlink(), representors_by_devlink()) == ("legacy", {})
+    assert (DIRECTORY / "sriov_numvfs").read_text() == "0\n"
+
+
+def test_apply_changes_the_mode_of_vfs_that_are_there(host: LiveHost, netdev: str) -> None:
+    set_num_vfs(3)
+    sriovctl("apply", "-", wanted=state(netdev, "switchdev", 3))
+    assert set(representors_by_devlink()) == {0, 1, 2}
+    sriovctl("apply", "-", wanted=state(netdev, "legacy", 3))
+    assert (mode_by_devlink(), representors_by_sysfs()) == ("legacy", {})
+    assert read_link(host.rtnl, netdev).num_vfs == 3
+    sriovctl("undo")
+    assert mode_by_devlink() == "switchdev"
+
+
+@pytest.mark.parametrize("mode", ["switchdev", None])
+def test_resize_in_switchdev_stays_there(host: LiveHost, netdev: str, mode: str | None) -> None:
+    set_num_vfs(2)
+    set_mode(host, EswitchMode.SWITCHDEV)
+    allowed = ("--allow", f"foreign:{DEVICE}")  # the VFs are not sriovctl's
+    sriovctl("apply", "-", *allowed, wanted=state(netdev, mode, 5))
+    assert mode_by_devlink() == "switchdev"
+    assert set(representors_by_devlink()) == set(range(5))
+    sriovctl("undo")
+    assert (mode_by_devlink(), set(representors_by_devlink())) == ("switchdev", {0, 1})
+
+
+def test_rates_in_switchdev_are_refused_before_anything_changes(netdev: str) -> None:
+    wanted = state(netdev, "switchdev", 2, max_tx_rate_mbps=100)
+    said = sriovctl("apply", "-", wanted=wanted, status=1)
+    assert "max_tx_rate_mbps" in said
+    assert (DIRECTORY / "sriov_numvfs").read_text() == "0\n"
+    assert mode_by_devlink() == "legacy"
+
+
+def test_refusal_of_the_kernel_takes_the_rest_back(host: LiveHost, netdev: str) -> None:
+    set_num_vfs(2)
+    set_mode(host, EswitchMode.SWITCHDEV)
+    run("devlink", "port", "function", "rate", "add", f"{HANDLE}/group")
+    try:
+        mtu = Path(f"/sys/class/net/{netdev}/mtu").read_text()
+        wanted = state(netdev, "legacy", 2) + "    link: {mtu: 2000}\n"
+        said = sriovctl("apply", "-", wanted=wanted, status=1)
+        assert "Rate node(s) exists." in said
+        assert mode_by_devlink() == "switchdev"
+        assert Path(f"/sys/class/net/{netdev}/mtu").read_text() == mtu
+    finally:
+        run("devlink", "port", "function", "rate", "del", f"{HANDLE}/group")
