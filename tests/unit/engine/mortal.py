@@ -16,7 +16,7 @@ from sriovctl.codec.netlink import decode_header
 from sriovctl.codec.rtnl import RTM_SETLINK
 from sriovctl.engine.execute import Site
 from sriovctl.errors import HostError
-from sriovctl.host.api import FileTree, NetlinkAnswer
+from sriovctl.host.api import Devlink, FileTree, NetlinkAnswer
 from sriovctl.host.journal import SQLiteJournal
 from sriovctl.host.locks import HeldLocks
 from sriovctl.host.simulated import SimulatedHost
@@ -67,12 +67,26 @@ class MortalFiles:
         return getattr(self._files, name)
 
 
+class MortalDevlink:
+    def __init__(self, devlink: Devlink, fate: Fate) -> None:
+        self._devlink = devlink
+        self._fate = fate
+
+    def write_eswitch(self, bus: str, device: str, mode: str) -> None:
+        self._fate.point()
+        self._devlink.write_eswitch(bus, device, mode)
+        self._fate.point()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._devlink, name)
+
+
 class MortalHost:
     def __init__(self, host: SimulatedHost, fate: Fate) -> None:
         self.files: Any = MortalFiles(host.files, fate)
         self.rtnl = self
         self.clock = host.clock
-        self.devlink = host.devlink
+        self.devlink: Any = MortalDevlink(host.devlink, fate)
         self.description = host.description
         self._host = host
         self._fate = fate
