@@ -1,0 +1,127 @@
+"""Kill an apply at a random moment, pick it up, and look where it led."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+from sriovctl.engine.apply import ApplyOptions, apply_plan
+from sriovctl.engine.boot import read_boot_id
+from sriovctl.engine.execute import Site
+from sriovctl.engine.inventory import read_inventory
+from sriovctl.engine.resume import resume_run
+from sriovctl.engine.undo import undo_run
+from sriovctl.errors import BusyError
+from sriovctl.host.journal import SQLiteJournal
+from sriovctl.host.live import LiveHost
+from sriovctl.model.run import RunStatus
+from sriovctl.model.state import DesiredState
+from sriovctl.planner.diff import plan_state
+from sriovctl.planner.drift import find_drift
+
+_PATIENCE_S = 60
+
+
+class Case(NamedTuple):
+    """Two states of one PF, and a way to see it that is not ours."""
+
+    old: DesiredState
+    wanted: DesiredState
+    look: Callable[[], object]
+
+
+@contextmanager
+def site_in(directory: Path) -> Iterator[Site]:
+    host, journal = LiveHost(), SQLiteJournal(str(directory))
+    try:
+        yield Site(host, journal, lambda _: None)
+    finally:
+        host.close()
+        journal.close()
+
+
+def apply(state: DesiredState, directory: Path) -> None:
+    with site_in(directory) as site:
+        pfs = read_inventory(site.host, name_of=lambda *_: None)
+        apply_plan(site, plan_state(state, pfs, owners={}), options=ApplyOptions())
+
+
+def duration_of(state: DesiredState, directory: Path) -> float:
+    began = time.monotonic()
+    apply(state, directory)
+    return time.monotonic() - began
+
+
+def kill_at_random(case: Case, directory: Path, rng: random.Random) -> str:
+    """Do it once; return what it came to, for the record.
+
+    The host is in the old state afterwards.
+    """
+    apply(case.old, directory / "before")
+    old = case.look()
+    longest_s = duration_of(case.wanted, directory / "before")
+    wanted = case.look()
+    with site_in(directory / "before") as site:
+        undo_run(site)
+    assert case.look() == old
+
+    after_s = rng.uniform(0, longest_s)
+    killed = _apply_and_kill(case.wanted, directory / "killed", after_s)
+    if rng.random() < 0.5:
+        outcome = _finish(case, directory / "killed", old=old, wanted=wanted)
+    else:
+        _pick_up(directory / "killed", lambda site: undo_run(site))
+        assert case.look() == old
+        outcome = "went back"
+    return f"{'killed' if killed else 'done'} after {after_s:.2f} of {longest_s:.2f} s, {outcome}"
+
+
+def _finish(case: Case, directory: Path, *, old: object, wanted: object) -> str:
+    _pick_up(directory, _go_on)
+    with site_in(directory) as site:
+        if not site.journal.runs():
+            assert case.look() == old
+            return "had not begun"
+        assert case.look() == wanted
+        pfs = read_inventory(site.host, name_of=lambda *_: None)
+        assert find_drift(case.wanted, pfs) == ()
+    return "went on"
+
+
+def _apply_and_kill(state: DesiredState, directory: Path, after_s: float) -> bool:
+    pid = os.fork()
+    if pid == 0:
+        try:
+            apply(state, directory)
+        finally:
+            os._exit(0)
+    time.sleep(after_s)
+    os.kill(pid, signal.SIGKILL)
+    _, status = os.waitpid(pid, 0)
+    return os.WIFSIGNALED(status)
+
+
+def _go_on(site: Site) -> None:
+    standing = site.journal.standing(read_boot_id(site.host.files))
+    if standing and standing[0].status is RunStatus.RUNNING:
+        resume_run(site, options=ApplyOptions(), check=lambda _: None)
+
+
+# A write that the killed process had asked for may still be under way: its lock says so.
+def _pick_up(directory: Path, action: Callable[[Site], object]) -> None:
+    deadline = time.monotonic() + _PATIENCE_S
+    while True:
+        try:
+            with site_in(directory) as site:
+                action(site)
+        except BusyError:
+            assert time.monotonic() < deadline
+            time.sleep(0.2)
+        else:
+            return
