@@ -58,10 +58,10 @@ def duration_of(state: DesiredState, directory: Path) -> float:
     return time.monotonic() - began
 
 
-def kill_at_random(case: Case, directory: Path, rng: random.Random) -> str:
+def kill_at_random(case: Case, directory: Path, *, seed: int) -> str:
     """Do it once; return what it came to, for the record.
 
-    The host is in the old state afterwards.
+    :param seed: of the moment; the run goes on afterwards when it is even, and back when odd.
     """
     apply(case.old, directory / "before")
     old = case.look()
@@ -71,9 +71,9 @@ def kill_at_random(case: Case, directory: Path, rng: random.Random) -> str:
         undo_run(site)
     assert case.look() == old
 
-    after_s = rng.uniform(0, longest_s)
+    after_s = random.Random(seed).uniform(0, longest_s)
     killed = _apply_and_kill(case.wanted, directory / "killed", after_s)
-    if rng.random() < 0.5:
+    if seed % 2 == 0:
         outcome = _finish(case, directory / "killed", old=old, wanted=wanted)
     else:
         _pick_up(directory / "killed", lambda site: undo_run(site))
