@@ -49,6 +49,8 @@ VERBS = {
     "drift": "compare this host with a state file, and change nothing",
     "confirm": "keep what 'apply --confirm-within' changed",
     "history": "list what apply and undo did on this host, and how far they came",
+    "export": "write this host, or a state file, as a state or in the format of another tool",
+    "import": "read what files of another tool say of SR-IOV, and print it as a state file",
     "guests": "list which guest has which VF, now and after its next boot",
     "attach": "give a VF to a libvirt guest, with its MAC and VLAN",
     "detach": "take a VF back from a libvirt guest",
@@ -84,7 +86,9 @@ class HelpFormatter(argparse.RawDescriptionHelpFormatter):
 
 def module_of(verb: str) -> VerbModule:
     """Import the module of one verb."""
-    module: VerbModule = import_module(f"sriovctl.cli.{verb}")
+    # Python has a word of its own for that one.
+    name = "import_" if verb == "import" else verb.replace("-", "_")
+    module: VerbModule = import_module(f"sriovctl.cli.{name}")
     return module
 
 

@@ -9,12 +9,13 @@ from sriovctl.errors import InputError
 from sriovctl.host.kernel_errors import kernel_error
 
 
-def write_output_file(path: str, text: str) -> None:
+def write_output_file(path: str, text: str, *, mode: int = 0o666) -> None:
     """Write *text* so that a reader finds the old file or the new one, never half of it.
 
     A link is followed; a pipe or a terminal is written to as it is, because it has no name that
     another file could take over.
 
+    :param mode: of a file; the user's umask takes more away.
     :raises InputError: there is no such directory, it may not be written, or is full.
     """
     try:
@@ -23,15 +24,15 @@ def write_output_file(path: str, text: str) -> None:
             with open(path, "w", encoding="utf-8") as file:
                 file.write(text)
         else:
-            _replace(os.path.realpath(path), text)
+            _replace(os.path.realpath(path), text, mode)
     except OSError as exc:
         raise kernel_error(exc, subject=path, action="cannot write", family=InputError) from exc
 
 
-def _replace(target: str, text: str) -> None:
+def _replace(target: str, text: str, mode: int) -> None:
     # In the same directory: a name can be taken over only within one file system.
     partial = f"{target}.{os.getpid()}.partial"
-    descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
+    descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
     try:
         with open(descriptor, "w", encoding="utf-8") as file:
             file.write(text)

@@ -1,0 +1,69 @@
+"""What the parsers of foreign formats share: the files, the host at hand, checked values."""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+from sriovctl.errors import InputError
+from sriovctl.model.address import is_pci_address, parse_pci_address
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+
+MAX_VFS = 0xFFFF  # NumVFs is a 16-bit register
+MAX_RATE_MBPS = 0xFFFFFFFF  # IFLA_VF_RATE holds 32 bits
+MAX_MTU = 0x7FFFFFFF  # dev->mtu is an unsigned int, and ip takes no more than an int
+NO_SUCH = "a state has no key for it"
+NO_SRIOV = "says nothing of SR-IOV"
+
+
+class Source(NamedTuple):
+    """One file to import."""
+
+    name: str
+    text: str
+
+
+class ImportRequest(NamedTuple):
+    """What a parser of a foreign format is given.
+
+    :param vf_netdevs: netdevs of VFs on the host at hand, and their VF index.
+    """
+
+    sources: tuple[Source, ...]
+    vf_netdevs: Mapping[str, int]
+
+
+def label_for(text: str, used: Collection[str]) -> str:
+    """Make a label for a PF that is not used yet, without what our own exports put before it."""
+    plain = text.removeprefix("sriovctl-") or "pf"
+    number, label = 1, plain
+    while label in used:
+        number += 1
+        label = f"{plain}-{number}"
+    return label
+
+
+def whole_number(text: str, low: int, high: int) -> int:
+    """Read decimal digits.
+
+    :raises InputError: it is something else, or out of range.
+    """
+    if not (text.isascii() and text.isdigit()) or not low <= int(text[:19]) <= high:
+        raise InputError(f"must be a whole number from {low} to {high}, not '{text[:40]}'")
+    return int(text)
+
+
+def pci_path(text: str) -> str | None:
+    """Return the address in udev's ID_PATH of a PCI device; None where it is something else."""
+    address = text.removeprefix("pci-")
+    if address == text or not is_pci_address(address):
+        return None
+    return str(parse_pci_address(address))
+
+
+def is_literal(text: str) -> bool:
+    """Say whether a pattern matches only itself."""
+    return re.fullmatch(r"[\w.:@+-]+", text, re.ASCII) is not None

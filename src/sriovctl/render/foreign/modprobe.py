@@ -1,0 +1,147 @@
+"""Module options, for drivers that make VFs when they are loaded.
+
+Source: the drivers' module_param of Linux 6.12, named beside each row.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from sriovctl.model.state import UNSET
+from sriovctl.model.translation import Export, Imposed, LeftOut, OutputFile, said_of_match
+from sriovctl.render.foreign.divide import divide, leave_out_all
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from sriovctl.model.functions import PF
+    from sriovctl.model.translation import ExportRequest, ExportTarget
+    from sriovctl.render.foreign.divide import WhyNot
+
+DIRECTORY = "/etc/modprobe.d"
+
+
+class Parameter(NamedTuple):
+    """The parameter of one driver, a single number for each of its PFs."""
+
+    name: str
+    source: str
+    listed_out_of_tree: bool = False  # the vendor's own driver takes a list, in PCI order
+
+
+PARAMETERS = {
+    "igb": Parameter("max_vfs", "net/ethernet/intel/igb/igb_main.c", listed_out_of_tree=True),
+    "ixgbe": Parameter("max_vfs", "net/ethernet/intel/ixgbe/ixgbe_main.c", listed_out_of_tree=True),
+    "mlx4_core": Parameter("num_vfs", "net/ethernet/mellanox/mlx4/main.c"),
+    "lpfc": Parameter("lpfc_sriov_nr_virtfn", "scsi/lpfc/lpfc_init.c"),
+}
+
+_COUNT_ALONE = "a module option of the PF's driver knows a number of VFs alone"
+REASONS = {
+    "drivers_autoprobe": _COUNT_ALONE,
+    "link.state": _COUNT_ALONE,
+    "link.mtu": _COUNT_ALONE,
+    "eswitch.mode": _COUNT_ALONE,
+    "admin_mac": _COUNT_ALONE,
+    "vlan": _COUNT_ALONE,
+    "spoofchk": _COUNT_ALONE,
+    "trust": _COUNT_ALONE,
+    "link_state": _COUNT_ALONE,
+    "min_tx_rate_mbps": _COUNT_ALONE,
+    "max_tx_rate_mbps": _COUNT_ALONE,
+    "rss_query": _COUNT_ALONE,
+    "node_guid": _COUNT_ALONE,
+    "port_guid": _COUNT_ALONE,
+    "msix_count": _COUNT_ALONE,
+    "driver": "options vfio-pci ids=… would take every VF of that kind",
+    "pools": "pools are sriovctl's own",
+    "match.address": "an option goes to a driver, not to a PF",
+    "match.netdev": "an option goes to a driver, not to a PF",
+    "match.permanent_mac": "an option goes to a driver, not to a PF",
+    "match.vendor_id": "an option goes to a driver, not to a PF",
+    "match.device_id": "an option goes to a driver, not to a PF",
+    "match.serial": "an option goes to a driver, not to a PF",
+    "match.phys_port_name": "an option goes to a driver, not to a PF",
+}
+SOMETIMES = {
+    "num_vfs": f"for {', '.join(PARAMETERS)}; one number for all PFs of a driver",
+}
+
+_NO_DRIVER = "the PF's driver is not known: no 'match: {driver: …}', and no such PF on this host"
+
+
+def render(request: ExportRequest) -> Export:
+    """Write one file with a line for each driver.  Pure."""
+    lines: list[str] = []
+    left_out: list[LeftOut] = []
+    imposed: list[Imposed] = []
+    counted: dict[str, list[ExportTarget]] = {}
+    for target in request.targets:
+        driver = _driver_of(target)
+        if driver is None:
+            left_out += leave_out_all(target, _NO_DRIVER)
+            continue
+        why = None if driver in PARAMETERS else f"{driver} has no parameter for it"
+        left_out += divide(target, _why_not_of(why)).left_out
+        if why is None and target.wanted.num_vfs is not UNSET:
+            counted.setdefault(driver, []).append(target)
+    for driver, targets in counted.items():
+        value = _value(driver, targets, request)
+        if value is None:
+            why = f"{driver} takes one number for all its PFs, and they differ"
+            left_out += (LeftOut("num_vfs", one.wanted.label, why) for one in targets)
+            continue
+        imposed += _imposed(driver, targets, request)
+        lines.append(f"options {driver} {PARAMETERS[driver].name}={value}\n")
+    if not lines:
+        return Export((), tuple(left_out), tuple(imposed))
+    text = _HEAD + "".join(lines)
+    file = OutputFile("sriovctl.conf", DIRECTORY, text)
+    return Export((file,), tuple(left_out), tuple(imposed))
+
+
+_HEAD = """\
+# Made by sriovctl: VFs that a driver makes when it is loaded.
+# A driver in the initramfs sees this only once that is made anew (update-initramfs -u, dracut -f).
+"""
+
+
+def _driver_of(target: ExportTarget) -> str | None:
+    return target.pf.driver if target.pf is not None else target.wanted.match.driver
+
+
+def _why_not_of(why_no_count: str | None) -> WhyNot:
+    def why_not(key: str, _value: object, _said: Mapping[str, object]) -> str | None:
+        return why_no_count if key == "num_vfs" else REASONS.get(key)
+
+    return why_not
+
+
+def _value(driver: str, targets: list[ExportTarget], request: ExportRequest) -> str | None:
+    if _takes_list(driver, request):
+        wanted = {one.pf.device: one.num_vfs for one in targets if one.pf is not None}
+        return ",".join(str(wanted.get(pf.device, 0)) for pf in _pfs_of(driver, request))
+    counts = {one.num_vfs for one in targets}
+    return str(counts.pop()) if len(counts) == 1 else None
+
+
+def _takes_list(driver: str, request: ExportRequest) -> bool:
+    return PARAMETERS[driver].listed_out_of_tree and driver in request.out_of_tree
+
+
+def _pfs_of(driver: str, request: ExportRequest) -> list[PF]:
+    return [pf for pf in request.host_pfs if pf.driver == driver]
+
+
+def _imposed(driver: str, targets: list[ExportTarget], request: ExportRequest) -> Iterator[Imposed]:
+    if _takes_list(driver, request):
+        return
+    ours = {one.pf.device for one in targets if one.pf is not None}
+    others = [pf.device for pf in _pfs_of(driver, request) if pf.device not in ours]
+    for one in targets:
+        if one.pf is None and set(said_of_match(one.wanted.match)) != {"match.driver", "match.all"}:
+            why = f"every PF of {driver} makes as many VFs, whichever PF 'match' means"
+            yield Imposed("num_vfs", one.wanted.label, why)
+    if others:
+        yield Imposed("num_vfs", ", ".join(others), f"every PF of {driver} makes as many VFs")
