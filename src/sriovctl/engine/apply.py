@@ -73,7 +73,7 @@ def apply_plan(site: Site, plan: Plan, *, options: ApplyOptions) -> Outcome:
             confirm_by=_confirm_by(site.host, options),
         )
         options.on_begun(run_id)
-        execution = Execution(site, locks, run_id, check=_last_look(options))
+        execution = Execution(site, locks, run_id, check=_last_look(plan, options))
         return carry_out(site, execution, as_planned(plan.steps), options)
 
 
@@ -145,14 +145,15 @@ def carry_out(
     return _conclude(site, execution, tuple(one.step for one in steps), options)
 
 
-def _last_look(options: ApplyOptions) -> Check:
+def _last_look(plan: Plan, options: ApplyOptions) -> Check:
     # Between the plan and the lock a guest may have started.  Destroying a VF that it holds would
     # hang in the kernel until the guest lets go of it.
     def look(steps: Sequence[Step]) -> None:
         dying = [s for s in steps if s.action is Action.SET_NUM_VFS and not s.after["num_vfs"]]
         if dying and options.affected is not None:
-            known = {token for step in dying for token in step.affected}
-            refuse_users(options.affected(dying), options.allowed | known)
+            # With what follows, which says whether the VFs come again.
+            now, *_ = options.affected(plan.steps[plan.steps.index(dying[0]) :])
+            refuse_users([now], options.allowed | set(dying[0].affected))
 
     return look
 
