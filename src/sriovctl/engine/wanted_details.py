@@ -6,7 +6,7 @@ from sriovctl.engine.eswitch import in_switchdev, read_eswitch_mode
 from sriovctl.engine.msix import with_msix_counts
 from sriovctl.model.functions import EswitchMode
 from sriovctl.model.state import UNSET
-from sriovctl.planner.match import match_pfs
+from sriovctl.planner.match import fitting_pfs
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -23,11 +23,16 @@ def with_wanted_details(host: Host, pfs: Sequence[PF], state: DesiredState) -> t
     devlink is asked only where the state speaks of the eswitch.  Elsewhere representors give
     switchdev away, which decides what can be set of VFs, and must come again with them.
 
-    :raises InputError: a match fits no PF or several.
+    A match that fits no PF, or too many, is the planner's to refuse.
+
     :raises UnsupportedError: the state speaks of an eswitch, and pyroute2 is not installed.
     :raises SriovctlError: the host cannot be read.
     """
-    detailed = {pf.device: _detail(host, wanted, pf) for wanted, pf in match_pfs(state.pfs, pfs)}
+    detailed = {
+        pf.device: _detail(host, wanted, pf)
+        for wanted in state.pfs
+        for pf in fitting_pfs(wanted.match, pfs)
+    }
     return tuple(detailed.get(pf.device, pf) for pf in pfs)
 
 

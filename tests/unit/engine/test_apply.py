@@ -29,6 +29,7 @@ from sriovctl.model.plan import Plan
 from sriovctl.model.run import RunStatus
 from sriovctl.model.state import UNSET, DesiredState, PFMatch, Unset, WantedPF, WantedVF
 from sriovctl.planner.diff import plan_state
+from sriovctl.planner.drift import find_drift
 
 IGB = "0000:01:00.0"
 MADE_UP = "02:00:5e:"
@@ -139,6 +140,7 @@ def test_applied_is_as_wanted_and_undone_is_as_before(
     changes = bool(plan_for(host, second).steps)
     apply_state(host, journal, second)
     assert plan_for(host, second).steps == ()
+    assert find_drift(second, inventory(host)) == ()
     if changes:
         undo(host, journal)
     assert [comparable(pf) for pf in inventory(host)] == [comparable(pf) for pf in before]
