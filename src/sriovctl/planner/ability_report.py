@@ -5,7 +5,7 @@ from __future__ import annotations
 from sriovctl.model.ability import Ability, Can, Known
 from sriovctl.model.functions import LinkState, VLANProtocol
 from sriovctl.model.state import ATTRIBUTES
-from sriovctl.planner.abilities import has_dot1ad, object_to_key, row_of, was_set
+from sriovctl.planner.abilities import card_of, object_to_key
 from sriovctl.planner.driver_abilities import DOT1AD, QOS
 from sriovctl.planner.drivers import rules_of
 
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     from sriovctl.model.functions import PF
+    from sriovctl.planner.abilities import Card
     from sriovctl.planner.driver_abilities import DriverAbilities
 
 # As a state file writes them.
@@ -35,24 +36,25 @@ KEYS = (
 
 def abilities_of(pf: PF) -> tuple[Ability, ...]:
     """Say of each key whether this PF's driver can set it, why, and how that is known.  Pure."""
-    return tuple(_ability(pf, key) for key in KEYS)
+    card = card_of(pf)
+    return tuple(_ability(card, key) for key in KEYS)
 
 
-def _ability(pf: PF, key: str) -> Ability:
+def _ability(card: Card, key: str) -> Ability:
     special = _SPECIAL.get(key)
     if special is not None:
-        return special(pf)
-    objection = object_to_key(pf, key)
+        return special(card)
+    objection = object_to_key(card, key)
     if objection is not None:
         return Ability(key, Can.NO, objection.why, objection.known, objection.source)
-    row = row_of(pf)
+    row = card.row
     if row is not None:
         return Ability(key, Can.YES, "; ".join(_limits(row, key)), Known.TABLE, row.source)
-    return _unknown(pf, key)
+    return _unknown(card, key)
 
 
-def _unknown(pf: PF, key: str) -> Ability:
-    if key in ATTRIBUTES and was_set(pf, key):
+def _unknown(card: Card, key: str) -> Ability:
+    if key in ATTRIBUTES and key in card.proven:
         return Ability(key, Can.YES, "one of its VFs has it", Known.REPORTED)
     return Ability(key, Can.UNKNOWN, "the table does not know this driver", None)
 
@@ -75,8 +77,8 @@ def _limits(row: DriverAbilities, key: str) -> Iterator[str]:
         yield "while the PF has a link"
 
 
-def _num_vfs(pf: PF) -> Ability:
-    rules = rules_of(pf.driver)
+def _num_vfs(card: Card) -> Ability:
+    pf, rules = card.pf, rules_of(card.pf.driver)
     if pf.driver is None:
         return Ability("num_vfs", Can.NO, "the PF has no driver", Known.REPORTED)
     if rules.fixed_count is not None:
@@ -93,38 +95,38 @@ def _reported(key: str, *, there: bool, why_not: str) -> Ability:
     return Ability(key, can, "" if there else why_not, Known.REPORTED)
 
 
-def _mtu(pf: PF) -> Ability:
-    row = row_of(pf)
+def _mtu(card: Card) -> Ability:
+    pf, row = card.pf, card.row
     told = _reported("link.mtu", there=pf.netdev is not None, why_not="the PF has no netdev")
     if told.can is Can.YES and row is not None and row.max_mtu is not None:
         return told._replace(why=f"up to {row.max_mtu}", source=row.source)
     return told
 
 
-def _eswitch(pf: PF) -> Ability:
+def _eswitch(card: Card) -> Ability:
+    pf, row = card.pf, card.row
     if pf.eswitch_mode is not None:
         return Ability("eswitch.mode", Can.YES, f"now {pf.eswitch_mode}", Known.REPORTED)
-    objection = object_to_key(pf, "eswitch_mode")
+    objection = object_to_key(card, "eswitch_mode")
     if objection is not None:
         return Ability("eswitch.mode", Can.NO, *objection)
-    row = row_of(pf)
     return Ability("eswitch.mode", Can.YES, "", Known.TABLE, row.source if row else None)
 
 
-def _part_of_vlan(pf: PF, key: str) -> Ability:
-    row = row_of(pf)
-    whole = _ability(pf, "vlan")
+def _part_of_vlan(card: Card, key: str) -> Ability:
+    row = card.row
+    whole = _ability(card, "vlan")
     if row is None or whole.can is not Can.YES:
         return whole._replace(key=key)
     if key == QOS:
         can = Can.YES if row.vlan_qos else Can.NO
         why = "" if row.vlan_qos else f"{row.driver} sets no qos"
         return Ability(QOS, can, why, Known.TABLE, row.source)
-    return _protocol(pf, row)
+    return _protocol(card, row)
 
 
-def _protocol(pf: PF, row: DriverAbilities) -> Ability:
-    if has_dot1ad(pf):
+def _protocol(card: Card, row: DriverAbilities) -> Ability:
+    if card.has_dot1ad:
         return Ability(DOT1AD, Can.YES, "one of its VFs has 802.1ad", Known.REPORTED)
     if row.maybe_dot1ad is not None:
         return Ability(DOT1AD, Can.UNKNOWN, f"802.1ad {row.maybe_dot1ad}", Known.TABLE, row.source)
@@ -134,21 +136,21 @@ def _protocol(pf: PF, row: DriverAbilities) -> Ability:
     return Ability(DOT1AD, Can.NO, why, Known.TABLE, row.source)
 
 
-_SPECIAL: Mapping[str, Callable[[PF], Ability]] = {
+_SPECIAL: Mapping[str, Callable[[Card], Ability]] = {
     "num_vfs": _num_vfs,
-    "drivers_autoprobe": lambda pf: _reported(
+    "drivers_autoprobe": lambda card: _reported(
         "drivers_autoprobe",
-        there=pf.drivers_autoprobe is not None,
+        there=card.pf.drivers_autoprobe is not None,
         why_not="the PF has no sriov_drivers_autoprobe",
     ),
-    "link.state": lambda pf: _reported(
-        "link.state", there=pf.netdev is not None, why_not="the PF has no netdev"
+    "link.state": lambda card: _reported(
+        "link.state", there=card.pf.netdev is not None, why_not="the PF has no netdev"
     ),
     "link.mtu": _mtu,
     "eswitch.mode": _eswitch,
-    QOS: lambda pf: _part_of_vlan(pf, QOS),
-    DOT1AD: lambda pf: _part_of_vlan(pf, DOT1AD),
-    "driver": lambda pf: _reported(
-        "driver", there=pf.address is not None, why_not="its VFs are no PCI functions"
+    QOS: lambda card: _part_of_vlan(card, QOS),
+    DOT1AD: lambda card: _part_of_vlan(card, DOT1AD),
+    "driver": lambda card: _reported(
+        "driver", there=card.pf.address is not None, why_not="its VFs are no PCI functions"
     ),
 }

@@ -8,6 +8,7 @@ from sriovctl.model.functions import EswitchMode
 from sriovctl.model.owner import Owner
 from sriovctl.model.plan import Disruption, Step
 from sriovctl.model.state import UNSET, WantedVF, overlay
+from sriovctl.planner.abilities import card_of
 from sriovctl.planner.drivers import Effect, effect_on, rules_of
 
 TYPE_CHECKING = False
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from sriovctl.model.functions import PF
     from sriovctl.model.plan import Action
     from sriovctl.model.state import WantedPF
+    from sriovctl.planner.abilities import Card
     from sriovctl.planner.drivers import DriverRules
 
     Owners = Mapping[str, tuple[Owner, ...]]
@@ -27,6 +29,7 @@ class Case(NamedTuple):
 
     wanted: WantedPF
     pf: PF
+    card: Card  # what it can do
     rules: DriverRules
     num_vfs: int  # in the end
     aims: tuple[WantedVF, ...]  # of each VF in the end, as the state says
@@ -63,6 +66,7 @@ def make_case(wanted: WantedPF, pf: PF, now: int, owners: Owners | None) -> Case
     return Case(
         wanted=wanted,
         pf=pf,
+        card=card_of(pf),
         rules=rules,
         num_vfs=num_vfs,
         aims=_aims(wanted, num_vfs),

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from sriovctl.model.functions import PF, VF
     from sriovctl.model.owner import Owner
     from sriovctl.model.plan import Step
+    from sriovctl.planner.abilities import Card
     from sriovctl.planner.case import Case
 
 _NAMED = 8  # VFs that the reason of a destruction names; ``before`` has them all
@@ -64,7 +65,7 @@ def _mtu(case: Case) -> Iterator[tuple[Stage, Step]]:
     pf, mtu = case.pf, case.wanted.mtu
     if mtu is UNSET or mtu == pf.mtu:
         return
-    refuse_mtu(pf, mtu)
+    refuse_mtu(case.card, mtu)
     raised = pf.mtu is None or mtu > pf.mtu
     # It is raised before the link comes up, and lowered after the link went down.
     up = pf.up if raised or case.wanted.link_up is UNSET else case.wanted.link_up
@@ -121,7 +122,7 @@ def _destroy_step(case: Case) -> Step:
     # What dies is kept in full: undo makes the VFs anew and gives it back to them.
     before: dict[str, object] = {
         "num_vfs": pf.num_vfs,
-        "vfs": [remember_vf(pf, vf, owners_of_vf(vf, case.owners)) for vf in pf.vfs],
+        "vfs": [remember_vf(case.card, vf, owners_of_vf(vf, case.owners)) for vf in pf.vfs],
     }
     if case.rules.eswitch_resets_at_zero and pf.eswitch_mode == EswitchMode.SWITCHDEV:
         before["eswitch_mode"] = str(pf.eswitch_mode)
@@ -154,9 +155,9 @@ def _count_step(
     return pf_step(case, Action.SET_NUM_VFS, values, effect, command)
 
 
-def remember_vf(pf: PF, vf: VF, owners: Sequence[Owner]) -> dict[str, object]:
+def remember_vf(card: Card, vf: VF, owners: Sequence[Owner]) -> dict[str, object]:
     """Write down what a VF has, so that it can be given back to a new one.  Pure."""
-    attributes = restorable(pf, vf.attributes, eswitch_mode=pf.eswitch_mode)
+    attributes = restorable(card, vf.attributes, eswitch_mode=card.pf.eswitch_mode)
     return {
         "vf_index": vf.vf_index,
         "address": None if vf.address is None else str(vf.address),
@@ -181,7 +182,7 @@ def _eswitch(case: Case) -> Iterator[tuple[Stage, Step]]:
     pf, mode = case.pf, case.eswitch_after
     if not case.changes_eswitch or mode is None:
         return
-    refuse_eswitch_mode(pf)
+    refuse_eswitch_mode(case.card)
     values: tuple[dict[str, object], dict[str, object]] = (
         {"eswitch_mode": case.eswitch_before},
         {"eswitch_mode": str(mode)},

@@ -24,6 +24,7 @@ in the same plan has lost its users already, at the step to 0.
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import NamedTuple
 
 from sriovctl.model.owner import Owner, OwnerKind
@@ -32,7 +33,7 @@ from sriovctl.planner.drivers import VFIO_DRIVERS, effect_on, rules_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Mapping
 
     from sriovctl.model.functions import PF, VF
     from sriovctl.planner.drivers import Effect
@@ -74,23 +75,26 @@ def name_affected(plan: Plan, pfs: Iterable[PF], owners: Owners | None) -> Plan:
     :param owners: None when nobody looked for users: a VF that vfio-pci holds is then taken to
         be in use.
     """
-    by_device = {pf.device: pf for pf in pfs}
+    scenes = {pf.device: _scene_of(pf) for pf in pfs}
     steps = []
     for position, step in enumerate(plan.steps):
-        pf = by_device.get(step.device)
-        if pf is not None:
-            counts = _counts(plan.steps[position + 1 :], step.device)
-            felt_by = who_feels(step, pf, owners, num_vfs_then=next(counts, 0))
-            step = _with_affected(step, felt_by)
-            by_device[pf.device] = _after(step, pf)
+        scene = scenes.get(step.device)
+        if scene is not None:
+            later = islice(plan.steps, position + 1, None)
+            step = _with_affected(step, tuple(_who_feels(step, scene, owners, later)))
+            scenes[step.device] = _after(step, scene)
         steps.append(step)
     return Plan(tuple(steps))
 
 
-def _counts(steps: Sequence[Step], device: str) -> Iterator[int]:
-    for step in steps:
-        if step.device == device and step.action is Action.SET_NUM_VFS:
-            yield _count(step)
+class _Scene(NamedTuple):
+    # A PF as it is when a step's turn comes, and its VFs by their index.
+    pf: PF
+    vfs: Mapping[int | None, VF]
+
+
+def _scene_of(pf: PF) -> _Scene:
+    return _Scene(pf, {vf.vf_index: vf for vf in pf.vfs})
 
 
 def _count(step: Step) -> int:
@@ -100,43 +104,46 @@ def _count(step: Step) -> int:
 
 
 def _with_affected(step: Step, felt_by: tuple[Owner, ...]) -> Step:
+    if not felt_by and not step.affected:
+        return step
     tokens = tuple(dict.fromkeys(owner.token for owner in felt_by))
     if any(owner.kind in IN_USER_SPACE for owner in felt_by):
         return step._replace(affected=tokens, disruption=Disruption.GUEST_AFFECTED)
     return step._replace(affected=tokens)
 
 
-def _after(step: Step, pf: PF) -> PF:
+def _after(step: Step, scene: _Scene) -> _Scene:
     # Only what later steps' users depend on.
     if step.action is Action.SET_NUM_VFS:
-        return pf._replace(vfs=(), num_vfs=_count(step))
+        return _scene_of(scene.pf._replace(vfs=(), num_vfs=_count(step)))
     if step.action is Action.SET_LINK_UP:
-        return pf._replace(up=bool(step.after["up"]))
-    return pf
+        return scene._replace(pf=scene.pf._replace(up=bool(step.after["up"])))
+    return scene
 
 
-def who_feels(
-    step: Step, pf: PF, owners: Owners | None, *, num_vfs_then: int = 0
-) -> tuple[Owner, ...]:
-    """Find all users who would feel one step.  Pure.
-
-    :param pf: as it is before the step.
-    :param owners: None when nobody looked for users.
-    :param num_vfs_then: of a step to 0: how many VFs the plan makes after it.
-    """
-    if step.action is Action.SET_NUM_VFS:
-        return tuple(_feel_count(step, pf, owners, num_vfs_then))
+def _who_feels(
+    step: Step, scene: _Scene, owners: Owners | None, later: Iterable[Step]
+) -> Iterator[Owner]:
+    pf = scene.pf
     if step.action in _VF_ACTIONS:
-        vfs = [vf for vf in pf.vfs if vf.vf_index == step.vf_index]
-        return tuple(_users_of_vfs(vfs, owners))
-    effect = _effect_on_all(step, pf)
-    if effect is None:
-        return ()
-    of_pf, of_vfs = effect
-    return (
-        *(_users_of_pf(pf, owners) if of_pf else ()),
-        *(_users_of_vfs(pf.vfs, owners) if of_vfs else ()),
+        vf = scene.vfs.get(step.vf_index)
+        yield from () if vf is None else _users_of_vfs((vf,), owners)
+    elif step.action is Action.SET_NUM_VFS:
+        yield from _feel_count(step, pf, owners, _next_count(later, step.device))
+    elif (effect := _effect_on_all(step, pf)) is not None:
+        of_pf, of_vfs = effect
+        yield from _users_of_pf(pf, owners) if of_pf else ()
+        yield from _users_of_vfs(pf.vfs, owners) if of_vfs else ()
+
+
+# Of a step to 0: how many VFs the plan makes after it.
+def _next_count(later: Iterable[Step], device: str) -> int:
+    counts = (
+        _count(step)
+        for step in later
+        if step.device == device and step.action is Action.SET_NUM_VFS
     )
+    return next(counts, 0)
 
 
 def _effect_on_all(step: Step, pf: PF) -> tuple[bool, bool] | None:

@@ -69,7 +69,7 @@ def _ways(case: Case, macs: dict[int, str]) -> Iterator[_Way]:
 
 
 def _as_it_was(case: Case, vf: VF, odd_msix_count: int | None) -> WantedVF:
-    had = restorable(case.pf, vf.attributes, eswitch_mode=case.eswitch_after)
+    had = restorable(case.card, vf.attributes, eswitch_mode=case.eswitch_after)
     values = {key: value for key, value in had.items() if value != FRESH.get(key, ...)}
     if odd_msix_count is not None:
         values["msix_count"] = odd_msix_count
@@ -181,7 +181,7 @@ def _changes_msix(now: VF | None, aim: WantedVF) -> bool:
 
 def _msix(case: Case, way: _Way) -> Iterator[tuple[Stage, Step]]:
     if way.aim.msix_count is not UNSET:
-        refuse_msix_count(case.pf, way.vf_index)
+        refuse_msix_count(case.card, way.vf_index)
     if not _changes_msix(way.now, way.aim):
         return
     count = way.aim.msix_count
@@ -206,10 +206,10 @@ def _attributes(case: Case, way: _Way) -> Iterator[tuple[Stage, Step]]:
     known = way.now.attributes if way.now else None
     wanted = {key: getattr(aim, key) for key in ATTRIBUTES if getattr(aim, key) is not UNSET}
     changed = {k: v for k, v in wanted.items() if known is None or getattr(known, k) != v}
-    changed = settable(pf, changed, known=known, eswitch_mode=case.eswitch_after)
+    changed = settable(case.card, changed, known=known, eswitch_mode=case.eswitch_after)
     if not changed:
         return
-    refuse_attributes(pf, way.vf_index, changed, eswitch_mode=case.eswitch_after)
+    refuse_attributes(case.card, way.vf_index, changed, eswitch_mode=case.eswitch_after)
     _refuse_rates_without_link(case, way.vf_index, changed)
     after = {key: plain(value) for key, value in changed.items()}
     yield (
