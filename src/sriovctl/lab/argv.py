@@ -30,6 +30,7 @@ from sriovctl.lab.machines import (
     PlainModel,
     RootPort,
     Switch,
+    disks_of,
 )
 
 FIRST_ROOT_BUS_SLOT = 6
@@ -73,6 +74,7 @@ class Boot:
     """What one start of a machine needs beyond the machine itself.
 
     :param port_paths: where each port of PORTS writes to.
+    :param disk_dir: where the machine's disks are, each in the file NAME.raw.
     :param share: directory that the guest may write, seen there as /run/sriovctl-lab.
     :param interactive: give the guest a console on QEMU's own standard input and output.
     """
@@ -80,6 +82,7 @@ class Boot:
     kernel: Path
     initramfs: Path
     share: Path
+    disk_dir: Path
     console_log: Path
     port_paths: tuple[Path, ...]
     kvm: bool = False
@@ -125,7 +128,7 @@ def qemu_argv(machine: Machine, boot: Boot) -> list[str]:
         *_port_args(boot),
         *_share_args("hostroot", "/", slot=3, readonly=True),
         *_share_args("lab", str(boot.share), slot=4, readonly=False),
-        *_hardware_args(machine),
+        *_hardware_args(machine, boot),
     ]
 
 
@@ -161,9 +164,21 @@ def _share_args(tag: str, path: str, *, slot: int, readonly: bool) -> list[str]:
     ]
 
 
-def _hardware_args(machine: Machine) -> list[str]:
+def _hardware_args(machine: Machine, boot: Boot) -> list[str]:
     numbers = _Numbers()
-    return _slots_args(machine.root_bus, _ROOT_BUS, FIRST_ROOT_BUS_SLOT, numbers)
+    return [
+        *_disk_args(machine, boot),
+        *_slots_args(machine.root_bus, _ROOT_BUS, FIRST_ROOT_BUS_SLOT, numbers),
+    ]
+
+
+def _disk_args(machine: Machine, boot: Boot) -> list[str]:
+    paths = ((disk, boot.disk_dir / f"{disk.name}.raw") for disk in disks_of(machine))
+    return [
+        arg
+        for disk, path in paths
+        for arg in ("-drive", f"if=none,id={disk.name},format=raw,file={_escape(path)}")
+    ]
 
 
 def _slots_args(
@@ -265,10 +280,17 @@ def _nvme_args(nvme: NVMe, place: _Place, card: int) -> list[str]:
     return [
         *("-device", f"nvme-subsys,id=subsys{card},nqn=subsys{card}"),
         "-device",
-        f"nvme,{place},serial=lab{card},subsys=subsys{card},sriov_max_vfs={vfs}"
+        f"nvme,id=nvme{card},{place},serial=lab{card},subsys=subsys{card},sriov_max_vfs={vfs}"
         f",sriov_vq_flexible={2 * vfs},sriov_vi_flexible={vfs}"
         f",max_ioqpairs={2 * vfs + 2},msix_qsize={vfs + 2}",
+        *_namespace_args(nvme, card),
     ]
+
+
+def _namespace_args(nvme: NVMe, card: int) -> list[str]:
+    if nvme.disk is None:
+        return []
+    return ["-device", f"nvme-ns,bus=nvme{card},drive={nvme.disk.name}"]
 
 
 def _escape(path: Path | str) -> str:

@@ -42,8 +42,9 @@ def _describe(device: Device | None) -> dict[str, object] | None:
             return None
         case IGB():
             words = {"kind": "igb", "total_vfs": 7}
-        case NVMe(total_vfs=total_vfs):
+        case NVMe(total_vfs=total_vfs, disk=disk):
             words = {"kind": "nvme", "total_vfs": total_vfs}
+            words |= {} if disk is None else {"disk_mib": disk.size_mib}
         case Plain(model=model):
             words = {"kind": model.value}
         case MultiFunction(functions=functions):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TypeAlias
@@ -31,13 +32,26 @@ class IGB:
 
 
 @dataclass(frozen=True, slots=True)
+class Disk:
+    """A disk that is empty at each start and gone afterwards.
+
+    :param name: unique within the machine; letters and digits.
+    """
+
+    name: str
+    size_mib: int = 64
+
+
+@dataclass(frozen=True, slots=True)
 class NVMe:
     """An NVMe controller whose VFs stay offline until they are given queues.
 
     :param total_vfs: 1 .. 255; QEMU runs out of controller ids beyond.
+    :param disk: what its one namespace is on; None: it has no namespace.
     """
 
     total_vfs: int
+    disk: Disk | None = None
 
 
 class PlainModel(StrEnum):
@@ -187,6 +201,13 @@ MACHINES = (
         root_bus=_PORTS_OF_82576,
         modules=_MODULES_OF_82576,
     ),
+    Machine(
+        name="nvme-disk",
+        summary="NVMe with 4 VFs and a disk of 64 MiB, which the kernel shows through multipath",
+        root_bus=(RootPort(NVMe(total_vfs=4, disk=Disk("data"))),),
+        memory_mib=768,
+        modules=("nvme",),
+    ),
     # As little hardware as can have the trouble that they are there for.
     Machine(
         name="82576-iommu-unused",
@@ -251,6 +272,24 @@ MACHINES = (
         modules=("netdevsim",),
     ),
 )
+
+
+def disks_of(machine: Machine) -> tuple[Disk, ...]:
+    """All disks of a machine.  Pure."""
+    return tuple(_disks_of(machine.root_bus))
+
+
+def _disks_of(devices: Iterable[Device | None]) -> Iterator[Disk]:
+    for device in devices:
+        match device:
+            case NVMe(disk=Disk() as disk):
+                yield disk
+            case RootPort(below=below):
+                yield from _disks_of((below,))
+            case MultiFunction(functions=below):
+                yield from _disks_of(below)
+            case Switch(devices=below) | Bridge(devices=below) | HostBridge(devices=below):
+                yield from _disks_of(below)
 
 
 def find_machine(name: str) -> Machine:

@@ -27,7 +27,7 @@ from sriovctl.errors import InputError, LostError
 from sriovctl.lab.accel import Accel, use_kvm
 from sriovctl.lab.argv import PORTS, Boot, qemu_argv
 from sriovctl.lab.image import GUEST_SCRIPTS, Image, prepare_image
-from sriovctl.lab.machines import Machine, Service
+from sriovctl.lab.machines import Machine, Service, disks_of
 from sriovctl.lab.programs import require_programs, run_program
 from sriovctl.lab.progress import busy, say
 from sriovctl.lab.settings import format_settings
@@ -144,6 +144,9 @@ class _LostAtBootError(VMLostError):
 def _run_once(job: Job, image: Image, *, kvm: bool, stdout: Sink, stderr: Sink) -> int:
     with _run_directory() as run, ExitStack() as stack:
         _write_share(run / "share", job, image)
+        for disk in disks_of(job.machine):
+            with (run / f"{disk.name}.raw").open("wb") as file:
+                file.truncate(disk.size_mib << 20)
         pipes = [stack.enter_context(_pipe()) for _ in PORTS]
         boot = _boot(job, image, run, [pipe.write_path for pipe in pipes], kvm=kvm)
         process = stack.enter_context(_qemu(job, boot, [pipe.write_fd for pipe in pipes]))
@@ -276,6 +279,7 @@ def _boot(job: Job, image: Image, run: Path, port_paths: list[Path], *, kvm: boo
         kernel=image.kernel,
         initramfs=image.initramfs,
         share=run / "share",
+        disk_dir=run,
         console_log=run / "console.log",
         port_paths=tuple(port_paths),
         kvm=kvm,

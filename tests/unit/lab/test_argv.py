@@ -14,6 +14,7 @@ from sriovctl.lab.machines import (
     MACHINES,
     Bridge,
     BridgeModel,
+    Disk,
     HostBridge,
     Machine,
     MultiFunction,
@@ -23,6 +24,7 @@ from sriovctl.lab.machines import (
     RootBusDevice,
     RootPort,
     Switch,
+    disks_of,
     find_machine,
 )
 
@@ -30,6 +32,7 @@ BOOT = Boot(
     kernel=Path("/cache/vmlinux"),
     initramfs=Path("/cache/initramfs"),
     share=Path("/run/lab,1/share"),
+    disk_dir=Path("/run/lab,1"),
     console_log=Path("/run/lab,1/console.log"),
     port_paths=(Path("/fd/3"), Path("/fd/4"), Path("/fd/5")),
 )
@@ -80,7 +83,7 @@ def test_each_device_of_a_switch_has_a_downstream_port_of_its_own() -> None:
         "igb,bus=dn2,addr=0x0,netdev=net1,mac=52:54:00:6d:91:01,rombar=0",
         "xio3130-downstream,id=dn3,bus=up-rp1,addr=0x1,chassis=3,slot=3",
         "nvme-subsys,id=subsys2,nqn=subsys2",
-        "nvme,bus=dn3,addr=0x0,serial=lab2,subsys=subsys2,sriov_max_vfs=3,sriov_vq_flexible=6"
+        "nvme,id=nvme2,bus=dn3,addr=0x0,serial=lab2,subsys=subsys2,sriov_max_vfs=3,sriov_vq_flexible=6"
         ",sriov_vi_flexible=3,max_ioqpairs=8,msix_qsize=5",
     ]
 
@@ -192,3 +195,31 @@ def test_a_description_has_everything_that_a_machine_can_have() -> None:
         {"kind": "host-bridge", "below": [{"kind": "functions", "functions": [port]}]},
         {"kind": "root-port", "acs": False, "below": None},
     ]
+
+
+def test_a_disk_is_a_file_of_the_run_and_a_namespace_of_its_controller() -> None:
+    machine = Machine(
+        name="m", summary="", root_bus=(RootPort(IGB()), RootPort(NVMe(4, disk=Disk("data"))))
+    )
+    argv = qemu_argv(machine, BOOT)
+    assert values(argv, "-drive") == ["if=none,id=data,format=raw,file=/run/lab,,1/data.raw"]
+    assert devices(argv)[-1] == "nvme-ns,bus=nvme2,drive=data"
+    assert disks_of(machine) == (Disk("data"),)
+    assert describe_machine(machine)["root_bus"] == [
+        {"kind": "root-port", "acs": True, "below": {"kind": "igb", "total_vfs": 7}},
+        {
+            "kind": "root-port",
+            "acs": True,
+            "below": {"kind": "nvme", "total_vfs": 4, "disk_mib": 64},
+        },
+    ]
+
+
+def test_disks_are_found_wherever_their_controller_is() -> None:
+    one, two = NVMe(1, disk=Disk("one")), NVMe(1, disk=Disk("two"))
+    below = RootPort(MultiFunction((IGB(), two)))
+    machine = Machine(
+        name="m", summary="", root_bus=(RootPort(Switch((one, None))), HostBridge((below,)))
+    )
+    assert [disk.name for disk in disks_of(machine)] == ["one", "two"]
+    assert not any(disks_of(each) for each in MACHINES if each.name != "nvme-disk")
