@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from sriovctl.host.guardian import Guardian
     from sriovctl.host.libvirt_api import Libvirt
     from sriovctl.model.functions import PF
-    from sriovctl.model.owner import OwnerMap
+    from sriovctl.model.owner import OwnerMap, OwnerReport
     from sriovctl.model.snapshot import HostSnapshot
 
 
@@ -160,6 +160,18 @@ class Context:
                 warn=self.warn,
             )
         return self._users
+
+    def owner_report(self, pfs: Sequence[PF]) -> OwnerReport:
+        """Read who uses *pfs* and their VFs, and what could not be seen.
+
+        :raises HostError: the kernel or the journal refused to be read.
+        """
+        if self._kind is not HostKind.RECORDED:
+            return self.users().of(pfs)
+        # The journal is that of this host, and tells nothing of the VFs in a recording.
+        from sriovctl.engine.owners import read_owners
+
+        return read_owners(self.host(), pfs, open_libvirt=None, progress=self.progress)
 
     def owners(self, pfs: Sequence[PF]) -> OwnerMap | None:
         """Read who uses *pfs* and their VFs; None where that cannot be seen: in a recording."""

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 SUMMARY = "list the PFs of this host and their VFs"
 EXAMPLES = """\
   sriovctl ls
+  sriovctl ls --owners
   sriovctl ls --json | jq '.pfs[].vfs[] | {address, admin_mac}'
   sriovctl --host-tree recording ls
   sriovctl --lspci dump.txt ls
@@ -23,7 +24,10 @@ EXAMPLES = """\
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    """``ls`` has no arguments of its own."""
+    """Add whether to ask who uses what."""
+    parser.add_argument(
+        "--owners", action="store_true", help="say too who uses each PF and VF; takes longer"
+    )
 
 
 def run(args: argparse.Namespace, context: Context) -> int:
@@ -31,11 +35,22 @@ def run(args: argparse.Namespace, context: Context) -> int:
     pfs = _pfs(context)
     # Of a dump it must be said what it cannot tell; a host is as it is.
     notes = () if context.has_host else context.snapshot().notes
+    if args.owners:
+        pfs, notes = _with_owners(context, pfs)
     if args.json:
         context.print_json("ls", inventory_as_json(pfs) | ({"notes": notes} if notes else {}))
     else:
-        context.print("\n".join([format_inventory(pfs), *(f"note: {note}" for note in notes)]))
+        shown = format_inventory(pfs, with_owners=args.owners)
+        context.print("\n".join([shown, *(f"note: {note}" for note in notes)]))
     return EXIT_DONE
+
+
+def _with_owners(context: Context, pfs: tuple[PF, ...]) -> tuple[tuple[PF, ...], tuple[str, ...]]:
+    from sriovctl.model.owner import name_owners
+
+    context.host()  # a dump has no users
+    report = context.owner_report(pfs)
+    return name_owners(pfs, report.owners), report.notes
 
 
 def _pfs(context: Context) -> tuple[PF, ...]:

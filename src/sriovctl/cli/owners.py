@@ -37,7 +37,7 @@ def run(args: argparse.Namespace, context: Context) -> int:
     """List owners."""
     pfs = read_inventory(context.host(), name_of=lambda *_: None)
     wanted = frozenset(name for text in args.devices for name in _find(pfs, text))
-    report = context.users().of(pfs)
+    report = context.owner_report(pfs)
     functions = select_functions(pfs, wanted if args.devices else None)
     if args.json:
         context.print_json("owners", owners_as_json(functions, report))

@@ -82,7 +82,7 @@ class VF(NamedTuple):
     iommu_group: int | None
     numa_node: int | None
     attributes: VFAttributes | None = None
-    owner: str | None = None
+    owner: str | None = None  # tokens of its users, after commas; None: nobody, or not asked
     msix_count: int | None = None  # MSI-X vectors it has; read only where the PF shares them out
 
 
@@ -110,6 +110,7 @@ class PF(NamedTuple):
     # Read only when somebody asks for it, since it costs: see engine/identity.py.
     serial: str | None = None
     eswitch_mode: str | None = None  # an EswitchMode; None: none, or not asked
+    owner: str | None = None  # tokens of its users, as of a VF; None: nobody, or not asked
 
 
 class IOMMUGroup(NamedTuple):

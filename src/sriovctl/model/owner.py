@@ -5,6 +5,12 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import NamedTuple
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from sriovctl.model.functions import PF
+
 
 class OwnerKind(StrEnum):
     """What kind of user it is."""
@@ -48,3 +54,18 @@ class OwnerReport(NamedTuple):
 
     owners: OwnerMap
     notes: tuple[str, ...] = ()
+
+
+def name_owners(pfs: Iterable[PF], owners: OwnerMap) -> tuple[PF, ...]:
+    """Write into PFs and VFs the tokens of those who use them.  Pure."""
+    return tuple(
+        pf._replace(
+            owner=_tokens(owners, pf.device),
+            vfs=tuple(vf._replace(owner=_tokens(owners, str(vf.address))) for vf in pf.vfs),
+        )
+        for pf in pfs
+    )
+
+
+def _tokens(owners: OwnerMap, device: str) -> str | None:
+    return ", ".join(owner.token for owner in owners.get(device, ())) or None

@@ -39,6 +39,7 @@ def pf_as_json(pf: PF) -> dict[str, object]:
         "num_vfs": pf.num_vfs,
         "total_vfs": pf.total_vfs,
         "drivers_autoprobe": pf.drivers_autoprobe,
+        "owner": pf.owner,
         "vfs": [vf_as_json(vf) for vf in pf.vfs],
     }
 
@@ -78,15 +79,18 @@ def _text(value: object) -> str | None:
     return None if value is None else str(value)
 
 
-def format_inventory(pfs: Sequence[PF]) -> str:
-    """Show PFs and their VFs to a person."""
+def format_inventory(pfs: Sequence[PF], *, with_owners: bool = False) -> str:
+    """Show PFs and their VFs to a person.
+
+    :param with_owners: show who uses them too, which must have been asked.
+    """
     if not pfs:
         return "no PF: no device here has the SR-IOV capability and a kernel that uses it"
-    return "\n\n".join(format_pf(pf) for pf in pfs)
+    return "\n\n".join(format_pf(pf, with_owners=with_owners) for pf in pfs)
 
 
-def format_pf(pf: PF) -> str:
-    """Show one PF: two lines, and a table of its VFs."""
+def format_pf(pf: PF, *, with_owners: bool = False) -> str:
+    """Show one PF: two lines (three with its owners), and a table of its VFs."""
     ids = f" [{pf.vendor_id}:{pf.device_id}]" if pf.vendor_id else ""
     # Not known is said; a bus other than PCI may know no limit.
     at_most = "?" if pf.total_vfs is None and pf.num_vfs is None else pf.total_vfs
@@ -100,7 +104,12 @@ def format_pf(pf: PF) -> str:
         f"NUMA node {format_value(pf.numa_node)}",
     ]
     lines = [f"PF {pf.device}  {pf.name or 'unnamed'}{ids}", "   " + "   ".join(facts)]
-    if pf.vfs:
+    if with_owners:
+        lines.append(f"   used by {format_value(pf.owner)}")
+    if pf.vfs and with_owners:
+        rows = [(*_vf_row(vf), vf.owner) for vf in pf.vfs]
+        lines.append(format_table((*VF_HEADER, "used by"), rows, indent="   "))
+    elif pf.vfs:
         lines.append(format_table(VF_HEADER, [_vf_row(vf) for vf in pf.vfs], indent="   "))
     return "\n".join(lines)
 

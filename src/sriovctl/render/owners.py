@@ -76,9 +76,8 @@ def format_owners(
     shown = [each for each in functions if all_of_them or each.device in report.owners]
     rows = [row for function in shown for row in _rows(function, report)]
     lines = [format_table(_HEADER, rows)] if rows else []
-    free = len(functions) - sum(each.device in report.owners for each in functions)
-    if not all_of_them:
-        lines.append(_format_free(free, of=len(functions)))
+    if len(shown) < len(functions) or not functions:
+        lines.append(_format_free(len(functions) - len(shown), of=len(functions)))
     return "\n".join([*lines, *(f"note: {note}" for note in report.notes)])
 
 
@@ -94,5 +93,6 @@ def _rows(function: OwnedFunction, report: OwnerReport) -> list[tuple[object, ..
 def _format_free(free: int, *, of: int) -> str:
     if of == 0:
         return "no PF here"
-    noun = "PF or VF is" if free == 1 else "PFs and VFs are"
-    return f"{free} of {of} {noun} used by nobody that could be seen"
+    if free == of:
+        return f"nobody is seen to use any of the {of} PFs and VFs"
+    return f"nobody is seen to use the other {free} of {of} PFs and VFs"

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import io
 import json
+from pathlib import Path
 
 import pytest
 
 from sriovctl.cli.context import Context, HostKind
 from sriovctl.cli.main import parse_arguments, run_verb
+from sriovctl.engine.record import record_host
 from sriovctl.errors import InputError
 from sriovctl.host.journal import SQLiteJournal
+from sriovctl.host.record_writer import RecordWriter
+from sriovctl.host.recorded import RecordedHost
 from sriovctl.host.simulated import SimulatedHost, simulated_82576
 from sriovctl.host.simulated_libvirt import SimulatedLibvirt
 
@@ -58,7 +62,7 @@ def test_text_has_a_row_per_owner_and_counts_the_rest(desk: Desk) -> None:
         "0000:01:00.0  -   address:192.0.2.1     address 192.0.2.1/24 on eth0",
         f"                  foreign:0000:01:00.0  {FOREIGN}",
         "0000:01:10.2  1   guest:MyGuest         live XML of the guest",
-        "3 of 5 PFs and VFs are used by nobody that could be seen",
+        "nobody is seen to use the other 3 of 5 PFs and VFs",
     ]
 
 
@@ -134,3 +138,60 @@ def test_a_host_without_pfs(desk: Desk) -> None:
     for pf in (PF, "0000:04:00.0", "0000:05:00.0"):
         desk.host.vanish(pf)
     assert desk.run("owners") == "no PF here\n"
+
+
+def test_ls_has_a_column_of_owners_when_asked(desk: Desk) -> None:
+    lines = desk.run("ls", "--owners").splitlines()
+    assert lines[2] == "   used by address:192.0.2.1, foreign:0000:01:00.0"
+    assert lines[3].endswith("used by")
+    assert [line.split()[-1] for line in lines[4:6]] == ["-", "guest:MyGuest"]
+    assert "used by" not in desk.run("ls")
+
+
+def test_ls_has_owners_in_json_when_asked(desk: Desk) -> None:
+    pf = json.loads(desk.run("ls", "--owners", "--json"))["pfs"][0]
+    assert pf["owner"] == "address:192.0.2.1, foreign:0000:01:00.0"
+    assert [vf["owner"] for vf in pf["vfs"]] == [None, "guest:MyGuest"]
+    pf = json.loads(desk.run("ls", "--json"))["pfs"][0]
+    assert [pf["owner"], *(vf["owner"] for vf in pf["vfs"])] == [None, None, None]
+
+
+def test_ls_says_what_could_not_be_seen(desk: Desk) -> None:
+    desk.host.network.add_default_route(nexthop_id=7)
+    assert desk.run("ls", "--owners").splitlines()[-1].startswith("note: the IPv4 default route")
+    assert json.loads(desk.run("ls", "--owners", "--json"))["notes"]
+
+
+def test_a_recording_knows_what_stands_on_a_netdev_and_says_what_it_lacks(
+    desk: Desk, tmp_path: Path
+) -> None:
+    desk.host.network.add_link("br0", "bridge")
+    desk.host.network.set_master("eth0", "br0")
+    with RecordWriter(str(tmp_path / "host")) as writer:
+        record_host(
+            desk.host,
+            writer,
+            recorded_at="now",
+            hide_macs=False,
+            hide_serials=False,
+            on_progress=lambda _: None,
+        )
+        writer.complete()
+    recording = RecordedHost(str(tmp_path / "host"))
+    out = io.StringIO()
+    context = Context(
+        open_host=lambda: recording,
+        open_libvirt=lambda: pytest.fail("asks libvirt"),
+        open_journal=lambda: pytest.fail("asks the journal"),
+        out=out,
+        color=False,
+        kind=HostKind.RECORDED,
+    )
+    assert run_verb(parse_arguments(("owners", "--json")), context) == 0
+    found = json.loads(out.getvalue())
+    assert [owner["token"] for owner in found["owners"]] == ["bridge:br0"]
+    assert found["notes"] == [
+        "what is mounted could not be seen",
+        "addresses of this host could not be read: Operation not supported",
+        "routes of this host could not be read: Operation not supported",
+    ]
