@@ -14,7 +14,7 @@ from xml.etree import ElementTree
 
 from sriovctl.errors import HostError
 from sriovctl.model.address import PCIAddress
-from sriovctl.model.guest import DeviceKind, Guest, GuestDevice, HotplugRoom
+from sriovctl.model.guest import DeviceKind, Guest, GuestDevice, HotplugRoom, VFPool
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -36,6 +36,7 @@ class Definition(NamedTuple):
     devices: tuple[GuestDevice, ...]
     own_macs: tuple[str, ...]
     room: HotplugRoom | None
+    networks: tuple[str, ...]
 
 
 def parse_definition(xml: str, *, live: bool) -> Definition:
@@ -44,7 +45,7 @@ def parse_definition(xml: str, *, live: bool) -> Definition:
     :param live: whether this is the running guest's XML or that of the next boot.
     :raises HostError: this is not a domain's XML.
     """
-    domain = _parse_root(xml)
+    domain = _parse_root(xml, "domain")
     devices = _child(domain, "devices")
     return Definition(
         name=domain.findtext("name", ""),
@@ -54,6 +55,7 @@ def parse_definition(xml: str, *, live: bool) -> Definition:
         devices=tuple(_parse_devices(devices, live=live)),
         own_macs=tuple(_own_macs(devices)),
         room=_hotplug_room(devices),
+        networks=tuple(_networks(devices)),
     )
 
 
@@ -78,16 +80,36 @@ def parse_guest(*, state: str, live_xml: str | None, config_xml: str | None) -> 
         devices=_join(live.devices if live else (), config.devices if config else ()),
         own_macs=tuple(dict.fromkeys(mac for each in known for mac in each.own_macs)),
         room=live.room if live else None,
+        networks=config.networks if config else (),
     )
 
 
-def _parse_root(xml: str) -> Element:
+def parse_vf_pool(xml: str) -> VFPool | None:
+    """Read a virtual network's XML; None if it does not give VFs away.  Pure.
+
+    A running network names the VFs that it found behind its PF as well.
+
+    :raises HostError: this is not a network's XML.
+    """
+    network = _parse_root(xml, "network")
+    forward = network.find("forward[@mode='hostdev']")
+    if forward is None:
+        return None
+    addresses = (_read_address(element) for element in forward.iterfind("address"))
+    return VFPool(
+        name=network.findtext("name", ""),
+        pf_netdevs=tuple(pf.get("dev", "") for pf in forward.iterfind("pf")),
+        sources=tuple(address for address in addresses if address is not None),
+    )
+
+
+def _parse_root(xml: str, tag: str) -> Element:
     try:
         root = ElementTree.fromstring(xml)
     except ElementTree.ParseError as error:
         raise HostError("libvirt's XML cannot be read", evidence={"parser": error}) from error
-    if root.tag != "domain":
-        raise HostError("libvirt's XML is not a domain's", evidence={"element": root.tag})
+    if root.tag != tag:
+        raise HostError(f"libvirt's XML is not a {tag}'s", evidence={"element": root.tag})
     return root
 
 
@@ -155,6 +177,13 @@ def _number(text: str) -> int:
         return int(text, 0)
     except ValueError as error:
         raise HostError("libvirt's XML has no number here", evidence={"value": text}) from error
+
+
+def _networks(devices: Element) -> Iterable[str]:
+    for interface in devices.iterfind("interface[@type='network']"):
+        name = _child(interface, "source").get("network")
+        if name:
+            yield name
 
 
 def _own_macs(devices: Element) -> Iterable[str]:

@@ -190,12 +190,16 @@ def decode_link(message: bytes) -> LinkReport:
         elif kind == IFLA_LINKINFO:
             fields["kind"] = _decode_kind(message, first, last)
         elif kind == IFLA_LINK_NETNSID:
-            fields["lower_elsewhere"] = True
+            fields["lower_nsid"] = _signed(decode_u32(message, first, last))
         elif kind == IFLA_VFINFO_LIST:
             fields["vfs"] = _decode_vfs(message, first, last, mac_size)
     if "ifname" not in fields:
         raise malformed("a netdev without a name", LINK_BODY)
     return LinkReport(ifindex, up=bool(flags & IFF_UP), **fields)  # type: ignore[arg-type]
+
+
+def _signed(number: int) -> int:
+    return number - (1 << 32) if number >> 31 else number
 
 
 _NUMBERS = {
@@ -306,8 +310,9 @@ def _encode_place(report: LinkReport) -> list[bytes]:
     if report.kind is not None:
         name = encode_attribute(IFLA_INFO_KIND, report.kind.encode() + b"\0")
         parts.append(encode_attribute(IFLA_LINKINFO, name))
-    if report.lower_elsewhere:
-        parts.append(encode_attribute(IFLA_LINK_NETNSID, _U32.pack(0)))
+    if report.lower_nsid is not None:
+        number = report.lower_nsid & 0xFFFFFFFF
+        parts.append(encode_attribute(IFLA_LINK_NETNSID, _U32.pack(number)))
     return parts
 
 

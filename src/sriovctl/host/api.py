@@ -125,6 +125,20 @@ class Devlink(Protocol):
         """
 
 
+class NetworkNamespaces(Protocol):
+    """The host's network namespaces other than this process's own."""
+
+    def exchange(self, path: str, requests: Sequence[bytes]) -> tuple[NetlinkAnswer, ...]:
+        """Send route netlink requests in a namespace, and collect one answer for each, in order.
+
+        :param path: a handle of the namespace: ``/proc/PID/ns/net``, ``/run/netns/NAME``.
+        :raises LostError: there is no such namespace any more.
+        :raises PermissionDenied: the kernel refuses.
+        :raises UnsupportedError: this host is a recording.
+        :raises HostError: any other failure.
+        """
+
+
 class Clock(Protocol):
     """Time, so that tests need not wait."""
 
@@ -149,6 +163,10 @@ class Host(Protocol):
     @property
     def devlink(self) -> Devlink:
         """The host's devlink."""
+
+    @property
+    def namespaces(self) -> NetworkNamespaces:
+        """The host's other network namespaces."""
 
     @property
     def clock(self) -> Clock:

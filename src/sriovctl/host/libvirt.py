@@ -104,6 +104,11 @@ class LibvirtConnection:
         with self._sorted_errors(name):
             return str(domain.XMLDesc(self._api.VIR_DOMAIN_XML_INACTIVE if inactive else 0))
 
+    def network_xmls(self) -> tuple[str, ...]:
+        """XML of each virtual network, running or not."""
+        with self._sorted_errors(None):
+            return tuple(str(each.XMLDesc(0)) for each in self._connection.listAllNetworks())
+
     def attach_device(self, name: str, xml: str, *, live: bool, config: bool) -> None:
         """Give a device to the running guest, to its definition, or to both at once."""
         domain = self._domain(name)

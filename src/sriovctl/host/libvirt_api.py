@@ -33,6 +33,9 @@ class Libvirt(Protocol):
     def domain_xml(self, name: str, *, inactive: bool) -> str:
         """XML of the running guest, or with *inactive* that of its next boot."""
 
+    def network_xmls(self) -> tuple[str, ...]:
+        """XML of each virtual network, running or not."""
+
     def attach_device(self, name: str, xml: str, *, live: bool, config: bool) -> None:
         """Give a device to the running guest, to its definition, or to both at once."""
 

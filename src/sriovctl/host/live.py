@@ -11,6 +11,7 @@ from sriovctl.host.sysfs import SysfsTree
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from sriovctl.host.devlink import DevlinkDoor
+    from sriovctl.host.namespaces import KernelNetworkNamespaces
     from sriovctl.host.rtnl import KernelRouteNetlink
 
 
@@ -71,6 +72,13 @@ class LiveHost:
 
             self._rtnl = KernelRouteNetlink()
         return self._rtnl
+
+    @property
+    def namespaces(self) -> KernelNetworkNamespaces:
+        """The kernel's other network namespaces."""
+        from sriovctl.host.namespaces import KernelNetworkNamespaces
+
+        return KernelNetworkNamespaces()
 
     @property
     def devlink(self) -> DevlinkDoor:

@@ -18,7 +18,7 @@ from __future__ import annotations
 import errno
 import os
 
-from sriovctl.errors import HostError, InputError, PermissionDenied
+from sriovctl.errors import HostError, InputError, PermissionDenied, UnsupportedError
 from sriovctl.host.api import NetlinkAnswer
 from sriovctl.host.live import MonotonicClock
 from sriovctl.host.recorded_devlink import RecordedDevlink
@@ -43,6 +43,7 @@ class RecordedHost:
         root = _find_root(directory)
         self.files = RecordedTree(root)
         self.rtnl = RecordedRouteNetlink(self.files)
+        self.namespaces = RecordedNamespaces()
         self.devlink = RecordedDevlink(self.files)
         self.clock = MonotonicClock()
         self.description = f"recording {directory}"
@@ -78,6 +79,21 @@ def _read_only(subject: str, value: str) -> PermissionDenied:
         hint="to change a host, leave --host-tree out",
         evidence={"value": repr(value)},
     )
+
+
+class RecordedNamespaces:
+    """A recording knows one network namespace only: that of whoever made it."""
+
+    def exchange(self, path: str, requests: Sequence[bytes]) -> tuple[NetlinkAnswer, ...]:
+        """Refuse.
+
+        :raises UnsupportedError: always.
+        """
+        raise UnsupportedError(
+            "a recording holds no other network namespace",
+            subject=path,
+            evidence={"requests": len(requests)},
+        )
 
 
 class RecordedRouteNetlink:

@@ -68,6 +68,14 @@ class KernelRouteNetlink:
     ) -> None:
         self.close()
 
+    def open(self) -> None:
+        """Open the socket now, in the network namespace of the calling thread.
+
+        :raises PermissionDenied: it may not be opened.
+        :raises HostError: it cannot be opened.
+        """
+        self._open()
+
     def close(self) -> None:
         """Close the socket, if it is open; the next exchange opens another."""
         if self._socket is not None:

@@ -70,6 +70,7 @@ class SimulatedLibvirt:
         self._set_on_card = set_on_card
         self._made_up = 0
         self.guests: dict[str, SimulatedGuest] = {}
+        self.networks: list[str] = []  # each as its XML
         self.attached: list[str] = []  # each XML that was handed over, for tests
         self.closed = False
 
@@ -102,6 +103,10 @@ class SimulatedLibvirt:
         if definition is None:
             raise HostError("domain is not persistent", subject=name)
         return ElementTree.tostring(definition, encoding="unicode")
+
+    def network_xmls(self) -> tuple[str, ...]:
+        """XML of each virtual network."""
+        return tuple(self.networks)
 
     def attach_device(self, name: str, xml: str, *, live: bool, config: bool) -> None:
         """Give a device to the running guest, to its definition, or to both at once."""

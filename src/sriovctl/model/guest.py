@@ -38,6 +38,14 @@ class GuestDevice(NamedTuple):
     config: bool  # in the guest after its next boot
 
 
+class VFPool(NamedTuple):
+    """A virtual network of libvirt (``<forward mode='hostdev'>``) that gives VFs away."""
+
+    name: str
+    pf_netdevs: tuple[str, ...]  # whose VFs are in the pool
+    sources: tuple[PCIAddress, ...]  # VFs that are in it by address
+
+
 class HotplugRoom(NamedTuple):
     """How many more functions can be hot-plugged into a running guest."""
 
@@ -59,6 +67,7 @@ class Guest(NamedTuple):
     devices: tuple[GuestDevice, ...]
     own_macs: tuple[str, ...]  # of interfaces that are not passed through (virtio and the like)
     room: HotplugRoom | None  # None: not running, or a machine without PCI
+    networks: tuple[str, ...] = ()  # libvirt's, from which it takes interfaces at its next boot
 
     def holds(self, source: PCIAddress) -> tuple[GuestDevice, ...]:
         """Devices of this guest that are the host's function *source*."""

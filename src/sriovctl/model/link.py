@@ -21,7 +21,14 @@ class LinkReport(NamedTuple):
     kind: str | None = None  # IFLA_INFO_KIND: bridge, bond, vlan, macvlan, openvswitch, …
     master: int | None = None  # ifindex of the bridge, bond or OVS datapath that it is a port of
     lower: int | None = None  # ifindex of the netdev that it stands on (IFLA_LINK)
-    lower_elsewhere: bool = False  # that netdev is in another network namespace
+    # The other network namespace that has that netdev, by the number that this one knows it by
+    # (-1: by none).  None: it is in the same.
+    lower_nsid: int | None = None
     parent_device: str | None = None  # sysfs name: 0000:01:00.0, netdevsim10
     parent_bus: str | None = None  # pci, netdevsim
     vfs: tuple[VFAttributes, ...] = ()  # ascending; a VF its driver cannot describe is left out
+
+    @property
+    def lower_elsewhere(self) -> bool:
+        """Whether the netdev that it stands on is in another network namespace."""
+        return self.lower_nsid is not None

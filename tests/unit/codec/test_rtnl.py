@@ -106,7 +106,7 @@ def link_reports(draw: st.DrawFn) -> LinkReport:
         kind=draw(st.none() | st.sampled_from(["bridge", "bond", "vlan"])),
         master=draw(st.none() | U32),
         lower=draw(st.none() | U32),
-        lower_elsewhere=draw(st.booleans()),
+        lower_nsid=draw(st.none() | st.integers(-1, 2**31 - 1)),
         parent_device=draw(st.none() | NAMES),
         parent_bus=draw(st.none() | NAMES),
         vfs=tuple(draw(vf_attributes(index, macs)) for index in indexes),

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from sriovctl.codec.inet import format_ip
 from sriovctl.codec.netlink import HEADER_SIZE, decode_header, encode_attribute, encode_message
 from sriovctl.codec.rtnl_address import decode_address, encode_address, encode_address_dump
+from sriovctl.codec.rtnl_nsid import decode_nsid, encode_get_nsid, encode_nsid
 from sriovctl.codec.rtnl_route import (
     RTM_NEWROUTE,
     RouteQuery,
@@ -150,3 +151,14 @@ def test_lengths_that_lie_are_refused() -> None:
         decode_route(encode_message(RTM_NEWROUTE, head + encode_attribute(9, hop), flags=0))
     with pytest.raises(HostError, match="wrong size"):
         decode_address(encode_message(20, bytes((2, 24, 0, 0)) + bytes(4), flags=0))
+
+
+@given(st.none() | st.integers(0, 2**31 - 1))
+def test_numbers_of_namespaces_round_trip(number: int | None) -> None:
+    assert decode_nsid(encode_nsid(number)) == number
+
+
+def test_a_namespace_without_an_answer_has_no_number() -> None:
+    assert decode_nsid(encode_message(88, bytes(4), flags=0)) is None
+    with pytest.raises(HostError, match="type 90"):
+        decode_nsid(encode_get_nsid(1))

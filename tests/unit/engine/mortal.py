@@ -87,6 +87,7 @@ class MortalHost:
         self.rtnl = self
         self.clock = host.clock
         self.devlink: Any = MortalDevlink(host.devlink, fate)
+        self.namespaces = host.namespaces
         self.description = host.description
         self._host = host
         self._fate = fate

@@ -43,7 +43,7 @@ def test_twins_do_not_stand_on_each_other() -> None:
 
 
 def test_a_lower_in_another_namespace_has_another_number_space() -> None:
-    moved = LinkReport(9, "mv0", kind="macvlan", lower=2, lower_elsewhere=True)
+    moved = LinkReport(9, "mv0", kind="macvlan", lower=2, lower_nsid=0)
     assert ways(PF, PF, moved) == ["ens1"]
 
 

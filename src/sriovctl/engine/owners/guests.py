@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from sriovctl.engine.owners.ledger import Ledger
     from sriovctl.host.api import FileTree
     from sriovctl.host.libvirt_api import Libvirt
-    from sriovctl.model.guest import Guest, GuestDevice
+    from sriovctl.model.guest import Guest, GuestDevice, VFPool
 
 # Any of these: libvirt's daemons run, or guests are defined.
 _INSTALLED = ("/run/libvirt", "/etc/libvirt/qemu")
@@ -28,7 +28,8 @@ def find_guests(
     from sriovctl.engine.guests import read_guests
 
     try:
-        guests = read_guests(open_libvirt())
+        libvirt = open_libvirt()
+        guests = read_guests(libvirt)
     except UnsupportedError as error:
         ledger.note(f"libvirt is installed here, and could not be asked: {error}")
         return frozenset()
@@ -36,12 +37,13 @@ def find_guests(
         ledger.note(f"guests of libvirt could not be seen: {error}")
         return frozenset()
     for guest in guests:
-        _write_down(ledger, guest, guest.devices)
+        _write_down(ledger, guest)
+    _note_pools(ledger, libvirt, guests)
     return frozenset(guest.name for guest in guests if guest.active)
 
 
-def _write_down(ledger: Ledger, guest: Guest, devices: Iterable[GuestDevice]) -> None:
-    for device in devices:
+def _write_down(ledger: Ledger, guest: Guest) -> None:
+    for device in guest.devices:
         kind = OwnerKind.GUEST if device.live else OwnerKind.GUEST_CONFIG
         ledger.add(str(device.source), kind, guest.name, _evidence(device))
 
@@ -50,3 +52,39 @@ def _evidence(device: GuestDevice) -> str:
     if device.live:
         return "live and config XML of the guest" if device.config else "live XML of the guest"
     return "config XML of the guest: it wants the function at its next start"
+
+
+# Which VF of the pool it will be is not decided before it starts, so none has it for an owner.
+# Once it runs, its live XML names the VF.
+def _note_pools(ledger: Ledger, libvirt: Libvirt, guests: Iterable[Guest]) -> None:
+    waiting = [guest for guest in guests if guest.networks and not guest.active]
+    if not waiting:
+        return
+    try:
+        pools = _read_pools(libvirt)
+    except SriovctlError as error:
+        ledger.note(f"networks of libvirt could not be seen: {error}")
+        return
+    for guest in waiting:
+        for name in dict.fromkeys(guest.networks):
+            places = _pfs_of(ledger, pools[name]) if name in pools else ()
+            if places:
+                ledger.note(
+                    f"guest {guest.name} takes a VF of {' or '.join(places)} when it starts, "
+                    f"from libvirt's network {name}"
+                )
+
+
+def _read_pools(libvirt: Libvirt) -> dict[str, VFPool]:
+    from sriovctl.codec.libvirt_xml import parse_vf_pool
+
+    found = (parse_vf_pool(xml) for xml in libvirt.network_xmls())
+    return {pool.name: pool for pool in found if pool is not None}
+
+
+def _pfs_of(ledger: Ledger, pool: VFPool) -> tuple[str, ...]:
+    functions = ledger.functions.values()
+    sources = {str(source) for source in pool.sources}
+    found = {f.pf for f in functions if f.device in sources}
+    found |= {f.device for f in functions if f.netdev in pool.pf_netdevs}
+    return tuple(sorted(found))

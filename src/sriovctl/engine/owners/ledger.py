@@ -64,6 +64,7 @@ class Ledger:
         self.functions = {function.device: function for function in functions}
         self._found: dict[str, dict[tuple[OwnerKind, str], list[str]]] = {}
         self._notes: list[str] = []
+        self._hidden = 0
 
     def add(self, device: str, kind: OwnerKind, name: str, evidence: str) -> None:
         """Write down one owner of a function; said twice, only new evidence counts."""
@@ -77,6 +78,10 @@ class Ledger:
         """Write down what could not be seen."""
         if text not in self._notes:
             self._notes.append(text)
+
+    def note_hidden(self, processes: int) -> None:
+        """Write down that some processes could not be looked into."""
+        self._hidden = max(self._hidden, processes)
 
     def has(self, device: str, kind: OwnerKind, name: str) -> bool:
         """Say whether that owner of a function is known already."""
@@ -93,7 +98,14 @@ class Ledger:
             for device in self.functions
             if device in self._found
         }
-        return OwnerReport(owners, tuple(self._notes))
+        return OwnerReport(owners, (*self._notes, *_hidden_note(self._hidden)))
+
+
+def _hidden_note(processes: int) -> tuple[str, ...]:
+    if not processes:
+        return ()
+    noun = "process" if processes == 1 else "processes"
+    return (f"{processes} {noun} could not be looked into: run as root",)
 
 
 def _sorted_owners(found: dict[tuple[OwnerKind, str], list[str]]) -> Iterator[Owner]:

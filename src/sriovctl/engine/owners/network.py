@@ -40,23 +40,27 @@ _PORT_KINDS = {
 _MAIN_TABLE = 254
 
 
-class _Base(NamedTuple):
-    # A netdev of a function, and all that rests on it, by ifindex.
+class Base(NamedTuple):
+    """A netdev of a function, and all that rests on it."""
+
     device: str
     link: LinkReport
-    perches: Mapping[int, Perch]
+    perches: Mapping[int, Perch]  # by ifindex
 
 
-def find_network_users(host: Host, ledger: Ledger) -> None:
-    """Write down addresses, bridges, bonds, VLANs, routes and SSH clients of this host."""
+def find_network_users(host: Host, ledger: Ledger) -> Sequence[Base]:
+    """Write down addresses, bridges, bonds, VLANs, routes and SSH clients of this host.
+
+    :return: the functions' netdevs.
+    """
     links = _read_links(host, ledger)
     uppers = find_uppers(links)
     bases = [
-        _Base(device, link, climb(link, uppers))
+        Base(device, link, climb(link, uppers))
         for device, link in _netdevs_of(links, ledger.functions)
     ]
     if not bases:
-        return
+        return ()
     for base in bases:
         _write_what_rests_on(ledger, base, uppers)
     addresses = _read_addresses(host, ledger)
@@ -64,6 +68,7 @@ def find_network_users(host: Host, ledger: Ledger) -> None:
     _write_default_routes(ledger, bases, _read_default_routes(host, ledger))
     for client in read_ssh_clients(host.files):
         _write_ssh_client(host, ledger, bases, addresses, client)
+    return bases
 
 
 # --- reading ---------------------------------------------------------------------------------
@@ -101,8 +106,9 @@ def _netdevs_of(
     for link in links:
         device = link.parent_device or ""
         if device not in functions:
-            # Where another device stands between (virtio), or on kernels before 5.14.
-            device = by_netdev.get(link.ifname, "")
+            # Where another device stands between (virtio), or on kernels before 5.14; those that
+            # have a kind are made by software.
+            device = by_netdev.get(link.ifname, "") if link.kind is None else ""
         if device:
             yield _represented(device, link, vfs), link
 
@@ -116,7 +122,7 @@ def _represented(device: str, link: LinkReport, vfs: Mapping[tuple[str, int | No
 # --- what stands on a netdev -----------------------------------------------------------------
 
 
-def _write_what_rests_on(ledger: Ledger, base: _Base, uppers: Uppers) -> None:
+def _write_what_rests_on(ledger: Ledger, base: Base, uppers: Uppers) -> None:
     for upper, is_port in uppers.get(base.link.ifindex, ()):
         kind = _PORT_KINDS.get(upper.kind or "", OwnerKind.STACKED)
         what = upper.kind or "netdev"
@@ -129,18 +135,19 @@ def _write_what_rests_on(ledger: Ledger, base: _Base, uppers: Uppers) -> None:
 
 
 def _write_addresses(
-    ledger: Ledger, bases: Sequence[_Base], addresses: Sequence[InterfaceAddress]
+    ledger: Ledger, bases: Sequence[Base], addresses: Sequence[InterfaceAddress]
 ) -> None:
     for address in addresses:
         # Each netdev that is up has one of these by itself.
         if address.link_local:
             continue
-        for base, perch in _below(bases, address.ifindex):
+        for base, perch in below(bases, address.ifindex):
             evidence = f"address {address} on {perch.way}"
             ledger.add(base.device, OwnerKind.ADDRESS, address.address, evidence)
 
 
-def _below(bases: Sequence[_Base], ifindex: int) -> Iterator[tuple[_Base, Perch]]:
+def below(bases: Sequence[Base], ifindex: int) -> Iterator[tuple[Base, Perch]]:
+    """Find the functions' netdevs that one netdev rests on, with the way down to each.  Pure."""
     for base in bases:
         if ifindex in base.perches:
             yield base, base.perches[ifindex]
@@ -149,7 +156,7 @@ def _below(bases: Sequence[_Base], ifindex: int) -> Iterator[tuple[_Base, Perch]
 # --- routes ----------------------------------------------------------------------------------
 
 
-def _write_default_routes(ledger: Ledger, bases: Sequence[_Base], routes: Sequence[Route]) -> None:
+def _write_default_routes(ledger: Ledger, bases: Sequence[Base], routes: Sequence[Route]) -> None:
     for route in routes:
         if route.nexthop_id is not None and not route.out:
             ledger.note(
@@ -157,7 +164,7 @@ def _write_default_routes(ledger: Ledger, bases: Sequence[_Base], routes: Sequen
                 f"{route.nexthop_id}, which is not looked into"
             )
         for ifindex in route.out:
-            for base, perch in _below(bases, ifindex):
+            for base, perch in below(bases, ifindex):
                 evidence = f"{_describe(route)} through {perch.way}"
                 ledger.add(base.device, OwnerKind.DEFAULT_ROUTE, perch.link.ifname, evidence)
 
@@ -172,7 +179,7 @@ def _describe(route: Route) -> str:
 def _write_ssh_client(
     host: Host,
     ledger: Ledger,
-    bases: Sequence[_Base],
+    bases: Sequence[Base],
     addresses: Sequence[InterfaceAddress],
     client: SSHClient,
 ) -> None:
@@ -181,7 +188,7 @@ def _write_ssh_client(
         *((a.ifindex, f"it came to {a} on") for a in addresses if a.address == client.server),
     ]
     for ifindex, how in ways:
-        for base, perch in _below(bases, ifindex):
+        for base, perch in below(bases, ifindex):
             evidence = f"{client.evidence}: {how} {perch.way}"
             ledger.add(base.device, OwnerKind.SSH, client.address, evidence)
 

@@ -1,4 +1,4 @@
-"""Programs that drive a function from user space: QEMU without libvirt, DPDK, RDMA.
+"""Programs that drive a function themselves (QEMU without libvirt, DPDK, RDMA) or have its disk.
 
 How it is known.  A program drives a function through a device node that it holds open, and
 ``/proc/PID/fd`` shows what each process has open:
@@ -6,6 +6,7 @@ How it is known.  A program drives a function through a device node that it hold
 - ``/dev/vfio/N`` stands for all functions of IOMMU group N that a VFIO driver holds.  The kernel
   lets one process open a group, and a function's own file keeps the group's file open.
 - ``/dev/vfio/devices/vfioX``, ``/dev/uioX``, ``/dev/infiniband/uverbsX`` stand for one function.
+- A block device, such as ``/dev/nvme0n1``, may be a guest's disk, or that of a database.
 - A file of a function that came out of a group is ``anon_inode:[vfio-device]``; which function,
   ``/proc/PID/fdinfo`` says since Linux 6.18.
 
@@ -80,13 +81,15 @@ class Process(NamedTuple):
         return f"{self.guest or self.program}-{self.pid}"
 
 
-def find_processes(files: FileTree, ledger: Ledger, *, running_guests: frozenset[str]) -> None:
-    """Write down the processes that drive functions from user space.
+def find_processes(
+    files: FileTree, ledger: Ledger, *, disk_nodes: Nodes, running_guests: frozenset[str]
+) -> None:
+    """Write down the processes that drive functions from user space, or have their disks open.
 
     :param running_guests: names of guests that libvirt knows: their QEMU is no other owner.
     """
     functions = tuple(ledger.functions.values())
-    nodes = {**_group_nodes(functions), **_class_nodes(files, ledger)}
+    nodes = {**disk_nodes, **_group_nodes(functions), **_class_nodes(files, ledger)}
     if not nodes:
         return
     on_vfio = [function for function in functions if function.is_on_vfio]
@@ -98,7 +101,7 @@ def find_processes(files: FileTree, ledger: Ledger, *, running_guests: frozenset
             _write_down(ledger, device, process, opening, running_guests)
     _judge_the_rest(files, ledger, on_vfio, hidden)
     if hidden:
-        ledger.note(f"{hidden} processes could not be looked into: run as root")
+        ledger.note_hidden(hidden)
     elif "1" not in pids:  # a recording, or /proc mounted with hidepid
         ledger.note("the processes of other users could not be seen")
 
@@ -216,21 +219,18 @@ def _write_down(
 # --- what no process was found for -----------------------------------------------------------
 
 
+_HOLDERS = (OwnerKind.GUEST, OwnerKind.PROCESS)
+
+
 def _judge_the_rest(files: FileTree, ledger: Ledger, on_vfio: list[Function], hidden: int) -> None:
-    unexplained = [
-        function
-        for function in on_vfio
-        if not any(ledger.has_any(function.device, kind) for kind in _HOLDERS)
-    ]
-    for function in unexplained:
+    for function in on_vfio:
+        if any(ledger.has_any(function.device, kind) for kind in _HOLDERS):
+            continue
         sign = _sign_of_use(files, function)
         if sign is not None:
-            who = f"{hidden} processes are hidden" if hidden else "no process was seen to have it"
-            evidence = f"{sign}, so it is open; {who}"
+            why = "may not be looked into" if hidden else "is not seen"
+            evidence = f"{sign}: a process that {why} has it open"
             ledger.add(function.device, OwnerKind.VFIO, function.device, evidence)
-
-
-_HOLDERS = (OwnerKind.GUEST, OwnerKind.PROCESS)
 
 
 def _sign_of_use(files: FileTree, function: Function) -> str | None:

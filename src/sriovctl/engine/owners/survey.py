@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from sriovctl.engine.owners.guests import find_guests
 from sriovctl.engine.owners.ledger import Ledger, functions_of
+from sriovctl.engine.owners.namespaces import find_namespaces
 from sriovctl.engine.owners.network import find_network_users
 from sriovctl.engine.owners.processes import find_processes
+from sriovctl.engine.owners.storage import find_disks, find_mounts, nodes_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -39,6 +41,10 @@ def read_owners(
     if ledger.functions:
         progress("looking who uses the PFs and VFs")
         guests = find_guests(host.files, ledger, open_libvirt)
-        find_processes(host.files, ledger, running_guests=guests)
-        find_network_users(host, ledger)
+        disks = find_disks(host.files, ledger)
+        find_mounts(host.files, ledger, disks)
+        nodes = nodes_of(host.files, disks)
+        find_processes(host.files, ledger, disk_nodes=nodes, running_guests=guests)
+        bases = find_network_users(host, ledger)
+        find_namespaces(host, ledger, bases)
     return ledger.report()

@@ -39,6 +39,7 @@ class Netdev:
     mtu: int = 1500
     carrier_at: float = 0.0  # when the link will be up, if the netdev is
     random_mac: bool = False
+    namespace: str | None = None  # handle of the network namespace that has it; None: the host's
     port_name: str | None = None
     represents: int | None = None
 

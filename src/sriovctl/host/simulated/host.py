@@ -29,9 +29,12 @@ from sriovctl.host.simulated.functions import (
     bar_flags,
 )
 from sriovctl.host.simulated.kernel import SimulatedKernel
+from sriovctl.host.simulated.mounts import SimulatedMounts
+from sriovctl.host.simulated.namespaces import SimulatedNamespaces
 from sriovctl.host.simulated.netlink import SimulatedRouteNetlink
 from sriovctl.host.simulated.network import SimulatedNetwork
 from sriovctl.host.simulated.processes import SimulatedProcesses
+from sriovctl.host.simulated.storage import SimulatedStorage
 from sriovctl.host.simulated.tree import VirtualTree, constant
 from sriovctl.model.address import PCIAddress, parse_pci_address
 
@@ -48,7 +51,8 @@ class SimulatedHost:
     """A :class:`sriovctl.host.api.Host` in memory, with the kernel's semantics.
 
     ``files.fail()``, ``files.before()`` and ``rtnl.fail()`` let a test make things go wrong, and
-    ``vanish()`` pulls a card.  ``network`` and ``processes`` set up what uses its functions.
+    ``vanish()`` pulls a card.  ``network``, ``namespaces``, ``processes``,
+    ``storage`` and ``mounts`` set up what uses its functions.
 
     :param spec: what the machine consists of.
     """
@@ -58,7 +62,10 @@ class SimulatedHost:
         self.clock = SimulatedClock()
         self.kernel = SimulatedKernel(self.files, self.clock, drivers=ALL_DRIVERS, iommu=spec.iommu)
         self.network = SimulatedNetwork(self.kernel)
-        self.processes = SimulatedProcesses(self.kernel)
+        self.mounts = SimulatedMounts(self.files)
+        self.storage = SimulatedStorage(self.kernel)
+        self.namespaces = SimulatedNamespaces(self.kernel, self.mounts)
+        self.processes = SimulatedProcesses(self.kernel, own_namespace=self.namespaces.own)
         self.rtnl = SimulatedRouteNetlink(self.kernel, self.network)
         self.devlink = DevlinkDoor(lambda: SimulatedDevlinkMessages(self.kernel))
         self.description = "a simulated host"

@@ -204,6 +204,10 @@ class SimulatedKernel:
         layout.withdraw_netdev(self, netdev)
         del self.netdevs[netdev.ifindex]
 
+    def netdevs_here(self) -> list[Netdev]:
+        """Netdevs of the host's own network namespace."""
+        return [netdev for netdev in self.netdevs.values() if netdev.namespace is None]
+
     def next_ifindex(self) -> int:
         """Number a new netdev; numbers do not come again."""
         self._last_ifindex += 1

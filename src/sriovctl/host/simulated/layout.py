@@ -299,6 +299,12 @@ def withdraw_controller(kernel: SimulatedKernel, function: Function) -> None:
     kernel.tree.remove(f"{function.path}/nvme")
 
 
+def hide_netdev(kernel: SimulatedKernel, netdev: Netdev) -> None:
+    """Take a netdev out of sight that went to another namespace; its ``net`` directory stays."""
+    kernel.tree.remove(f"{NET_CLASS}/{netdev.name}")
+    kernel.tree.remove(f"{netdev.function.path}/net/{netdev.name}")
+
+
 def withdraw_netdev(kernel: SimulatedKernel, netdev: Netdev) -> None:
     """Take a netdev out of sysfs."""
     kernel.tree.remove(f"{NET_CLASS}/{netdev.name}")

@@ -84,8 +84,7 @@ class SimulatedRouteNetlink:
     def _get_link(self, query: LinkQuery, *, is_dump: bool) -> tuple[bytes, ...]:
         virtual = self._network.virtual_links()
         if is_dump:
-            netdevs = self._kernel.netdevs.values()
-            cards = (self._describe(netdev, query) for netdev in netdevs)
+            cards = (self._describe(each, query) for each in self._kernel.netdevs_here())
             return (*map(encode_link, virtual), *cards)
         for link in virtual:
             if link.ifindex == query.ifindex or (
@@ -95,7 +94,7 @@ class SimulatedRouteNetlink:
         return (self._describe(self._find(query.ifindex, query.ifname), query),)
 
     def _find(self, ifindex: int | None, ifname: str | None) -> Netdev:
-        for netdev in self._kernel.netdevs.values():
+        for netdev in self._kernel.netdevs_here():
             if netdev.ifindex == ifindex or (ifindex is None and netdev.name == ifname):
                 return netdev
         raise refuse(errno.ENODEV if ifindex or ifname else errno.EINVAL)

@@ -84,9 +84,7 @@ class SimulatedNetwork:
 
     def links(self) -> tuple[LinkReport, ...]:
         """The loopback, the cards' netdevs in short, and what was set up here."""
-        cards = (
-            LinkReport(netdev.ifindex, netdev.name) for netdev in self._kernel.netdevs.values()
-        )
+        cards = (LinkReport(netdev.ifindex, netdev.name) for netdev in self._kernel.netdevs_here())
         return (_LOOPBACK, *cards, *self._links.values())
 
     def virtual_links(self) -> tuple[LinkReport, ...]:

@@ -26,13 +26,15 @@ class SimulatedProcess:
 class SimulatedProcesses:
     """``/proc``, with init and this process itself; VFIO lets one process open a group."""
 
-    def __init__(self, kernel: SimulatedKernel) -> None:
+    def __init__(self, kernel: SimulatedKernel, *, own_namespace: str) -> None:
         self._kernel = kernel
+        self._own_namespace = own_namespace
         self._tree = kernel.tree
         self._last_pid = _FIRST
         self._groups: dict[str, SimulatedProcess] = {}
-        self._start(SimulatedProcess(INIT), "systemd", INIT - 1, (), {})
-        self._start(SimulatedProcess(SELF), "sriovctl", INIT, (), {})
+        for pid, program, parent in ((INIT, "systemd", 0), (SELF, "sriovctl", INIT)):
+            self._start(SimulatedProcess(pid), program, parent, (), {})
+            self._place(pid, own_namespace, "0::/init.scope")
         self._tree.add("/proc/self", Link(f"/proc/{SELF}"))
 
     def start(
@@ -42,12 +44,22 @@ class SimulatedProcesses:
         parent: int = INIT,
         command_line: tuple[str, ...] = (),
         environment: dict[str, str] | None = None,
+        namespace: str | None = None,
+        cgroup: str = "/user.slice",
     ) -> SimulatedProcess:
-        """Start a process."""
+        """Start a process.
+
+        :param namespace: handle of its network namespace; None: the host's.
+        """
         self._last_pid += 1
         process = SimulatedProcess(self._last_pid)
         self._start(process, program, parent, command_line, environment or {})
+        self._place(process.pid, namespace or self._own_namespace, f"0::{cgroup}")
         return process
+
+    def _place(self, pid: int, namespace: str, cgroup: str) -> None:
+        self._tree.add(f"/proc/{pid}/ns/net", Link(namespace))
+        self._tree.add(f"/proc/{pid}/cgroup", constant(cgroup))
 
     def adopt_self(self, parent: SimulatedProcess) -> None:
         """Make this process a child of another."""

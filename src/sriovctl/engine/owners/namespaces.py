@@ -1,0 +1,178 @@
+"""Network namespaces, most of them containers', that have a function's netdev or stand on it.
+
+sysfs shows a netdev in its own namespace only, but its device's ``net`` directory everywhere.
+Where that is empty the netdev is elsewhere, and each other namespace is asked for its netdevs.
+They are asked also when none is missing: a macvlan or VLAN in a container stands on the PF's
+netdev here, which nothing here shows.
+
+Namespaces are found by their processes, and by their handles that are mounted somewhere, as
+``ip netns`` and container engines do it.  One that only an open file keeps alive is not found.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from sriovctl.codec.cgroup import container_in_cgroup
+from sriovctl.codec.mounts import parse_mountinfo
+from sriovctl.codec.rtnl import decode_link, encode_link_dump
+from sriovctl.codec.rtnl_nsid import decode_nsid, encode_get_nsid
+from sriovctl.engine.owners.network import below
+from sriovctl.engine.owners.processes import PROC, processes
+from sriovctl.errors import LostError, PermissionDenied, SriovctlError
+from sriovctl.model.owner import OwnerKind
+from sriovctl.topology.stacking import stands_on_lower
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from sriovctl.engine.owners.ledger import Ledger
+    from sriovctl.engine.owners.network import Base
+    from sriovctl.host.api import FileTree, Host
+    from sriovctl.model.link import LinkReport
+
+_NAMED_HERE = "/run/netns/"
+UNKNOWN = "unknown"
+
+
+class Namespace(NamedTuple):
+    """One network namespace and the ways into it."""
+
+    mount_points: tuple[str, ...]
+    pids: tuple[str, ...]  # ascending
+
+    @property
+    def path(self) -> str:
+        """One way in."""
+        return self.mount_points[0] if self.mount_points else f"{PROC}/{self.pids[0]}/ns/net"
+
+
+def find_namespaces(host: Host, ledger: Ledger, bases: Sequence[Base]) -> None:
+    """Write down the namespaces that have a function's netdev, or something that stands on it.
+
+    :param bases: the functions' netdevs of this namespace.
+    """
+    missing = _netdevs_elsewhere(host.files, ledger)
+    if not (missing or bases):
+        return
+    for namespace in _read_namespaces(host.files, ledger):
+        answer = _ask(host, ledger, namespace)
+        if answer is None:
+            continue
+        links, own_number = answer
+        name = _name_of(host.files, namespace)
+        found = _write_netdevs(ledger, links, name, namespace)
+        missing -= found
+        _write_what_stands_here(ledger, bases, links, own_number, name)
+    for device in sorted(missing):
+        evidence = "it has a netdev, which is in none of the network namespaces that can be seen"
+        ledger.add(device, OwnerKind.NAMESPACE, UNKNOWN, evidence)
+
+
+def _netdevs_elsewhere(files: FileTree, ledger: Ledger) -> set[str]:
+    return {
+        function.device
+        for function in ledger.functions.values()
+        if function.netdev is None
+        and function.driver is not None
+        and not function.is_on_vfio
+        and files.exists(f"{function.directory}/net")
+    }
+
+
+# --- which there are -------------------------------------------------------------------------
+
+
+def _read_namespaces(files: FileTree, ledger: Ledger) -> list[Namespace]:
+    own = files.read_target(f"{PROC}/self/ns/net")
+    mounted = _mounted(files)
+    peopled = _peopled(files, ledger)
+    handles = [handle for handle in {**mounted, **peopled} if handle != own]
+    return [
+        Namespace(tuple(mounted.get(handle, ())), tuple(peopled.get(handle, ())))
+        for handle in handles
+    ]
+
+
+def _mounted(files: FileTree) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for mount in parse_mountinfo(files.read_text(f"{PROC}/self/mountinfo") or ""):
+        if mount.fstype == "nsfs" and mount.root.startswith("net:["):
+            found.setdefault(mount.root, []).append(mount.mount_point)
+    return found
+
+
+def _peopled(files: FileTree, ledger: Ledger) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    hidden = 0
+    for pid in sorted(processes(files), key=int):
+        try:
+            handle = files.read_target(f"{PROC}/{pid}/ns/net")
+        except PermissionDenied:
+            hidden += 1
+            continue
+        if handle is not None:
+            found.setdefault(handle, []).append(pid)
+    if hidden:
+        ledger.note_hidden(hidden)
+    return found
+
+
+def _name_of(files: FileTree, namespace: Namespace) -> str:
+    for mount_point in namespace.mount_points:
+        if mount_point.startswith(_NAMED_HERE):
+            return mount_point.removeprefix(_NAMED_HERE)
+    for pid in namespace.pids[:1]:
+        container = container_in_cgroup(files.read_text(f"{PROC}/{pid}/cgroup") or "")
+        return container or f"pid-{pid}"
+    return namespace.mount_points[0].rpartition("/")[2]
+
+
+# --- what is in one --------------------------------------------------------------------------
+
+
+def _ask(
+    host: Host, ledger: Ledger, namespace: Namespace
+) -> tuple[list[LinkReport], int | None] | None:
+    own_pid = host.files.read_link(f"{PROC}/self") or "0"
+    requests = (encode_link_dump(with_vfs=False), encode_get_nsid(int(own_pid)))
+    try:
+        links, number = host.namespaces.exchange(namespace.path, requests)
+    except LostError:
+        return None  # its last process ended
+    except SriovctlError as error:
+        ledger.note(f"a network namespace could not be looked into: {error}")
+        return None
+    if links.errno:
+        ledger.note(f"netdevs of the network namespace {namespace.path} could not be read")
+        return None
+    known = decode_nsid(number.payloads[0]) if number.payloads else None
+    return [decode_link(payload) for payload in links.payloads], known
+
+
+def _write_netdevs(
+    ledger: Ledger, links: Iterable[LinkReport], name: str, namespace: Namespace
+) -> set[str]:
+    found = set()
+    for link in links:
+        if link.parent_device in ledger.functions:
+            evidence = f"its netdev {link.ifname} is in the network namespace {namespace.path}"
+            ledger.add(link.parent_device, OwnerKind.NAMESPACE, name, evidence)
+            found.add(link.parent_device)
+    return found
+
+
+def _write_what_stands_here(
+    ledger: Ledger,
+    bases: Sequence[Base],
+    links: Iterable[LinkReport],
+    own_number: int | None,
+    name: str,
+) -> None:
+    for link in links:
+        if own_number is None or link.lower_nsid != own_number or not stands_on_lower(link):
+            continue
+        for base, perch in below(bases, link.lower or 0):
+            evidence = f"the {link.kind} {link.ifname} in it stands on {perch.way}"
+            ledger.add(base.device, OwnerKind.NAMESPACE, name, evidence)
