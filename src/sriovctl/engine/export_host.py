@@ -23,7 +23,7 @@ from sriovctl.errors import HostError, PermissionDenied, UnsupportedError
 from sriovctl.model.functions import VLAN, EswitchMode, LinkState, VLANProtocol
 from sriovctl.model.state import UNSET, DesiredState, PFMatch, WantedPF, WantedVF
 from sriovctl.model.translation import LeftOut, said_of_vf
-from sriovctl.planner.abilities import restorable, row_of
+from sriovctl.planner.abilities import card_of, restorable, row_of
 from sriovctl.planner.drivers import VFIO_DRIVERS
 
 TYPE_CHECKING = False
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from sriovctl.host.api import Host
     from sriovctl.model.functions import PF, VF, VFAttributes
     from sriovctl.model.state import Unset
+    from sriovctl.planner.abilities import Card
 
 ETHERNET_MTU = 1500
 _NO_MAC = "00:00:00:00:00:00"
@@ -104,7 +105,8 @@ def label_of(pf: PF) -> str:
 
 
 def _wanted_pf(pf: PF) -> WantedPF:
-    vfs = {vf.vf_index: _wanted_vf(pf, vf) for vf in _with_told_msix(pf)}
+    card = card_of(pf)
+    vfs = {vf.vf_index: _wanted_vf(card, vf) for vf in _with_told_msix(pf)}
     common = _common(vfs.values()) if len(vfs) == pf.num_vfs else WantedVF()
     own = {n: _less(vf, common) for n, vf in vfs.items()}
     return WantedPF(
@@ -146,9 +148,9 @@ def _with_told_msix(pf: PF) -> Iterable[VF]:
     return pf.vfs if len(counts) > 1 else [vf._replace(msix_count=None) for vf in pf.vfs]
 
 
-def _wanted_vf(pf: PF, vf: VF) -> WantedVF:
-    known = vf.attributes
-    had = restorable(pf, known, eswitch_mode=pf.eswitch_mode)
+def _wanted_vf(card: Card, vf: VF) -> WantedVF:
+    pf, known = card.pf, vf.attributes
+    had = restorable(card, known, eswitch_mode=pf.eswitch_mode)
     if _has_odd_vlan(known):
         had.pop("vlan", None)
     told = {key: value for key, value in had.items() if value != _OF_NEW_VFS.get(key, UNSET)}
