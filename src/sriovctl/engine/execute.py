@@ -27,6 +27,7 @@ from sriovctl.errors import (
     VerifyError,
     WedgedError,
 )
+from sriovctl.model.functions import NO_MAC
 from sriovctl.model.plan import Action, Step
 from sriovctl.model.run import RecordedStep, StepStatus
 from sriovctl.planner.drivers import rules_of
@@ -46,7 +47,6 @@ if TYPE_CHECKING:
 
 FIRST_PAUSE_S = 0.1
 LONGEST_PAUSE_S = 2.0
-_NO_MAC = "00:00:00:00:00:00"
 
 
 class Site(NamedTuple):
@@ -226,7 +226,7 @@ def verify(host: Host, steps: Sequence[Step]) -> None:
 
 # No admin MAC leaves the choice to the VF's driver, and once that is bound, igb reports its choice.
 def _at_the_end(step: Step) -> Step:
-    if step.after.get("admin_mac") != _NO_MAC:
+    if step.after.get("admin_mac") != NO_MAC:
         return step
     return step._replace(after={k: v for k, v in step.after.items() if k != "admin_mac"})
 

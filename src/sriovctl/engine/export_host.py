@@ -20,7 +20,7 @@ from sriovctl.engine.eswitch import in_switchdev, read_eswitch_mode
 from sriovctl.engine.inventory import read_inventory
 from sriovctl.engine.msix import with_msix_counts
 from sriovctl.errors import HostError, PermissionDenied, UnsupportedError
-from sriovctl.model.functions import VLAN, EswitchMode, LinkState, VLANProtocol
+from sriovctl.model.functions import NO_MAC, VLAN, EswitchMode, LinkState, VLANProtocol
 from sriovctl.model.state import UNSET, DesiredState, PFMatch, WantedPF, WantedVF
 from sriovctl.model.translation import LeftOut, said_of_vf
 from sriovctl.planner.abilities import card_of, restorable, row_of
@@ -36,11 +36,10 @@ if TYPE_CHECKING:
     from sriovctl.planner.abilities import Card
 
 ETHERNET_MTU = 1500
-_NO_MAC = "00:00:00:00:00:00"
 _NO_GUID = "00:00:00:00:00:00:00:00"
 # What a VF has before anything is set; of these only, for the others are each driver's own.
 _OF_NEW_VFS: dict[str, object] = {
-    "admin_mac": _NO_MAC,
+    "admin_mac": NO_MAC,
     "vlan": VLAN(0),
     "trust": False,
     "link_state": LinkState.AUTO,
@@ -128,7 +127,7 @@ def _number(value: int | None) -> int | Unset:
 
 
 def _is_ethernet(pf: PF) -> bool:
-    return pf.permanent_mac is None or len(pf.permanent_mac) == len(_NO_MAC)
+    return pf.permanent_mac is None or len(pf.permanent_mac) == len(NO_MAC)
 
 
 def _eswitch_mode(pf: PF) -> str | Unset:

@@ -11,6 +11,9 @@ from typing import NamedTuple
 
 from sriovctl.model.address import PCIAddress
 
+# As an admin MAC: none was given, and the VF's driver chooses one.
+NO_MAC = "00:00:00:00:00:00"
+
 
 class LinkState(StrEnum):
     """Link state policy of a VF; the values are those of ``ip link set … vf N state``."""

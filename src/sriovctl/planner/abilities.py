@@ -18,7 +18,7 @@ from typing import NamedTuple
 
 from sriovctl.errors import UnsupportedError
 from sriovctl.model.ability import Known
-from sriovctl.model.functions import VLAN, EswitchMode, LinkState, VLANProtocol
+from sriovctl.model.functions import NO_MAC, VLAN, EswitchMode, LinkState, VLANProtocol
 from sriovctl.model.state import ATTRIBUTES
 from sriovctl.planner.driver_abilities import ABILITIES, DOT1AD, ON_INFINIBAND
 
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 # What every new VF has, so that one which comes again need not be given it.
 FRESH: Mapping[str, object] = {
-    "admin_mac": "00:00:00:00:00:00",
+    "admin_mac": NO_MAC,
     "vlan": VLAN(0),
     "min_tx_rate_mbps": 0,
     "max_tx_rate_mbps": 0,
@@ -286,7 +286,7 @@ def _check_vlan(row: DriverAbilities, card: Card, value: object) -> str | None:
 
 
 def _check_mac(row: DriverAbilities, _: Card, value: object) -> str | None:
-    taken_away = value == "00:00:00:00:00:00"
+    taken_away = value == NO_MAC
     return f"{row.driver} cannot take a MAC away" if taken_away and not row.zero_mac else None
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from sriovctl.errors import InputError
+from sriovctl.model.functions import NO_MAC
 from sriovctl.model.state import AUTO_MAC, UNSET
 
 TYPE_CHECKING = False
@@ -11,8 +12,6 @@ if TYPE_CHECKING:
 
     from sriovctl.model.functions import PF
     from sriovctl.planner.case import Case
-
-_NONE = "00:00:00:00:00:00"
 
 
 def auto_macs(case: Case) -> dict[int, str]:
@@ -50,7 +49,7 @@ def refuse_duplicates(cases: Sequence[tuple[Case, dict[int, str]]], pfs: Sequenc
 def _given(case: Case, autos: dict[int, str]) -> Iterator[tuple[int, str]]:
     for vf_index, aim in enumerate(case.aims):
         mac = autos.get(vf_index, aim.admin_mac)
-        if mac is not UNSET and mac != _NONE:
+        if mac is not UNSET and mac != NO_MAC:
             yield vf_index, mac
 
 
@@ -63,7 +62,7 @@ def _kept(
         case = by_device.get(pf.device)
         for vf in pf.vfs:
             mac = vf.attributes.admin_mac if vf.attributes else None
-            if mac is None or mac == _NONE:
+            if mac is None or mac == NO_MAC:
                 continue
             if case is None or _keeps(case, vf.vf_index):
                 yield f"{pf.device} vf {vf.vf_index}", mac

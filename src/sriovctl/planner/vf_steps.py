@@ -6,6 +6,7 @@ from collections import Counter
 from typing import NamedTuple
 
 from sriovctl.errors import UnsupportedError
+from sriovctl.model.functions import NO_MAC
 from sriovctl.model.plan import Action, Disruption
 from sriovctl.model.state import ATTRIBUTES, UNSET, WantedVF, overlay
 from sriovctl.planner.abilities import (
@@ -206,6 +207,8 @@ def _attributes(case: Case, way: _Way) -> Iterator[tuple[Stage, Step]]:
     known = way.now.attributes if way.now else None
     wanted = {key: getattr(aim, key) for key in ATTRIBUTES if getattr(aim, key) is not UNSET}
     changed = {k: v for k, v in wanted.items() if known is None or getattr(known, k) != v}
+    if _chose_its_mac(way, changed):
+        del changed["admin_mac"]
     changed = settable(case.card, changed, known=known, eswitch_mode=case.eswitch_after)
     if not changed:
         return
@@ -223,6 +226,13 @@ def _attributes(case: Case, way: _Way) -> Iterator[tuple[Stage, Step]]:
             commands=(ip_link_vf(pf, way.vf_index, after),),
         ),
     )
+
+
+# No admin MAC leaves the choice to the VF's own driver, and once that is bound, some PF drivers
+# report its choice in the place of one (igb_set_vf_mac_addr()): nothing to be set right.
+def _chose_its_mac(way: _Way, changed: dict[str, object]) -> bool:
+    driver = way.now.driver if way.now else None
+    return changed.get("admin_mac") == NO_MAC and driver not in (None, *VFIO_DRIVERS)
 
 
 def _before(known: VFAttributes | None, changed: dict[str, object]) -> dict[str, object]:

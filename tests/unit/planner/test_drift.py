@@ -63,3 +63,11 @@ def test_a_match_that_means_several_is_an_error() -> None:
 def test_there_is_drift_where_there_is_something_to_plan(state: DesiredState) -> None:
     pfs = read_inventory(simulated_82576(), name_of=lambda *_: None)
     assert bool(find_drift(state, pfs)) == bool(plan_state(state, pfs).steps)
+
+
+def test_no_admin_mac_is_as_wanted_whatever_the_vfs_driver_chose() -> None:
+    state = wanted(vf_default=WantedVF(admin_mac="00:00:00:00:00:00"))
+    assert find_drift(state, [igb_pf(1, vf_driver="igbvf")]) == ()
+    for driver in (None, "vfio-pci"):
+        (one,) = find_drift(state, [igb_pf(1, vf_driver=driver)])
+        assert (one.key, one.found) == ("admin_mac", "52:54:00:00:00:00")

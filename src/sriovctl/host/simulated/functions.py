@@ -20,8 +20,6 @@ BRIDGE_RESOURCES = 17  # 4 windows more
 Resource = tuple[int, int, int]  # first byte, last byte, flags
 NO_RESOURCE: Resource = (0, 0, 0)
 
-ZERO_MAC = "00:00:00:00:00:00"
-
 
 @dataclass(eq=False, slots=True)
 class Netdev:

@@ -15,7 +15,6 @@ from sriovctl.host.simulated import eswitch, layout
 from sriovctl.host.simulated.clock import SimulatedClock
 from sriovctl.host.simulated.drivers import Driver
 from sriovctl.host.simulated.functions import (
-    ZERO_MAC,
     Function,
     Netdev,
     VFRecord,
@@ -25,7 +24,7 @@ from sriovctl.host.simulated.groups import group_to_join
 from sriovctl.host.simulated.msix import initial_vectors
 from sriovctl.host.simulated.tree import VirtualTree, refuse
 from sriovctl.model.address import PCIAddress, vf_address
-from sriovctl.model.functions import VLAN, EswitchMode, LinkState, VFAttributes
+from sriovctl.model.functions import NO_MAC, VLAN, EswitchMode, LinkState, VFAttributes
 
 _LOOPBACK_IFINDEX = 1
 _MIN_MTU = 68  # ETH_MIN_MTU
@@ -354,7 +353,7 @@ def _parse_u16(text: str) -> int:
 def _fresh(vf_index: int, *, spoofchk: bool | None) -> VFAttributes:
     return VFAttributes(
         vf_index=vf_index,
-        admin_mac=ZERO_MAC,
+        admin_mac=NO_MAC,
         vlan=VLAN(0),
         spoofchk=spoofchk,
         trust=False,

@@ -13,11 +13,11 @@ from sriovctl.codec.rtnl_change import decode_set_link, decode_set_vfs
 from sriovctl.codec.rtnl_route import decode_get_route, encode_route
 from sriovctl.host.api import NetlinkAnswer
 from sriovctl.host.simulated.drivers import Driver, VFSupport
-from sriovctl.host.simulated.functions import ZERO_MAC, Netdev, SRIOVState, VFRecord
+from sriovctl.host.simulated.functions import Netdev, SRIOVState, VFRecord
 from sriovctl.host.simulated.kernel import SimulatedKernel
 from sriovctl.host.simulated.network import SimulatedNetwork
 from sriovctl.host.simulated.tree import refuse
-from sriovctl.model.functions import VLAN, EswitchMode
+from sriovctl.model.functions import NO_MAC, VLAN, EswitchMode
 from sriovctl.model.link import LinkReport
 from sriovctl.model.state import UNSET, WantedVF
 
@@ -175,7 +175,7 @@ def _set_mac(record: VFRecord, mac: str) -> None:
     if int(mac[:2], 16) & _MULTICAST_BIT:
         raise refuse(errno.EINVAL)
     # All zero gives the choice back to the VF.
-    record.admin_mac_set = mac != ZERO_MAC
+    record.admin_mac_set = mac != NO_MAC
     record.attributes = record.attributes._replace(admin_mac=mac)
 
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 import errno
 
 from sriovctl.codec.inet import IPV4_SIZE, parse_ip
-from sriovctl.host.simulated.functions import ZERO_MAC
 from sriovctl.host.simulated.kernel import SimulatedKernel
 from sriovctl.host.simulated.layout import publish_virtual_netdev
 from sriovctl.host.simulated.tree import refuse
+from sriovctl.model.functions import NO_MAC
 from sriovctl.model.inet import InterfaceAddress, Route
 from sriovctl.model.link import LinkReport
 
-_LOOPBACK = LinkReport(ifindex=1, ifname="lo", mac=ZERO_MAC, up=True)
+_LOOPBACK = LinkReport(ifindex=1, ifname="lo", mac=NO_MAC, up=True)
 _LOOPBACK_ADDRESSES = (InterfaceAddress(1, "127.0.0.1", 8), InterfaceAddress(1, "::1", 128))
 _MAC = "02:00:5e:10:00:{:02x}"
 
