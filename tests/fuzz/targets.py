@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from sriovctl.codec.foreign.sources import Source
 from sriovctl.codec.iomem import root_bus_windows
 from sriovctl.codec.kernel_log import (
     find_acpi_tables,
@@ -24,8 +25,10 @@ from sriovctl.codec.pciconfig import decode_config
 from sriovctl.codec.rtnl import decode_link
 from sriovctl.codec.state_file import parse_state, parse_states
 from sriovctl.codec.state_text import format_state
+from sriovctl.engine.foreign import IMPORTED, import_sources
 from sriovctl.errors import InputError, SriovctlError
 from sriovctl.model.snapshot import SourceKind
+from sriovctl.model.state import UNSET, DesiredState
 
 
 def config(data: bytes) -> None:
@@ -87,6 +90,23 @@ def state(data: bytes) -> None:
     assert parse_state(format_state(found), source="fuzz") == found
 
 
+def foreign(data: bytes) -> None:
+    """A file of another tool is read or refused; what is read can be written as a state."""
+    text = data.decode("utf-8", "replace")
+    for name in IMPORTED:
+        try:
+            imported = import_sources(name, [Source("fuzz", text)], ())
+        except InputError:
+            continue
+        for pf in imported.state.pfs:
+            # One MAC for two VFs is for the state to refuse.
+            vfs = tuple((n, vf._replace(admin_mac=UNSET)) for n, vf in pf.vfs)
+            alone = DesiredState((pf._replace(vfs=vfs),))
+            again = parse_state(format_state(alone), source="fuzz")
+            assert {n: again.pfs[0].wanted_vf(n) for n, _ in vfs} == dict(vfs)
+            assert again.pfs[0]._replace(vfs=vfs) == alone.pfs[0]
+
+
 _DUMP = b"""\
 0000:00:01.0 PCI bridge [0604]: Intel Corporation Port [8086:1901] (rev 07)
 \tControl: I/O+ Mem+ BusMaster+
@@ -138,6 +158,49 @@ pfs: {b: {match: {netdev: b}, vfs: {0: {admin_mac: "52:54:00:00:00:01", driver: 
   node_guid: "00:00:00:00:00:00:00:01", port_guid: "00:00:00:00:00:00:00:02"}}}}
 """
 
+_LINK = b"""\
+[Match]
+Path=pci-0000:01:00.0
+[Link]
+MTUBytes=9K
+SR-IOVVirtualFunctions=4
+[SR-IOV]
+VirtualFunction=0
+VLANId=5
+QualityOfService=2
+VLANProtocol=802.1ad
+MACSpoofCheck=off
+LinkState=auto
+MACAddress=12:34:56:78:9a:bc
+"""
+_PROFILE = b"""\
+[connection]
+id=uplink
+type=ethernet
+interface-name=eth0
+[ethernet]
+mtu=9000
+[sriov]
+autoprobe-drivers=0
+eswitch-mode=1
+total-vfs=4
+vf.0=mac=52:54:00:6d:90:02 max-tx-rate=100 spoof-check=true trust=false vlans=42.3.ad
+vf.1=\\svlans=7
+"""
+_NMSTATE = b"""\
+interfaces:
+- {name: eth0, type: ethernet, state: up, mtu: 9000, ethernet: {sr-iov: {total-vfs: 2, vfs: [
+    {id: 1, mac-address: 00:11:22:33:00:EE, spoof-check: true, min-tx-rate: 0, max-tx-rate: 9,
+     vlan-id: 5, qos: 3, vlan-proto: 802.1ad}]}}}
+"""
+_NETPLAN = b"""\
+network:
+  ethernets:
+    enp1s0: {mtu: 9000, virtual-function-count: 2, embedded-switch-mode: switchdev}
+    enp1s0v1: {link: enp1s0, macaddress: 52:54:00:6d:90:02}
+  vlans: {hw: {id: 15, link: enp1s0v1, renderer: sriov}}
+"""
+
 # Name -> what is called, and what mutation starts from.
 TARGETS: dict[str, tuple[Callable[[bytes], None], tuple[bytes, ...]]] = {
     "decode_config": (config, (bytes(256), bytes(range(256)) * 16)),
@@ -145,5 +208,6 @@ TARGETS: dict[str, tuple[Callable[[bytes], None], tuple[bytes, ...]]] = {
     "lspci_words": (lspci_words, (_WORDS, _DUMP)),
     "parse_kernel_log": (kernel_log, (_LOG,)),
     "decode_link": (link, (bytes(32),)),
+    "import": (foreign, (_LINK, _PROFILE, _NMSTATE, _NETPLAN)),
     "parse_state": (state, (_STATE, _MORE_STATE, _STATE + b"\0" + _MORE_STATE)),
 }

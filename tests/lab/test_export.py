@@ -14,6 +14,7 @@ pytestmark = pytest.mark.lab("82576", services=("udev",))
 
 PCI = Path("/sys/bus/pci/devices")
 IGB = "0000:01:00.0"
+OTHER_IGB = "0000:04:00.0"
 NVME = "0000:05:00.0"
 LINKS = Path("/run/systemd/network")
 RULES = Path("/run/udev/rules.d")
@@ -209,3 +210,26 @@ def test_udevd_follows_the_rules(state: Path) -> None:
     run("udevadm", "settle")
     assert (PCI / IGB / "virtfn0").resolve().stat().st_ctime_ns == made
     assert planned(state) == []
+
+
+def test_a_driver_follows_its_options(tmp_path: Path) -> None:
+    state = tmp_path / "host.yaml"
+    state.write_text("version: 1\npfs: {a: {match: {driver: igb, all: true}, num_vfs: 2}}\n")
+    options = Path("/etc/modprobe.d/sriovctl.conf")
+    said = run("sriovctl", "export", "--format", "modprobe", str(state), "--output", str(options))
+    assert "besides" not in said
+    try:
+        reload_igb()
+        for pf in (IGB, OTHER_IGB):
+            assert (PCI / pf / "sriov_numvfs").read_text() == "2\n"
+        assert planned(state) == []
+    finally:
+        options.unlink()
+        reload_igb()
+        run("modprobe", "igbvf")
+
+
+def reload_igb() -> None:
+    run("modprobe", "-r", "igbvf", "igb")
+    run("modprobe", "igb")
+    run("udevadm", "settle")

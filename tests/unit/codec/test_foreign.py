@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sriovctl.codec.foreign.sources import Source
@@ -442,12 +442,14 @@ def is_read_or_refused(name: str, text: str) -> bool:
 
 
 @pytest.mark.parametrize("name", IMPORTED)
+@settings(deadline=None)
 @given(text=st.text(max_size=300))
 def test_any_text_is_read_or_refused(name: str, text: str) -> None:
     assert is_read_or_refused(name, text)
 
 
 @pytest.mark.parametrize("name", IMPORTED)
+@settings(deadline=None)
 @given(data=st.data())
 def test_broken_files_are_read_or_refused(name: str, data: st.DataObject) -> None:
     whole = {

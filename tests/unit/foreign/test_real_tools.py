@@ -150,3 +150,38 @@ def test_modprobe_reads_the_options(tmp_path_factory: pytest.TempPathFactory, ca
         # It shows as well what the kernel's own command line says.
         heads = tuple(line.rpartition("=")[0] for line in ours)
         assert [line for line in shown if line.startswith(heads)] == ours
+
+
+# nmstate is not in Debian 12.  Its types refuse unknown keys (serde, deny_unknown_fields), so these
+# are all that it takes: rust/src/lib/ifaces/sriov.rs, base.rs.
+NMSTATE_KEYS = {"name", "type", "state", "identifier", "mac-address", "mtu", "ethernet"}
+SR_IOV_TYPES = {"drivers-autoprobe": bool, "total-vfs": int, "vfs": list}
+VF_TYPES = {
+    "id": int,
+    "mac-address": str,
+    "spoof-check": bool,
+    "trust": bool,
+    "min-tx-rate": int,
+    "max-tx-rate": int,
+    "vlan-id": int,
+    "qos": int,
+    "vlan-proto": str,
+}
+
+
+@settings(deadline=None, max_examples=50)
+@given(case=cases())
+def test_nmstate_has_a_type_for_each_key(case: Case) -> None:
+    for file in exported("nmstate", case).files:
+        document = yaml.safe_load(file.text)
+        assert document.keys() == {"interfaces"}
+        for interface in document["interfaces"]:
+            assert interface.keys() <= NMSTATE_KEYS
+            assert interface["state"] in ("up", "down")
+            sr_iov = interface.get("ethernet", {"sr-iov": {}})["sr-iov"]
+            assert {key: type(value) for key, value in sr_iov.items()}.items() <= (
+                SR_IOV_TYPES.items()
+            )
+            for vf in sr_iov.get("vfs", ()):
+                assert {key: type(value) for key, value in vf.items()}.items() <= VF_TYPES.items()
+                assert vf.get("vlan-proto") in (None, "802.1ad")

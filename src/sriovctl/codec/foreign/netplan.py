@@ -14,6 +14,7 @@ from typing import NamedTuple
 from sriovctl.codec.foreign.sources import (
     MAX_MTU,
     MAX_VFS,
+    MIN_MTU,
     NO_SRIOV,
     NO_SUCH,
     is_literal,
@@ -154,7 +155,7 @@ def _pf(
         match=match,
         num_vfs=count or UNSET,  # netplan takes no VFs away
         link_up=link_up,
-        mtu=integer(keys["mtu"], 0, MAX_MTU) if "mtu" in keys else UNSET,
+        mtu=integer(keys["mtu"], MIN_MTU, MAX_MTU) if "mtu" in keys else UNSET,
         eswitch_mode=mode,
         vfs=tuple((n, vf) for n, vf in sorted(vfs.items()) if vf != WantedVF()),
     )
@@ -182,7 +183,7 @@ def _link_up(name: str, keys: Keys) -> tuple[bool | Unset, list[LeftOut]]:
 
 def _match(name: str, keys: Keys) -> tuple[PFMatch, list[LeftOut]]:
     if "match" not in keys:
-        return PFMatch(netdev=name), []
+        return PFMatch(netdev=name if is_literal(name) else None), []
     found: dict[str, str] = {}
     left_out: list[LeftOut] = []
     for key, node in mapping(keys["match"]).items():

@@ -16,6 +16,7 @@ from sriovctl.codec.foreign.sources import (
     MAX_MTU,
     MAX_RATE_MBPS,
     MAX_VFS,
+    MIN_MTU,
     NO_SRIOV,
     NO_SUCH,
     is_literal,
@@ -129,10 +130,14 @@ def _mtu(section: Section | None) -> tuple[int | Unset, list[LeftOut]]:
     left_out: list[LeftOut] = []
     for entry in section.entries if section else ():
         if entry.key == "mtu":
-            mtu = read_entry(entry, lambda text: whole_number(text, 0, MAX_MTU)) or UNSET
+            mtu = read_entry(entry, _mtu_of)
         elif ("ethernet", entry.key) not in _CRITERIA:
             left_out.append(LeftOut(f"ethernet.{entry.key}", entry.where, NO_SUCH))
     return mtu, left_out
+
+
+def _mtu_of(text: str) -> int | Unset:
+    return UNSET if text in ("", "0") else whole_number(text, MIN_MTU, MAX_MTU)
 
 
 def _sriov(section: Section) -> tuple[dict[str, object], list[LeftOut]]:

@@ -10,8 +10,10 @@ from sriovctl.codec.foreign.sources import (
     MAX_MTU,
     MAX_RATE_MBPS,
     MAX_VFS,
+    MIN_MTU,
     NO_SRIOV,
     NO_SUCH,
+    is_literal,
     label_for,
 )
 from sriovctl.codec.foreign.yaml_values import mac
@@ -61,6 +63,8 @@ def _interface(node: Node, used: Sequence[str]) -> tuple[WantedPF | None, list[L
     ethernet = mapping(keys["ethernet"]) if "ethernet" in keys else {}
     if "sr-iov" not in ethernet:
         return None, [LeftOut(name, node.where, NO_SRIOV)]
+    if not is_literal(name):
+        return None, [LeftOut(name, keys["name"].where, "is no netdev's name")]
     others = {key: one for key, one in keys.items() if key not in _OWN_KEYS}
     others |= {f"ethernet.{key}": one for key, one in ethernet.items() if key != "sr-iov"}
     left_out = [LeftOut(f"{name}.{key}", one.where, NO_SUCH) for key, one in others.items()]
@@ -73,7 +77,7 @@ def _interface(node: Node, used: Sequence[str]) -> tuple[WantedPF | None, list[L
         label=label_for(name, used),
         match=_match(node, keys, name, by_mac=by_mac),
         link_up=_STATES[one_of(keys["state"], _STATES)] if "state" in keys else True,
-        mtu=integer(keys["mtu"], 0, MAX_MTU) if "mtu" in keys else UNSET,
+        mtu=integer(keys["mtu"], MIN_MTU, MAX_MTU) if "mtu" in keys else UNSET,
         **said,  # type: ignore[arg-type]  # keyed by field
     )
     return wanted, [*left_out, *without]

@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 
 MAX_VFS = 0xFFFF  # NumVFs is a 16-bit register
 MAX_RATE_MBPS = 0xFFFFFFFF  # IFLA_VF_RATE holds 32 bits
-MAX_MTU = 0x7FFFFFFF  # dev->mtu is an unsigned int, and ip takes no more than an int
+MIN_MTU, MAX_MTU = 68, 65535  # as in a state
+_LABEL = 56  # a state takes 64, and a number may follow
 NO_SUCH = "a state has no key for it"
 NO_SRIOV = "says nothing of SR-IOV"
 
@@ -38,7 +39,8 @@ class ImportRequest(NamedTuple):
 
 def label_for(text: str, used: Collection[str]) -> str:
     """Make a label for a PF that is not used yet, without what our own exports put before it."""
-    plain = text.removeprefix("sriovctl-") or "pf"
+    visible = "".join(letter for letter in text if letter.isprintable())
+    plain = visible.strip().removeprefix("sriovctl-").strip()[:_LABEL].strip() or "pf"
     number, label = 1, plain
     while label in used:
         number += 1
@@ -65,5 +67,5 @@ def pci_path(text: str) -> str | None:
 
 
 def is_literal(text: str) -> bool:
-    """Say whether a pattern matches only itself."""
-    return re.fullmatch(r"[\w.:@+-]+", text, re.ASCII) is not None
+    """Say whether a pattern is a name that matches only itself."""
+    return re.fullmatch(r"[\w.:@+-]{1,64}", text, re.ASCII) is not None

@@ -11,6 +11,7 @@ from sriovctl.codec.foreign.ini import Section, parse_ini, read_entry
 from sriovctl.codec.foreign.sources import (
     MAX_MTU,
     MAX_VFS,
+    MIN_MTU,
     NO_SRIOV,
     NO_SUCH,
     is_literal,
@@ -177,8 +178,9 @@ def _link(sections: Sequence[Section]) -> tuple[dict[str, int], list[LeftOut]]:
 
 
 def _size(text: str) -> int:
-    digits, suffix = (text[:-1], text[-1]) if text[-1:] in "KM" and text else (text, "")
-    return whole_number(str(whole_number(digits, 0, MAX_MTU) * _SIZES[suffix]), 0, MAX_MTU)
+    suffix = text[-1:] if text[-1:] in ("K", "M") else ""
+    number = whole_number(text.removesuffix(suffix), 0, MAX_MTU) * _SIZES[suffix]
+    return whole_number(str(number), MIN_MTU, MAX_MTU)
 
 
 def _vfs(
