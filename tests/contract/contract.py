@@ -467,6 +467,18 @@ class FilesContract:
         names = host.files.list_dir(f"{BUS}/drivers")
         assert {"igb", "igbvf", "nvme", "vfio-pci", "pcieport"} <= set(names)
 
+    @pytest.mark.parametrize(
+        ("driver", "module"), [("igb", "igb"), ("vfio-pci", "vfio_pci"), ("pcieport", None)]
+    )
+    def test_modules_of_drivers(self, host: Host, driver: str, module: str | None) -> None:
+        assert host.files.read_link(f"{BUS}/drivers/{driver}/module") == module
+        if module is not None:
+            assert host.files.exists(f"/sys/module/{module}")
+
+    def test_igb_does_not_show_its_parameter(self, host: Host) -> None:
+        assert host.files.exists("/sys/module/igb")
+        assert not host.files.exists("/sys/module/igb/parameters/max_vfs")
+
 
 # --- attributes of VFs -----------------------------------------------------------------------
 

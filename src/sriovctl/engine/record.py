@@ -207,7 +207,8 @@ class _Recorder:
             directory = f"/sys/bus/pci/drivers/{driver}"
             self._sink.add_directory(directory)
             for entry in self._list(directory):
-                self._copy_link(f"{directory}/{entry}")
+                if ":" in entry:  # a function; the link to the module leads out of what is kept
+                    self._copy_link(f"{directory}/{entry}")
         self._copy_children("/sys/bus/pci/slots", SLOT_ATTRIBUTES)
 
     def copy_netdevs(self) -> None:

@@ -86,6 +86,7 @@ class Driver:
     :param refuses_vfs: its ``probe()`` fails on VFs.
     :param eswitch: None if its devices are none of devlink's.
     :param msix: None if VFs have the vectors that they are made with.
+    :param is_built_in: part of the kernel, not a module.
     """
 
     name: str
@@ -102,6 +103,7 @@ class Driver:
     max_mtu: int = 9000
     eswitch: EswitchSupport | None = None
     msix: MSIXPool | None = None
+    is_built_in: bool = False
 
 
 IGB = Driver(
@@ -184,6 +186,7 @@ MLX5 = Driver(
 PCIEPORT = Driver(
     name="pcieport",
     ids=frozenset({(0x1B36, 0x000C), (0x104C, 0x8232), (0x104C, 0x8233)}),
+    is_built_in=True,
 )
 VFIO_PCI = Driver(name="vfio-pci")
 PCI_STUB = Driver(name="pci-stub")

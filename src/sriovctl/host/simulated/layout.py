@@ -42,6 +42,10 @@ def _publish_driver_directory(kernel: SimulatedKernel, driver: Driver) -> None:
     directory = f"{BUS}/drivers/{driver.name}"
     kernel.tree.add(f"{directory}/bind", command(lambda name: kernel.bind(driver, name)))
     kernel.tree.add(f"{directory}/unbind", command(lambda name: kernel.unbind(driver, name)))
+    if not driver.is_built_in:
+        module = f"/sys/module/{driver.name.replace('-', '_')}"
+        kernel.tree.add_directory(module)
+        kernel.tree.add(f"{directory}/module", Link(module))
 
 
 def _publish_loopback(kernel: SimulatedKernel) -> None:
