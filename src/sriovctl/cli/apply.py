@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from sriovctl.cli.change_arguments import add_change_arguments, refuse_recording
 from sriovctl.cli.durations import duration_s
-from sriovctl.cli.state_arguments import add_file_argument, read_plan
+from sriovctl.cli.state_arguments import add_file_argument, read_plan, read_plan_when_ready
 from sriovctl.engine.apply import ApplyOptions, Outcome, apply_plan
 from sriovctl.engine.resume import resume_run
-from sriovctl.errors import EXIT_DONE, InputError
+from sriovctl.errors import EXIT_DONE, EXIT_FAILED, InputError
 from sriovctl.host.signals import stopping_in_order
 from sriovctl.model.run import RunStatus
 from sriovctl.render.plan import format_change, steps_as_json
@@ -15,8 +15,10 @@ from sriovctl.render.plan import format_change, steps_as_json
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Sequence
 
     from sriovctl.cli.context import Context
+    from sriovctl.model.plan import Plan
 
 SUMMARY = "bring this host to the state of a file, and verify each step"
 EXAMPLES = """\
@@ -44,6 +46,18 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="undo it all unless 'sriovctl confirm' says so soon that this host can still be "
         "reached: for changes on a remote machine",
     )
+    parser.add_argument(
+        "--wait",
+        type=duration_s,
+        default=0.0,
+        metavar="TIME",
+        help="wait so long for PFs of the file that are not there yet, as early at boot",
+    )
+    parser.add_argument(
+        "--skip-missing",
+        action="store_true",
+        help="go on without PFs that are not there, and end with 1",
+    )
     add_change_arguments(parser)
 
 
@@ -60,17 +74,30 @@ def run(args: argparse.Namespace, context: Context) -> int:
             subject="apply",
             hint="sriovctl apply --help",
         )
+    missing: tuple[str, ...] = ()
     with stopping_in_order():
-        outcome = _resume(args, context) if args.resume else _apply(args, context)
+        if args.resume:
+            outcome = _resume(args, context)
+        else:
+            plan, missing = _read_plan(args, context)
+            outcome = _apply(plan, args, context)
     if args.json:
-        context.print_json("apply", _as_json(outcome))
+        context.print_json("apply", {**_as_json(outcome), "missing": list(missing)})
     else:
-        context.print(format_outcome(outcome, args))
-    return EXIT_DONE
+        context.print(format_outcome(outcome, args, missing))
+    return EXIT_FAILED if missing else EXIT_DONE
 
 
-def _apply(args: argparse.Namespace, context: Context) -> Outcome:
-    plan = read_plan(args.file, context)
+def _read_plan(args: argparse.Namespace, context: Context) -> tuple[Plan, tuple[str, ...]]:
+    if not (args.wait or args.skip_missing):
+        return read_plan(args.file, context), ()
+    plan, missing = read_plan_when_ready(
+        args.file, context, wait_s=args.wait, skip_missing=args.skip_missing
+    )
+    return plan, tuple(map(str, missing))
+
+
+def _apply(plan: Plan, args: argparse.Namespace, context: Context) -> Outcome:
     guardian = context.start_guardian() if args.confirm_within and plan.steps else None
     told = False
 
@@ -113,11 +140,13 @@ def _as_json(outcome: Outcome) -> dict[str, object]:
     }
 
 
-def format_outcome(outcome: Outcome, args: argparse.Namespace) -> str:
-    """Say what was done, and what can be done next."""
+def format_outcome(outcome: Outcome, args: argparse.Namespace, missing: Sequence[str] = ()) -> str:
+    """Say what was done, what was not there to do it with, and what can be done next."""
+    lines = [f"missing: {one}" for one in missing]
     if not outcome.steps:
-        return "nothing to do: the host is as the file wants it"
-    lines = [f"{step.subject}: {format_change(step)}  verified" for step in outcome.steps]
+        rest = "the others are" if missing else "the host is"
+        return "\n".join((*lines, f"nothing to do: {rest} as the file wants it"))
+    lines += [f"{step.subject}: {format_change(step)}  verified" for step in outcome.steps]
     lines.append(f"{len(outcome.steps)} done; {_what_next(outcome, args)}")
     return "\n".join(lines)
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from sriovctl.model.functions import PF
     from sriovctl.model.plan import Plan
     from sriovctl.model.state import DesiredState
+    from sriovctl.planner.readiness import Lack
 
 _SUFFIXES = (".yaml", ".yml")
 
@@ -44,15 +45,42 @@ def read_plan(file: str, context: Context) -> Plan:
     return plan_state(state, pfs, owners=context.owners(pfs))
 
 
+def read_plan_when_ready(
+    file: str, context: Context, *, wait_s: float, skip_missing: bool
+) -> tuple[Plan, tuple[Lack, ...]]:
+    """Read a state file, wait until its PFs have come up, and plan.
+
+    :param skip_missing: plan without those that have not; else that is an error.
+    :return: the plan, and what was not there at the end of the wait.
+    :raises InputError: the file cannot be read, or is wrong.
+    """
+    from sriovctl.engine.wait import wait_for_pfs
+    from sriovctl.planner.readiness import without_lacking
+
+    state = read_state(file)
+    host = context.host()
+    waited = wait_for_pfs(host, state, timeout_s=wait_s, progress=context.progress)
+    if skip_missing:
+        state = without_lacking(state, waited.lacks)
+    pfs = with_wanted_details(host, waited.pfs, state)
+    plan = plan_state(state, pfs, owners=context.owners(pfs))
+    return plan, tuple(lack for lack in waited.lacks if lack.is_fatal)
+
+
 def read_wanted(file: str, context: Context) -> tuple[DesiredState, tuple[PF, ...]]:
     """Read a state, and the PFs of the host with all that it asks about them.
 
     :raises InputError: the state cannot be read, or is wrong.
     """
     state = read_state(file)
+    return state, read_pfs(context, state)
+
+
+def read_pfs(context: Context, state: DesiredState) -> tuple[PF, ...]:
+    """Read the PFs of the host with all that *state* asks about them."""
     host = context.host()
     pfs = read_inventory(host, name_of=lambda *_: None)
-    return state, with_wanted_details(host, with_identities(host, pfs, state), state)
+    return with_wanted_details(host, with_identities(host, pfs, state), state)
 
 
 def read_state(file: str) -> DesiredState:
@@ -60,11 +88,18 @@ def read_state(file: str) -> DesiredState:
 
     :raises InputError: something cannot be read, or is wrong.
     """
+    return parse_states(read_state_texts(file))
+
+
+def read_state_texts(file: str) -> tuple[tuple[str, str], ...]:
+    """Read the files that a state consists of: name and content of each.
+
+    :raises InputError: one cannot be read.
+    """
     if file == "-":
-        return parse_states([("<stdin>", _read("-"))])
-    if os.path.isdir(file):
-        return parse_states((one, _read(one)) for one in _files_in(file))
-    return parse_states([(file, _read(file))])
+        return (("<stdin>", _read("-")),)
+    names = _files_in(file) if os.path.isdir(file) else [file]
+    return tuple((one, _read(one)) for one in names)
 
 
 def _files_in(directory: str) -> list[str]:
