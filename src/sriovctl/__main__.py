@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from sriovctl.cli.context import Context
     from sriovctl.host.api import Host, Journal
+    from sriovctl.host.boot_api import BootDoors
     from sriovctl.host.guardian import Guardian
     from sriovctl.host.libvirt_api import Libvirt
     from sriovctl.model.snapshot import HostSnapshot
@@ -73,6 +74,7 @@ def _make_context(args: argparse.Namespace) -> Context:
         open_journal=lambda: _open_journal(args),
         kind=kind if args.host_tree is None else HostKind.RECORDED,
         start_guardian=None if args.simulated else _start_guardian,
+        open_boot=lambda root: _open_boot(args, root),
         out=sys.stdout,
         color=not args.no_color and sys.stdout.isatty(),
         read_dump=None if args.lspci is None else lambda: _read_dump(args.lspci),
@@ -149,9 +151,30 @@ def _open_journal(args: argparse.Namespace) -> Journal:
 
 
 def _live_journal() -> Journal:
-    from sriovctl.host.journal import DEFAULT_DIRECTORY, SQLiteJournal
+    from sriovctl.host.journal import SQLiteJournal
 
-    return SQLiteJournal(os.environ.get("SRIOVCTL_STATE_DIR", DEFAULT_DIRECTORY))
+    return SQLiteJournal(_state_directory())
+
+
+def _state_directory() -> str:
+    from sriovctl.host.journal import DEFAULT_DIRECTORY
+
+    return os.environ.get("SRIOVCTL_STATE_DIR", DEFAULT_DIRECTORY)
+
+
+def _open_boot(args: argparse.Namespace, root: str | None) -> BootDoors:
+    from sriovctl.host.boot import open_host_boot, open_image_boot
+
+    if root is not None:
+        return open_image_boot(root)
+    _refuse_dump(args)
+    if args.host_tree is not None or args.simulated:
+        raise InputError(
+            "works on this host, or on an image of one",
+            subject=args.verb,
+            hint="leave --host-tree and --simulated out, or add --root DIR",
+        )
+    return open_host_boot(os.path.abspath(_state_directory()))
 
 
 def _start_guardian() -> Guardian:

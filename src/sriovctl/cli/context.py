@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from sriovctl.engine.execute import Site
     from sriovctl.engine.users import Users
     from sriovctl.host.api import Host, Journal
+    from sriovctl.host.boot_api import BootDoors
     from sriovctl.host.guardian import Guardian
     from sriovctl.host.libvirt_api import Libvirt
     from sriovctl.model.functions import PF
@@ -47,6 +48,7 @@ class Context:
         color: bool,
         kind: HostKind = HostKind.LIVE,
         start_guardian: Callable[[], Guardian] | None = None,
+        open_boot: Callable[[str | None], BootDoors] | None = None,
         read_dump: Callable[[], HostSnapshot] | None = None,
         read_log: Callable[[], str] | None = None,
     ) -> None:
@@ -54,6 +56,7 @@ class Context:
         self._open_libvirt = open_libvirt
         self._open_journal = open_journal
         self._start_guardian = start_guardian
+        self._open_boot = open_boot
         self._kind = kind
         self._read_dump = read_dump
         self._read_log = read_log
@@ -73,6 +76,7 @@ class Context:
             open_journal=self.journal,
             kind=self._kind,
             start_guardian=self._start_guardian,
+            open_boot=self._open_boot,
             out=out,
             color=self.color,
             read_dump=None if self._read_dump is None else self.snapshot,
@@ -148,6 +152,24 @@ class Context:
                 "needs a host that is still there after this command", subject="--confirm-within"
             )
         return self._start_guardian()
+
+    def boot(self, root: str | None = None) -> BootDoors:
+        """Return the doors to what this host, or an image at *root*, does at boot.
+
+        :raises UnsupportedError: this host has no next boot.
+        """
+        if self._open_boot is None:
+            raise UnsupportedError(
+                "has no next boot",
+                subject=self._kind,
+                hint="with --root DIR files can be written for an image",
+            )
+        return self._open_boot(root)
+
+    @property
+    def kind(self) -> HostKind:
+        """What stands for the host."""
+        return self._kind
 
     def users(self) -> Users:
         """Return who uses what on this host; libvirt is asked on this host only."""

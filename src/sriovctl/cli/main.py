@@ -46,6 +46,8 @@ VERBS = {
     "plan": "show the steps between this host and a state file, and change nothing",
     "apply": "bring this host to the state of a file, and verify each step",
     "undo": "take back what the last apply changed",
+    "persist": "have systemd bring this host to the state of a file at each boot",
+    "verify-boot": "check that this boot brought back what was persisted, and in time",
     "drift": "compare this host with a state file, and change nothing",
     "confirm": "keep what 'apply --confirm-within' changed",
     "history": "list what apply and undo did on this host, and how far they came",

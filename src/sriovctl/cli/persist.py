@@ -1,0 +1,166 @@
+"""``sriovctl persist``."""
+
+from __future__ import annotations
+
+import os
+
+from sriovctl.cli.durations import duration_s
+from sriovctl.cli.state_arguments import add_file_argument
+from sriovctl.errors import EXIT_DONE, EXIT_FAILED, InputError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import argparse
+
+    from sriovctl.cli.context import Context
+    from sriovctl.engine.persist import Outcome
+
+SUMMARY = "have systemd bring this host to the state of a file at each boot"
+EXAMPLES = """\
+  sriovctl persist host.yaml --dry-run   # see each file with its content
+  sriovctl persist host.yaml
+  sriovctl persist --status
+  sriovctl persist --remove              # the VFs stay until the next boot
+  sriovctl persist host.yaml --by-parameter igb
+  sriovctl persist host.yaml --root /mnt/image
+"""
+DEFAULT_WAIT_S = 60.0
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the file, and what else can be done with what is installed."""
+    add_file_argument(parser, optional=True)
+    what = parser.add_mutually_exclusive_group()
+    what.add_argument("--remove", action="store_true", help="take away what was installed")
+    what.add_argument(
+        "--status",
+        action="store_true",
+        help="say what is installed, and whether it still is as it was; ends with 1 if not",
+    )
+    parser.add_argument(
+        "--dry-run", action="store_true", help="show the files with their content, write nothing"
+    )
+    parser.add_argument(
+        "--force",
+        action="store_true",
+        help="also overwrite or remove files that somebody edited, or that sriovctl did not write",
+    )
+    parser.add_argument(
+        "--root",
+        metavar="DIR",
+        help="write below DIR, for the image of a host; what only a host tells is not checked",
+    )
+    parser.add_argument(
+        "--wait",
+        type=duration_s,
+        default=DEFAULT_WAIT_S,
+        metavar="TIME",
+        help="how long a boot waits for PFs that are not there yet (default: 60s)",
+    )
+    parser.add_argument(
+        "--allow",
+        action="append",
+        default=[],
+        metavar="USER",
+        help="what 'apply' at boot may disturb all the same (repeatable)",
+    )
+    parser.add_argument(
+        "--by-parameter",
+        action="append",
+        default=[],
+        metavar="DRIVER",
+        help="make the VFs of this driver's PFs by its module parameter, as an old igb or ixgbe "
+        "needs it (max_vfs); drivers that have no other way need no word (repeatable)",
+    )
+
+
+def run(args: argparse.Namespace, context: Context) -> int:
+    """Install, remove, or say what there is.
+
+    :raises InputError: neither a file nor ``--remove`` or ``--status`` was given, or two of them.
+    """
+    if (args.file is None) != (args.remove or args.status):
+        raise InputError(
+            "needs a state file, --remove or --status, and only one of them",
+            subject="persist",
+            hint="sriovctl persist --help",
+        )
+    if args.status:
+        return _status(args, context)
+    return _remove(args, context) if args.remove else _install(args, context)
+
+
+def _status(args: argparse.Namespace, context: Context) -> int:
+    from sriovctl.engine.persist_status import read_status
+    from sriovctl.render.persist import format_status
+
+    status = read_status(context.boot(args.root), _boot_id(args, context))
+    if args.json:
+        context.print_json("persist-status", status)
+    else:
+        context.print(format_status(status))
+    return EXIT_DONE if status["intact"] else EXIT_FAILED
+
+
+def _boot_id(args: argparse.Namespace, context: Context) -> str | None:
+    from sriovctl.engine.boot import read_boot_id
+
+    return None if args.root is not None else read_boot_id(context.host().files)
+
+
+def _remove(args: argparse.Namespace, context: Context) -> int:
+    from sriovctl.engine.persist import remove
+
+    outcome = remove(context.boot(args.root), force=args.force, dry_run=args.dry_run)
+    notes = ["the VFs stay as they are until the next boot"] if outcome.has_changed else []
+    return _tell(args, context, outcome, notes)
+
+
+def _install(args: argparse.Namespace, context: Context) -> int:
+    from sriovctl.cli.persist_request import make_request
+    from sriovctl.engine.persist import Outcome, install, plan_persist
+
+    doors = context.boot(args.root)
+    request, warnings, notes = make_request(args, context, doors)
+    changes = plan_persist(doors, request, force=args.force)
+    if args.dry_run:
+        outcome = Outcome(changes)
+    else:
+        source = request.source
+        outcome = install(doors, changes, source=source, boot_id=_boot_id(args, context))
+    return _tell(args, context, outcome._replace(warnings=(*warnings, *outcome.warnings)), notes)
+
+
+def _tell(args: argparse.Namespace, context: Context, outcome: Outcome, notes: list[str]) -> int:
+    from sriovctl.render.persist import changes_as_json, format_changes
+
+    if args.json:
+        payload = {
+            "changed": outcome.has_changed and not args.dry_run,
+            "files": changes_as_json(outcome.changes, content=args.dry_run),
+            "warnings": list(outcome.warnings),
+            "notes": notes,
+        }
+        context.print_json("persist", payload)
+        return EXIT_DONE
+    lines = [format_changes(outcome.changes, dry_run=args.dry_run)] if outcome.changes else []
+    if not outcome.has_changed:
+        lines = ["nothing to do: " + ("all is installed" if args.file else "nothing is installed")]
+        notes = []
+    lines += [f"warning: {warning}" for warning in outcome.warnings]
+    context.print("\n".join((*lines, *notes)))
+    return EXIT_DONE
+
+
+def program_words(argv0: str, executable: str) -> tuple[str, ...]:
+    """Say how this sriovctl is started, by absolute paths.
+
+    :param argv0: the name by which it was started; ``__main__.py`` under ``python -m``.
+    :param executable: the Python that runs it.
+    """
+    import shutil
+
+    found = argv0 if "/" in argv0 else shutil.which(argv0)
+    if found and os.path.basename(found).startswith("sriovctl") and os.access(found, os.X_OK):
+        return (os.path.abspath(found),)
+    return (executable, "-m", "sriovctl")
