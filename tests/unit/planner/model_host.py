@@ -1,6 +1,7 @@
 """A host as values: what each step of a plan does to it, and what its drivers refuse.
 
 It knows the order that each driver insists on, so a plan in another order ends in ``Refused``.
+That knowledge is written down here a second time, not taken from the planner's table.
 """
 
 from __future__ import annotations
@@ -11,9 +12,10 @@ from sriovctl.model.address import vf_address
 from sriovctl.model.functions import PF, VF, VLAN, EswitchMode, VFAttributes
 from sriovctl.model.plan import Action, Step
 from sriovctl.planner.abilities import row_of
-from sriovctl.planner.drivers import rules_of
 
 DEFAULT_MSIX = 8
+HOST_DRIVERS = {"igb": "igbvf", "ixgbe": "ixgbevf", "i40e": "iavf", "ice": "iavf"}
+HOST_DRIVERS |= {"mlx5_core": "mlx5_core", "bnxt_en": "bnxt_en", "nvme": "nvme"}
 
 
 class Refused(AssertionError):
@@ -61,13 +63,13 @@ def vf_of(pf: PF, step: Step) -> VF:
 
 def fresh_vf(pf: PF, vf_index: int) -> VF:
     """Make a VF as its PF's driver does."""
-    rules, row = rules_of(pf.driver), row_of(pf)
+    row = row_of(pf)
     knows = row.sets if row is not None else frozenset({"spoofchk", "trust", "rss_query"})
     address = pf.address and vf_address(pf.address, vf_index, first_vf_offset=128, vf_stride=2)
     return VF(
         vf_index=vf_index,
         address=address,
-        driver=rules.vf_driver if pf.drivers_autoprobe and address is not None else None,
+        driver=HOST_DRIVERS.get(pf.driver or "") if pf.drivers_autoprobe and address else None,
         netdev=None,
         iommu_group=None,
         numa_node=None,
@@ -91,27 +93,26 @@ def fresh_attributes(vf_index: int, knows: frozenset[str]) -> VFAttributes:
 
 
 def _set_num_vfs(pf: PF, step: Step) -> PF:
-    count, rules = step.after["num_vfs"], rules_of(pf.driver)
+    count = step.after["num_vfs"]
     assert isinstance(count, int)
     assert pf.total_vfs is None or count <= pf.total_vfs, "more than the card has"
-    if pf.driver is None or rules.fixed_count:
+    if pf.driver is None:
         raise Refused("ENOENT")
     if pf.num_vfs and count:
         raise Refused("EBUSY")
-    if rules.up_before_vfs and not pf.up:
-        return pf  # bnxt_en: accepted, and nothing happens
+    if pf.driver == "bnxt_en" and not pf.up:
+        return pf  # accepted, and nothing happens
     mode = pf.eswitch_mode
-    if mode is not None and not count and rules.eswitch_resets_at_zero:
+    if mode is not None and not count and pf.driver == "netdevsim":
         mode = EswitchMode.LEGACY
     vfs = tuple(fresh_vf(pf, vf_index) for vf_index in range(count))
     return pf._replace(num_vfs=count, vfs=vfs, eswitch_mode=mode)
 
 
 def _set_eswitch_mode(pf: PF, step: Step) -> PF:
-    rules = rules_of(pf.driver)
-    if rules.eswitch_without_vfs and pf.vfs:
+    if pf.driver == "ice" and pf.vfs:
         raise Refused("EOPNOTSUPP: allowed only if there are no VFs")
-    if rules.unbind_for_eswitch and any(vf.driver for vf in pf.vfs):
+    if pf.driver == "mlx5_core" and any(vf.driver for vf in pf.vfs):
         raise Refused("EBUSY: a driver has a VF")
     return pf._replace(eswitch_mode=str(step.after["eswitch_mode"]))
 
@@ -125,7 +126,7 @@ def _with_vf(pf: PF, vf: VF) -> PF:
 
 
 def _set_vf(pf: PF, step: Step) -> PF:
-    vf, rules, row = vf_of(pf, step), rules_of(pf.driver), row_of(pf)
+    vf, row = vf_of(pf, step), row_of(pf)
     assert pf.netdev is not None
     assert vf.attributes is not None
     for key in step.after:
@@ -133,7 +134,7 @@ def _set_vf(pf: PF, step: Step) -> PF:
             raise Refused(f"EOPNOTSUPP: {pf.driver} has no operation for {key}")
         if row and pf.eswitch_mode == EswitchMode.SWITCHDEV and key in row.not_in_switchdev:
             raise Refused(f"EOPNOTSUPP: {key} in switchdev")
-        if "rate" in key and rules.rates_need_link and not pf.up:
+        if "rate" in key and pf.driver in ("igb", "ixgbe") and not pf.up:
             raise Refused("EINVAL: no link")
     values = {k: VLAN(**v) if isinstance(v, dict) else v for k, v in step.after.items()}
     known = vf.attributes._replace(**values)  # type: ignore[arg-type]

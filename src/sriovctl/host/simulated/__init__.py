@@ -7,9 +7,12 @@ the kernel is right.
 from __future__ import annotations
 
 from sriovctl.host.simulated.cards import (
+    BROADCOM_57416,
     CONNECTX_6_DX,
     INTEL_82576,
+    INTEL_82599,
     INTEL_E810,
+    INTEL_X710,
     QEMU_NVME,
     Card,
     CardModel,
@@ -19,9 +22,12 @@ from sriovctl.host.simulated.cards import (
 from sriovctl.host.simulated.host import SimulatedHost, simulate, simulated_82576
 
 __all__ = [
+    "BROADCOM_57416",
     "CONNECTX_6_DX",
     "INTEL_82576",
+    "INTEL_82599",
     "INTEL_E810",
+    "INTEL_X710",
     "QEMU_NVME",
     "Card",
     "CardModel",

@@ -46,6 +46,39 @@ QEMU_NVME = CardModel(
     vf_bars=((0, 0x4000, False),),
     has_mac=False,
 )
+INTEL_82599 = CardModel(
+    vendor_id=0x8086,
+    device_id=0x10FB,
+    vf_device_id=0x10ED,
+    class_code=0x020000,
+    revision=1,
+    total_vfs=64,
+    first_vf_offset=128,
+    vf_stride=2,
+    vf_bars=((0, 0x4000, True), (3, 0x4000, True)),
+)
+INTEL_X710 = CardModel(
+    vendor_id=0x8086,
+    device_id=0x1572,
+    vf_device_id=0x154C,
+    class_code=0x020000,
+    revision=2,
+    total_vfs=64,
+    first_vf_offset=16,
+    vf_stride=1,
+    vf_bars=((0, 0x10000, True), (3, 0x4000, True)),
+)
+BROADCOM_57416 = CardModel(
+    vendor_id=0x14E4,
+    device_id=0x16D8,
+    vf_device_id=0x16DC,
+    class_code=0x020000,
+    revision=1,
+    total_vfs=64,
+    first_vf_offset=8,
+    vf_stride=1,
+    vf_bars=((0, 0x4000, True), (2, 0x100000, True), (4, 0x4000, True)),
+)
 INTEL_E810 = CardModel(
     vendor_id=0x8086,
     device_id=0x1592,

@@ -1,8 +1,8 @@
 """The drivers of the simulated host: what each can do for its VFs, and what it refuses.
 
 igb, igbvf, nvme and vfio-pci behave as seen on Linux 6.12 in the lab; the contract suite keeps
-them so.  ice, iavf and mlx5_core follow a reading of Linux 6.12: their ``ndo_set_vf_*``, eswitch
-and MSI-X functions.
+them so.  ixgbe, i40e, ice, mlx5_core and bnxt_en follow a reading of Linux 6.12: their
+``sriov_configure``, ``ndo_set_vf_*``, eswitch and MSI-X functions.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import errno
 from dataclasses import dataclass
 
-from sriovctl.model.functions import VLANProtocol
+from sriovctl.model.functions import LinkState, VLANProtocol
 
 IDs = tuple[int, int]  # vendor, device
 
@@ -33,6 +33,11 @@ class VFSupport:
     # igb limits rates relative to the speed of the link (igb_ndo_set_vf_bw), so it needs one.
     rates_need_link: bool = False
     link_speed_mbps: int = 1000
+    least_rate_mbps: int = 0  # of a limit, beside "none"
+    ignored_link_states: frozenset[str] = frozenset()  # acknowledged, and that is all
+    # While a new VF is in reset, the driver answers so to what is wanted of it.
+    reset_s: float = 0.0
+    errno_in_reset: int = errno.EAGAIN
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +87,7 @@ class Driver:
     :param removes_vfs: its ``remove()`` disables SR-IOV; other drivers leave the VFs behind.
     :param link_delay_s: from "up", or from a reset of the PF, until there is a carrier.
     :param resets_on_sriov: changing the number of VFs resets the PF.
+    :param ignores_count_while_down: with its netdev down, a new number is taken and forgotten.
     :param makes_controller: makes an NVMe controller, ``nvmeN``.
     :param refuses_vfs: its ``probe()`` fails on VFs.
     :param eswitch: None if its devices are none of devlink's.
@@ -99,6 +105,7 @@ class Driver:
     removes_vfs: bool = True
     link_delay_s: float = 0.0
     resets_on_sriov: bool = False
+    ignores_count_while_down: bool = False
     refuses_vfs: bool = False
     max_mtu: int = 9000
     eswitch: EswitchSupport | None = None
@@ -133,6 +140,45 @@ NVME = Driver(
     removes_vfs=False,
     refuses_vfs=True,
 )
+# ixgbe_sriov.c: ixgbe_pci_sriov_enable(), ixgbe_ndo_set_vf_bw(), ixgbe_ndo_set_vf_link_state().
+IXGBE = Driver(
+    name="ixgbe",
+    ids=frozenset({(0x8086, 0x10FB)}),
+    makes_netdev=True,
+    configures_sriov=True,
+    max_vfs=63,
+    vfs=VFSupport(
+        min_rate=False,
+        rss_query=True,
+        vlan_protocols=(VLANProtocol.DOT1Q,),
+        max_vlan_id=4095,
+        rates_need_link=True,
+        link_speed_mbps=10_000,
+        least_rate_mbps=11,
+        ignored_link_states=frozenset({LinkState.ENABLE}),
+    ),
+    link_delay_s=3.0,
+    resets_on_sriov=True,
+    max_mtu=9710,
+)
+IXGBEVF = Driver(name="ixgbevf", ids=frozenset({(0x8086, 0x10ED)}), makes_netdev=True)
+# i40e_virtchnl_pf.c: i40e_pci_sriov_configure(), i40e_check_vf_init_timeout(): "still in reset".
+I40E = Driver(
+    name="i40e",
+    ids=frozenset({(0x8086, 0x1572)}),
+    makes_netdev=True,
+    configures_sriov=True,
+    vfs=VFSupport(
+        min_rate=False,
+        vlan_protocols=(VLANProtocol.DOT1Q,),
+        max_vlan_id=4095,
+        link_speed_mbps=10_000,
+        reset_s=2.0,
+    ),
+    link_delay_s=1.0,
+    resets_on_sriov=True,
+    max_mtu=9702,
+)
 ICE = Driver(
     name="ice",
     ids=frozenset({(0x8086, 0x1592)}),
@@ -157,7 +203,23 @@ ICE = Driver(
         zero_is_default=False,
     ),
 )
-IAVF = Driver(name="iavf", ids=frozenset({(0x8086, 0x1889)}), makes_netdev=True)
+IAVF = Driver(name="iavf", ids=frozenset({(0x8086, 0x1889), (0x8086, 0x154C)}), makes_netdev=True)
+# bnxt_sriov.c: bnxt_sriov_configure(), "Reject SRIOV config request since if is down!".
+BNXT_EN = Driver(
+    name="bnxt_en",
+    ids=frozenset({(0x14E4, 0x16D8), (0x14E4, 0x16DC)}),
+    makes_netdev=True,
+    configures_sriov=True,
+    vfs=VFSupport(
+        spoofchk_default=False,
+        vlan_protocols=(VLANProtocol.DOT1Q,),
+        max_vlan_id=4095,
+        link_speed_mbps=10_000,
+    ),
+    ignores_count_while_down=True,
+    eswitch=EswitchSupport(),
+    max_mtu=9500,
+)
 MLX5 = Driver(
     name="mlx5_core",
     ids=frozenset({(0x15B3, 0x101D), (0x15B3, 0x101E)}),
@@ -197,9 +259,13 @@ ALL_DRIVERS = (
     IGB,
     IGBVF,
     NVME,
+    IXGBE,
+    IXGBEVF,
+    I40E,
     ICE,
     IAVF,
     MLX5,
+    BNXT_EN,
     VFIO_PCI,
     PCI_STUB,
     PCI_PF_STUB,

@@ -48,6 +48,7 @@ class VFRecord:
 
     attributes: VFAttributes
     admin_mac_set: bool = False  # by the administrator, not by the VF itself
+    ready_at: float = 0.0  # when the VF is out of reset
 
 
 @dataclass(eq=False, slots=True)

@@ -13,7 +13,7 @@ from collections.abc import Iterable
 
 from sriovctl.host.simulated import eswitch, layout
 from sriovctl.host.simulated.clock import SimulatedClock
-from sriovctl.host.simulated.drivers import Driver
+from sriovctl.host.simulated.drivers import Driver, VFSupport
 from sriovctl.host.simulated.functions import (
     Function,
     Netdev,
@@ -283,6 +283,8 @@ class SimulatedKernel:
             raise refuse(errno.ENOENT)
         if number and pf.sriov.capability.num_vfs:
             raise refuse(errno.EBUSY)
+        if pf.driver.ignores_count_while_down and not (pf.netdev and pf.netdev.is_up):
+            return
         if number:
             self._add_vfs(pf, number)
         else:
@@ -307,8 +309,10 @@ class SimulatedKernel:
             raise refuse(errno.ENOMEM)
         support = pf.driver.vfs if pf.driver else None
         if support is not None:
-            spoofchk = support.spoofchk_default if support.spoofchk else None
-            pf.sriov.records = [VFRecord(_fresh(i, spoofchk=spoofchk)) for i in range(number)]
+            ready_at = self.clock.now() + support.reset_s
+            pf.sriov.records = [
+                VFRecord(_fresh(i, support), ready_at=ready_at) for i in range(number)
+            ]
         pf.sriov.capability = capability._replace(num_vfs=number, vf_enable=True, vf_mse=True)
         eswitch.add_representors(self, pf, number)
         for index, address in enumerate(addresses):
@@ -350,12 +354,13 @@ def _parse_u16(text: str) -> int:
     return number
 
 
-def _fresh(vf_index: int, *, spoofchk: bool | None) -> VFAttributes:
+def _fresh(vf_index: int, support: VFSupport) -> VFAttributes:
     return VFAttributes(
         vf_index=vf_index,
         admin_mac=NO_MAC,
         vlan=VLAN(0),
-        spoofchk=spoofchk,
+        spoofchk=support.spoofchk_default if support.spoofchk else None,
+        rss_query=False if support.rss_query else None,
         trust=False,
         link_state=LinkState.AUTO,
         min_tx_rate_mbps=0,

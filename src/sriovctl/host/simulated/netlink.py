@@ -140,6 +140,8 @@ class SimulatedRouteNetlink:
             raise refuse(errno.EINVAL)
         refused = _refused_now(driver, state)
         record = state.records[vf_index]
+        if self._kernel.clock.now() < record.ready_at:
+            raise refuse(driver.vfs.errno_in_reset)
         if wanted.admin_mac is not UNSET:
             _set_mac(record, wanted.admin_mac)
         if wanted.vlan is not UNSET:
@@ -207,7 +209,7 @@ def _set_rates(
         raise refuse(errno.EINVAL)
     if support.rates_need_link and not has_carrier:
         raise refuse(errno.EINVAL)
-    if maximum > support.link_speed_mbps:
+    if maximum > support.link_speed_mbps or 0 < maximum < support.least_rate_mbps:
         raise refuse(errno.EINVAL)
     record.attributes = record.attributes._replace(
         min_tx_rate_mbps=minimum, max_tx_rate_mbps=maximum
@@ -223,4 +225,6 @@ def _set_switches(
             continue
         if name in refused or not _offers(support, name):
             raise refuse(errno.EOPNOTSUPP)
+        if value in support.ignored_link_states:
+            continue
         record.attributes = record.attributes._replace(**{name: value})
