@@ -39,6 +39,7 @@ VERBS = {
     "tree": "draw the PCI tree: ports and their ACS, PFs with their VFs, IOMMU groups",
     "capacity": "say how many VFs a PF can really have here, and which limit binds",
     "representors": "list the eswitch mode of PFs, and the representors of their VFs",
+    "abilities": "say what a PF's driver can set, key by key, why, and how that is known",
     "doctor": "say what keeps this host from SR-IOV, why, and how to fix it",
     "owners": "say who uses which PF or VF, and how it is known",
     "record": "copy what a host shows into a directory, for tests and bug reports",

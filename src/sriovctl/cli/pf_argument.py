@@ -7,7 +7,10 @@ from sriovctl.model.address import is_pci_address, parse_pci_address
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from sriovctl.model.address import PCIAddress
+    from sriovctl.model.functions import PF
     from sriovctl.model.snapshot import HostSnapshot
 
 
@@ -26,3 +29,15 @@ def find_pf_address(snapshot: HostSnapshot, text: str) -> PCIAddress:
         subject=text,
         hint="'sriovctl ls' lists the PFs",
     )
+
+
+def find_pf(pfs: Sequence[PF], text: str) -> PF:
+    """Find the PF that the user means in an inventory: by address, netdev, or device.
+
+    :raises InputError: there is none.
+    """
+    device = str(parse_pci_address(text)) if is_pci_address(text) else text
+    for pf in pfs:
+        if device in (pf.device, pf.netdev):
+            return pf
+    raise InputError("is no PF here", subject=text, hint="'sriovctl ls' lists the PFs")

@@ -50,6 +50,10 @@ _NEUTRAL: Mapping[str, object] = {
 # from the driver: spoofchk is on with many, and some report the speed of the link as the limit.
 _PROOFS = ("vlan", "trust", "rss_query", "link_state", "min_tx_rate_mbps")
 _GUIDS = ("node_guid", "port_guid")
+_LACKS = {
+    "eswitch_mode": "has no eswitch mode to set",
+    "msix_count": "does not share MSI-X vectors out",
+}
 _INFINIBAND_CLASS = "0207"
 _SEE = "'sriovctl abilities' lists what this driver can do"
 
@@ -60,6 +64,7 @@ class Objection(NamedTuple):
     why: str
     known: Known
     source: str | None = None
+    is_value: bool = False  # another value could be
 
 
 class Card(NamedTuple):
@@ -155,11 +160,14 @@ def refuse_attributes(
 
 
 def refuse_eswitch_mode(card: Card) -> None:
-    """Refuse to set the eswitch mode of a PF whose driver has none.  Pure.
+    """Refuse to set the eswitch mode of a PF that has none.  Pure.
 
+    :param card: with the PF's eswitch mode, which was asked for.
     :raises UnsupportedError: it has none.
     """
     objection = object_to_key(card, "eswitch_mode")
+    if objection is None and card.pf.eswitch_mode is None:
+        objection = Objection("the kernel shows none through devlink", Known.REPORTED)
     if objection is not None:
         raise _refusal(objection, "cannot set the eswitch mode", card.pf, "eswitch.mode")
 
@@ -172,7 +180,8 @@ def refuse_mtu(card: Card, mtu: int) -> None:
     pf, row = card.pf, card.row
     objection = _no_netdev(pf)
     if objection is None and row is not None and row.max_mtu is not None and mtu > row.max_mtu:
-        objection = Objection(f"it takes at most {row.max_mtu}", Known.TABLE, row.source)
+        why = f"{row.driver} takes at most {row.max_mtu}"
+        objection = Objection(why, Known.TABLE, row.source, is_value=True)
     if objection is not None:
         raise _refusal(objection, f"cannot have an MTU of {mtu}", pf, "link.mtu")
 
@@ -192,10 +201,11 @@ def _refusal(objection: Objection, what: str, pf: PF, key: str) -> UnsupportedEr
     evidence = {"key": key, "driver": pf.driver or "none", "known": str(objection.known)}
     if objection.source is not None:
         evidence["source"] = f"drivers/{objection.source}"
-    if pf.netdev is None and objection.known is Known.REPORTED:
+    if pf.netdev is None and key in ATTRIBUTES:
         hint = "MAC, VLAN and the like are set through the netdev of a network card's PF"
     else:
-        hint = f"leave {key} out; {_SEE}"
+        another = "choose another value, or " if objection.is_value else ""
+        hint = f"{another}leave {key} out; {_SEE}"
     return UnsupportedError(
         f"{what}: {objection.why}", subject=pf.device, hint=hint, evidence=evidence
     )
@@ -209,11 +219,8 @@ def object_to_key(card: Card, key: str) -> Objection | None:
     if key in ATTRIBUTES:
         return _object_to_attribute(card, key)
     pf, row = card.pf, card.row
-    if key == "eswitch_mode":
-        if pf.eswitch_mode is not None:
-            return None
-        if row is None:  # an unknown driver was asked, and offers none
-            return Objection("its driver offers none through devlink", Known.REPORTED)
+    if key == "eswitch_mode" and pf.eswitch_mode is not None:
+        return None
     if key == "msix_count" and pf.address is None:
         return Objection("its VFs are no PCI functions", Known.REPORTED)
     return None if row is None or key in row.sets else _not_in_table(row, key)
@@ -249,8 +256,8 @@ def _not_in_table(row: DriverAbilities, key: str) -> Objection:
         return Objection(f"{row.driver} does so on {only.cards} only", Known.TABLE, row.source)
     if key in _GUIDS and key not in row.why_not:
         return Objection("GUIDs are for InfiniBand", Known.TABLE, row.source)
-    why = row.why_not.get(key, f"{row.driver} has no operation for it")
-    return Objection(why, Known.TABLE, row.source)
+    why = row.why_not.get(key, _LACKS.get(key, "has no operation for it"))
+    return Objection(f"{row.driver} {why}", Known.TABLE, row.source)
 
 
 def object_to(card: Card, key: str, value: object, *, eswitch_mode: str | None) -> Objection | None:
@@ -267,7 +274,9 @@ def object_to(card: Card, key: str, value: object, *, eswitch_mode: str | None) 
         return Objection(why, Known.TABLE, row.source)
     check = _VALUE_CHECKS.get(key)
     why_not = check(row, card, value) if check is not None else None
-    return None if why_not is None else Objection(why_not, Known.TABLE, row.source)
+    if why_not is None:
+        return None
+    return Objection(why_not, Known.TABLE, row.source, is_value=True)
 
 
 def _check_vlan(row: DriverAbilities, card: Card, value: object) -> str | None:
@@ -281,7 +290,7 @@ def _check_vlan(row: DriverAbilities, card: Card, value: object) -> str | None:
     if value.protocol == VLANProtocol.DOT1Q or card.has_dot1ad or row.maybe_dot1ad:
         return None
     if value.protocol not in row.vlan_protocols:
-        return row.why_not.get(DOT1AD, f"{row.driver} knows 802.1q only")
+        return f"{row.driver} {row.why_not.get(DOT1AD, 'knows 802.1q only')}"
     return None
 
 

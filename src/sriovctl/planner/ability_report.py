@@ -109,8 +109,11 @@ def _eswitch(card: Card) -> Ability:
         return Ability("eswitch.mode", Can.YES, f"now {pf.eswitch_mode}", Known.REPORTED)
     objection = object_to_key(card, "eswitch_mode")
     if objection is not None:
-        return Ability("eswitch.mode", Can.NO, *objection)
-    return Ability("eswitch.mode", Can.YES, "", Known.TABLE, row.source if row else None)
+        return Ability("eswitch.mode", Can.NO, *objection[:3])
+    if row is None:
+        return _unknown(card, "eswitch.mode")
+    why = "its driver has one, but the kernel shows none of this card"
+    return Ability("eswitch.mode", Can.UNKNOWN, why, Known.TABLE, row.source)
 
 
 def _part_of_vlan(card: Card, key: str) -> Ability:
@@ -132,7 +135,7 @@ def _protocol(card: Card, row: DriverAbilities) -> Ability:
         return Ability(DOT1AD, Can.UNKNOWN, f"802.1ad {row.maybe_dot1ad}", Known.TABLE, row.source)
     if VLANProtocol.DOT1AD in row.vlan_protocols:
         return Ability(DOT1AD, Can.YES, "802.1ad too", Known.TABLE, row.source)
-    why = row.why_not.get(DOT1AD, f"{row.driver} knows 802.1q only")
+    why = f"{row.driver} {row.why_not.get(DOT1AD, 'knows 802.1q only')}"
     return Ability(DOT1AD, Can.NO, why, Known.TABLE, row.source)
 
 

@@ -35,7 +35,8 @@ class DriverAbilities(NamedTuple):
     driver: str
     sets: frozenset[str]  # keys of WantedVF, and eswitch_mode
     source: str  # below drivers/
-    why_not: Mapping[str, str] = {}  # key -> reason, where it is not just "no such operation"
+    # key -> what the driver does instead, where it is not just "has no operation for it"
+    why_not: Mapping[str, str] = {}
     vlan_protocols: tuple[str, ...] = _DOT1Q
     maybe_dot1ad: str | None = None  # what 802.1ad depends on
     vlan_qos: bool = True
@@ -70,7 +71,7 @@ _82599 = {"10f7", "1514", "1517", "151c", "10f9", "10fb", "152a", "1529", "1507"
 _82599 |= {"10fc", "10f8", "154f", "154a", "1558"}
 _X540 = {"1528", "1560"}
 _82599_AND_X540 = OnlyOn("the 82599 and X540", frozenset(_82599 | _X540))
-_NO_MINIMUM = "it refuses every minimum but 0"
+_NO_MINIMUM = "refuses every minimum but 0"
 _SWITCHDEV_KEYS = _keys("vlan spoofchk trust state")
 
 _ETHERNET = (
@@ -118,7 +119,7 @@ _ETHERNET = (
     DriverAbilities(
         driver="bnxt_en",
         sets=_keys("mac vlan max min spoofchk trust state eswitch"),
-        why_not={DOT1AD: "it never reports the protocol, so nothing could verify it"},
+        why_not={DOT1AD: "never reports the protocol, so nothing could verify it"},
         vlan_qos_alone=False,
         max_mtu=9500,
         source="net/ethernet/broadcom/bnxt/bnxt.c: bnxt_netdev_ops; bnxt_sriov.c",
@@ -140,7 +141,7 @@ _ETHERNET = (
     DriverAbilities(
         driver="enic",
         sets=frozenset(),
-        why_not={"admin_mac": "it takes one and never reports it, so nothing could verify it"},
+        why_not={"admin_mac": "takes one and never reports it, so nothing could verify it"},
         source="net/ethernet/cisco/enic/enic_main.c: enic_netdev_ops",
     ),
     DriverAbilities(
@@ -198,7 +199,7 @@ _ETHERNET = (
     DriverAbilities(
         driver="fm10k",
         sets=_keys("mac vlan max"),
-        why_not={"min_tx_rate_mbps": "it ignores a minimum"},
+        why_not={"min_tx_rate_mbps": "ignores a minimum"},
         vlan_qos=False,
         max_vlan_id=4094,
         max_rate_mbps=(1, 100_000),
@@ -214,9 +215,13 @@ _WITHOUT = (
     DriverAbilities("pci-pf-stub", frozenset(), "pci/pci-pf-stub.c: pf_stub_driver"),
     DriverAbilities("vfio-pci", frozenset(), "vfio/pci/vfio_pci.c: vfio_pci_driver"),
     DriverAbilities("lpfc", frozenset(), "scsi/lpfc/lpfc_init.c: lpfc_driver"),
+    *(
+        DriverAbilities(name, frozenset(), "crypto/intel/qat/qat_common/adf_sriov.c")
+        for name in ("4xxx", "420xx", "c3xxx", "c6xx", "dh895xcc")
+    ),
 )
 
-_NOT_ON_INFINIBAND = "InfiniBand has GUIDs, not MACs and VLANs"
+_NOT_ON_INFINIBAND = "drives InfiniBand here, which has GUIDs, not MACs and VLANs"
 _INFINIBAND = (
     DriverAbilities(
         driver="mlx5_core",

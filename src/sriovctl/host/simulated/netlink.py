@@ -10,6 +10,7 @@ from sriovctl.codec.netlink import NLM_F_DUMP, decode_header
 from sriovctl.codec.rtnl import LinkQuery, decode_getlink, encode_link
 from sriovctl.codec.rtnl_address import encode_address
 from sriovctl.codec.rtnl_change import decode_set_link, decode_set_vfs
+from sriovctl.codec.rtnl_probe import is_vlan_probe
 from sriovctl.codec.rtnl_route import decode_get_route, encode_route
 from sriovctl.host.api import NetlinkAnswer
 from sriovctl.host.simulated.drivers import Driver, VFSupport
@@ -127,6 +128,9 @@ class SimulatedRouteNetlink:
             self._kernel.set_mtu(netdev, change.mtu)
         if change.up is not None:
             self._kernel.set_link_up(netdev, up=change.up)
+        if is_vlan_probe(request, netdev.ifindex):
+            driver = netdev.function.driver
+            raise refuse(errno.EINVAL if driver and driver.vfs else errno.EOPNOTSUPP)
         # In the order of the message; what came before a refusal stays (do_setlink()).
         for vf_index, wanted in decode_set_vfs(request)[1]:
             self._set_vf(netdev, vf_index, wanted)

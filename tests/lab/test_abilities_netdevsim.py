@@ -1,0 +1,37 @@
+"""``abilities`` of netdevsim against its own answers and ``ip``."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.lab.abilities import asked_with_ip, link_details, table_and_probe
+
+pytestmark = pytest.mark.lab("netdevsim")
+
+BUS = Path("/sys/bus/netdevsim")
+ID = 43
+
+
+@pytest.fixture
+def netdev() -> Iterator[str]:
+    (BUS / "new_device").write_text(f"{ID} 1")
+    device = BUS / f"devices/netdevsim{ID}"
+    (device / "sriov_numvfs").write_text("3")
+    (name,) = os.listdir(device / "net")
+    yield name
+    (BUS / "del_device").write_text(str(ID))
+
+
+def test_netdevsim_has_what_the_table_says_and_ip_agrees(netdev: str) -> None:
+    before = link_details(netdev)
+    table, probed = table_and_probe(netdev)
+    assert link_details(netdev) == before, "a probe must change nothing"
+    assert probed == {key: table[key] for key in probed}
+    assert probed == dict.fromkeys(probed, "yes")
+    assert len(probed) == 7
+    by_ip = asked_with_ip(netdev)
+    assert by_ip == {key: table[key] for key in by_ip}
