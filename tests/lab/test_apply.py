@@ -156,6 +156,27 @@ def test_undo_leads_back_to_the_first_recording(tmp_path: Path) -> None:
     assert {name for name in before if before[name] != after[name]} == set()
 
 
+def vf_mac(vf_index: int) -> str:
+    (vf_netdev,) = (PCI / vf_address(vf_index) / "net").iterdir()
+    return (vf_netdev / "address").read_text().strip()
+
+
+def test_a_vf_of_the_host_keeps_its_mac_through_a_resize_and_back() -> None:
+    # With autoprobe on, igbvf takes a new VF before it has its MAC, and reads it only once.
+    one = (
+        f'version: 1\npfs: {{a: {{match: {{address: "{IGB}"}}, num_vfs: 1, link: {{state: up}}, '
+        f'vfs: {{0: {{admin_mac: "{MACS[0]}", driver: igbvf}}}}}}}}'
+    )
+    sriovctl("apply", "-", stdin=one)
+    assert vf_mac(0) == MACS[0]
+    two = f'version: 1\npfs: {{a: {{match: {{address: "{IGB}"}}, num_vfs: 2}}}}'
+    sriovctl("apply", "-", stdin=two)
+    assert vf_mac(0) == MACS[0]
+    sriovctl("undo")
+    assert vf_mac(0) == MACS[0]
+    assert not (PCI / IGB / "virtfn1").exists()
+
+
 def test_undo_gives_back_what_destroyed_vfs_had() -> None:
     sriovctl("apply", "-", stdin=state(vlans=[42, 43], driver="none"))
     smaller = state(vlans=[44], driver="none")

@@ -7,8 +7,16 @@ from typing import NamedTuple
 
 from sriovctl.engine.boot import read_boot_id
 from sriovctl.engine.execute import Execution, as_planned, pending
-from sriovctl.errors import BusyError, HostError, InputError, SafetyError, SriovctlError
-from sriovctl.model.plan import Step
+from sriovctl.engine.steps import observe
+from sriovctl.errors import (
+    BusyError,
+    HostError,
+    InputError,
+    LostError,
+    SafetyError,
+    SriovctlError,
+)
+from sriovctl.model.plan import Action, Step
 from sriovctl.model.run import STANDING, Ending, RecordedStep, Run, RunKind, RunStatus, StepStatus
 from sriovctl.planner.undo import plan_undo
 
@@ -98,7 +106,7 @@ def _require_standing(journal: Journal, boot_id: str | None, run: Run) -> None:
 def _undo_locked(site: Site, locks: PFLocks, run: Run, check: Check) -> tuple[Step, ...]:
     journal = site.journal
     open_undo = _find_open(journal, run)
-    steps = open_undo[1] if open_undo else as_planned(plan_undo(touched(journal, run.run_id)).steps)
+    steps = open_undo[1] if open_undo else _way_back(site, run.run_id)
     check(pending(site.host, steps))
     undo_id = open_undo[0] if open_undo else _begin(site, run.run_id, steps)
     execution = Execution(site, locks, undo_id, patience_s=PATIENCE_S)
@@ -128,9 +136,20 @@ def _begin(site: Site, run_id: int, steps: Sequence[RecordedStep]) -> int:
     )
 
 
-def touched(journal: Journal, run_id: int) -> tuple[Step, ...]:
-    """Read the steps of a run that were at least started, in order."""
-    return tuple(one.step for one in journal.steps(run_id) if one.status is not StepStatus.PLANNED)
+def _way_back(site: Site, run_id: int) -> tuple[RecordedStep, ...]:
+    recorded = [one for one in site.journal.steps(run_id) if one.status is not StepStatus.PLANNED]
+    sure = [one.step for one in recorded if _had_effect(site, one)]
+    return as_planned(plan_undo([one.step for one in recorded], sure=sure).steps)
+
+
+def _had_effect(site: Site, one: RecordedStep) -> bool:
+    # Only of a destruction it matters: VFs that are there still must not lose their drivers.
+    if one.status is StepStatus.DONE or one.step.action is not Action.SET_NUM_VFS:
+        return True
+    try:
+        return observe(site.host, [one.step]) == [one.step.after]
+    except LostError:
+        return False
 
 
 def take_back(site: Site, execution: Execution, error: BaseException) -> None:
@@ -153,7 +172,7 @@ def take_back(site: Site, execution: Execution, error: BaseException) -> None:
 def _take_back(site: Site, failed: Execution, error: BaseException) -> list[Step]:
     run_id = failed.run_id
     assert run_id is not None  # an apply is always written down
-    steps = as_planned(plan_undo(touched(site.journal, run_id)).steps)
+    steps = _way_back(site, run_id)
     undo_id: int | None = None
     with suppress(HostError):  # the disk is full, say: then it goes without a record
         undo_id = _begin(site, run_id, steps)

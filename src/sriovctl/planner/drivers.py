@@ -141,7 +141,7 @@ class DriverRules(NamedTuple):
 
 
 _SIMPLE = "pci_sriov_configure_simple leaves the PF alone"
-_AT_PROBE = "its driver reads the MAC when it binds, and goes on with the old one until then"
+READ_AT_PROBE = "its driver reads the MAC when it binds, and goes on with the old one until then"
 _VF_RESET = "the PF resets the VF, whose driver comes back with the new MAC"
 
 _TABLE = (
@@ -152,7 +152,7 @@ _TABLE = (
         changing_mtu=_flap("igb restarts the PF for another MTU: its link drops for about 3 s"),
         rates_need_link=True,
         vf_driver="igbvf",
-        new_mac=_AT_PROBE,
+        new_mac=READ_AT_PROBE,
         source="net/ethernet/intel/igb/igb_main.c: igb_sriov_reinit, igb_change_mtu, "
         "igb_ndo_set_vf_bw",
     ),
@@ -163,7 +163,7 @@ _TABLE = (
         changing_mtu=_flap("ixgbe restarts the PF for another MTU"),
         rates_need_link=True,
         vf_driver="ixgbevf",
-        new_mac=_AT_PROBE,
+        new_mac=READ_AT_PROBE,
         source="net/ethernet/intel/ixgbe/ixgbe_sriov.c: ixgbe_pci_sriov_enable, "
         "ixgbe_pci_sriov_disable, ixgbe_ndo_set_vf_bw; ixgbe_main.c: ixgbe_change_mtu",
     ),
@@ -206,7 +206,7 @@ _TABLE = (
         ),
         unbind_for_eswitch=True,
         vf_driver="mlx5_core",
-        new_mac=_AT_PROBE,
+        new_mac=READ_AT_PROBE,
         source="net/ethernet/mellanox/mlx5/core/sriov.c: mlx5_device_enable_sriov; eswitch.c: "
         "mlx5_eswitch_enable; eswitch_offloads.c: mlx5_devlink_eswitch_mode_set; en_main.c: "
         "mlx5e_switch_priv_channels",
@@ -219,7 +219,7 @@ _TABLE = (
         changing_eswitch=_calm("bnxt_en only adds or removes representors"),
         up_before_vfs="bnxt_en ignores a new count while the PF is down, without an error",
         vf_driver="bnxt_en",
-        new_mac=_AT_PROBE,
+        new_mac=READ_AT_PROBE,
         source="net/ethernet/broadcom/bnxt/bnxt_sriov.c: bnxt_sriov_configure, "
         "bnxt_sriov_disable; bnxt.c: bnxt_restore_pf_fw_resources, bnxt_change_mtu; bnxt_vfr.c: "
         "bnxt_dl_eswitch_mode_set",
@@ -275,7 +275,7 @@ _TABLE = (
         fixed_count="mlx4_core makes VFs only when it is loaded, and has no sriov_configure",
         vf_count_parameter="num_vfs",
         vf_driver="mlx4_core",
-        new_mac=_AT_PROBE,
+        new_mac=READ_AT_PROBE,
         source="net/ethernet/mellanox/mlx4/main.c: mlx4_enable_sriov, mlx4_driver",
     ),
     DriverRules(
@@ -294,6 +294,16 @@ _TABLE = (
         "profile in Cisco's manager says how many",
         vf_driver="enic",
         source="net/ethernet/cisco/enic/enic_main.c: enic_probe",
+    ),
+    *(
+        DriverRules(
+            driver=name,
+            creating=_calm("QAT restarts its PF, and requests in flight fail"),
+            destroying=_calm("QAT restarts its PF, and requests in flight fail"),
+            all_or_none=f"{name} has all its VFs or none, whatever number is written",
+            source="crypto/intel/qat/qat_common/adf_sriov.c: adf_do_enable_sriov",
+        )
+        for name in ("4xxx", "420xx", "c3xxx", "c6xx", "dh895xcc")
     ),
 )
 
@@ -328,9 +338,9 @@ def effect_on(pf: PF, effect: Effect, *, up: bool | None) -> Effect:
     if not effect.flaps_link:
         return effect
     if up is False:
-        return Effect(Disruption.NONE, f"{effect.reason}; but it is down, and has none to lose")
+        return Effect(Disruption.NONE, "the PF is down, and has no link to lose")
     if pf.driver not in RULES and pf.netdev is None and not _is_network_card(pf):
-        return Effect(Disruption.NONE, "the PF has no netdev that could lose its link")
+        return effect._replace(disruption=Disruption.NONE)  # nor is there a link
     return effect
 
 

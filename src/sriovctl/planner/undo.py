@@ -6,15 +6,16 @@ backwards.  Three things are not:
 - Steps on VFs that the same steps created are left out: they die with their VFs.
 - The eswitch mode of a PF whose VFs were created goes back after they are gone: all drivers can
   change it then, and mlx5_core could not with a driver on them.
-- VFs that were destroyed are made anew, and get back what they had: their MSI-X counts while no
-  driver has them, then attributes, and drivers at the very end.  A driver that probes meets the
-  PF as it was then, up or down, which decides what MAC it takes.
+- VFs that were destroyed are made anew, and get back what they had: MSI-X counts and MACs while no
+  driver has them, which reads both when it binds, and drivers at the very end.  A driver that
+  probes meets the PF as it was then, up or down, which decides what MAC it takes.
 """
 
 from __future__ import annotations
 
 from sriovctl.model.plan import Action, Disruption, Plan, Step
 from sriovctl.planner.abilities import FRESH
+from sriovctl.planner.drivers import VFIO_DRIVERS
 from sriovctl.planner.pf_steps import plain
 
 TYPE_CHECKING = False
@@ -25,10 +26,14 @@ if TYPE_CHECKING:
 _BESIDE = ("vf_index", "address", "driver", "users", "msix_count")
 
 
-def plan_undo(done: Sequence[Step]) -> Plan:
+def plan_undo(done: Sequence[Step], *, sure: Sequence[Step] | None = None) -> Plan:
     """Work out the steps that take *done* back, last first.  Pure.
 
     Who would feel them is not known here: see :func:`sriovctl.planner.safety.name_affected`.
+
+    :param done: steps that were begun; the last of them may have had no effect.
+    :param sure: those of them that are known to have had theirs; None: all.  Where VFs may be
+        there still, no driver is taken off them.
     """
     created = {step.device for step in done if _creates(step)}
     steps: list[Step] = []
@@ -38,9 +43,9 @@ def plan_undo(done: Sequence[Step]) -> Plan:
         if step.vf_index is not None and step.device in created:
             continue
         if step.action is Action.SET_ESWITCH_MODE and _is_before_creation(step, done):
-            waiting.setdefault(step.device, []).extend(_inverse(step))
+            waiting.setdefault(step.device, []).extend(_inverse(step, unbind=False))
             continue
-        steps += _inverse(step)
+        steps += _inverse(step, unbind=sure is None or step in sure)
         if _creates(step):
             steps += waiting.pop(step.device, ())
         rebound += _rebound(step)
@@ -57,9 +62,9 @@ def _is_before_creation(step: Step, done: Sequence[Step]) -> bool:
     return any(_creates(one) and one.device == step.device for one in earlier)
 
 
-def _inverse(step: Step) -> Iterator[Step]:
+def _inverse(step: Step, *, unbind: bool) -> Iterator[Step]:
     if step.action is Action.SET_NUM_VFS:
-        yield from _inverse_count(step)
+        yield from _inverse_count(step, unbind=unbind)
         return
     known = {key: value for key, value in step.before.items() if value is not None}
     before = step.before if step.action is Action.BIND_DRIVER else known
@@ -73,7 +78,7 @@ def _turned(step: Step, before: dict[str, object], after: dict[str, object]) -> 
     )
 
 
-def _inverse_count(step: Step) -> Iterator[Step]:
+def _inverse_count(step: Step, *, unbind: bool) -> Iterator[Step]:
     target = step.before["num_vfs"]
     turned = _turned(step, dict(step.after), {"num_vfs": target})
     destroys = bool(step.after["num_vfs"])
@@ -81,8 +86,9 @@ def _inverse_count(step: Step) -> Iterator[Step]:
     yield from _restored_eswitch(step)
     vfs = _remembered(step)
     counted = _with_msix_counts(vfs)
-    for vf in counted:
-        yield _of_vf(step, Action.BIND_DRIVER, vf, {"driver": None})
+    for vf in vfs:
+        if unbind and (vf in counted or _reads_its_mac(vf)):
+            yield _of_vf(step, Action.BIND_DRIVER, vf, {"driver": None})
     for vf in counted:
         yield _of_vf(step, Action.SET_MSIX, vf, {"msix_count": vf["msix_count"]})
     for vf in vfs:
@@ -102,6 +108,12 @@ def _remembered(step: Step) -> list[dict[str, object]]:
     vfs = step.before.get("vfs", [])
     assert isinstance(vfs, list)
     return vfs
+
+
+# A host's driver reads the MAC when it binds, and autoprobe may have bound it by now.
+def _reads_its_mac(vf: dict[str, object]) -> bool:
+    has_driver = vf["driver"] is not None and vf["driver"] not in VFIO_DRIVERS
+    return has_driver and "admin_mac" in _attributes(vf)
 
 
 # Few first: what one VF gets more, others must have given up before.

@@ -18,7 +18,7 @@ from sriovctl.planner.abilities import (
 )
 from sriovctl.planner.case import harmless, vf_step
 from sriovctl.planner.commands import bind, device_directory, ip_link_vf, set_msix_count
-from sriovctl.planner.drivers import VFIO_DRIVERS, Effect, Stage
+from sriovctl.planner.drivers import READ_AT_PROBE, VFIO_DRIVERS, Effect, Stage
 from sriovctl.planner.pf_steps import plain
 
 TYPE_CHECKING = False
@@ -74,8 +74,11 @@ def _as_it_was(case: Case, vf: VF, odd_msix_count: int | None) -> WantedVF:
     values = {key: value for key, value in had.items() if value != FRESH.get(key, ...)}
     if odd_msix_count is not None:
         values["msix_count"] = odd_msix_count
-    # The host's own drivers come back by themselves, unless autoprobe keeps them away.
-    if vf.driver in VFIO_DRIVERS or (vf.driver is not None and not case.autoprobe):
+    # The host's own drivers come back by themselves, unless autoprobe keeps them away; but then
+    # they have come before the MAC.
+    if vf.driver is not None and (
+        vf.driver in VFIO_DRIVERS or not case.autoprobe or "admin_mac" in values
+    ):
         values["driver"] = vf.driver
     return WantedVF(**values)  # type: ignore[arg-type]  # keys are its fields
 
@@ -97,11 +100,19 @@ def _why_unbind(case: Case, now: VF | None, aim: WantedVF) -> str | None:
         return None  # nobody takes it
     if now is not None and now.driver is None:
         return None
+    if now is None and aim.admin_mac is not UNSET and _reads_mac_once(case, aim):
+        return f"drivers_autoprobe gave it to {aim.driver}, which reads its MAC when it binds"
     if case.changes_eswitch and case.rules.unbind_for_eswitch:
         return "no driver may have a VF while the eswitch mode changes"
     if _changes_msix(now, aim):
         return "the kernel changes a VF's MSI-X count only while no driver has it"
     return None
+
+
+def _reads_mac_once(case: Case, aim: WantedVF) -> bool:
+    # Only where the state names the driver: whether the host has it loaded is not known.
+    named = aim.driver is not UNSET and aim.driver == case.rules.vf_driver
+    return named and case.rules.new_mac == READ_AT_PROBE
 
 
 def _driver_in_the_end(
@@ -250,12 +261,26 @@ def _refuse_rates_without_link(case: Case, vf_index: int, changed: dict[str, obj
 
 
 def _effect_of_attributes(case: Case, way: _Way, after: dict[str, object]) -> Effect:
-    if way.now is None or way.unbind is not None:
+    if way.unbind is not None or (way.now is None and not case.autoprobe):
         return harmless("set before a driver binds, which reads it once")
+    if way.now is None:
+        return harmless(_why_new(case, way, after))
     if way.now.driver is None:
         return harmless("no driver holds the VF")
     if "admin_mac" in after:
         reason = f"{way.now.driver} holds the VF: {case.rules.new_mac}"
     else:
-        reason = f"{way.now.driver} holds the VF and may be reset by the change"
+        reason = f"{way.now.driver} holds the VF, which the change may reset"
     return Effect(_disruption_of_change(way.now), reason)
+
+
+def _why_new(case: Case, way: _Way, after: dict[str, object]) -> str:
+    driver = case.rules.vf_driver
+    if way.driver is not UNSET and way.driver not in (None, driver):
+        return f"set before {way.driver} takes the VF"
+    if driver is None or "admin_mac" not in after or case.rules.new_mac != READ_AT_PROBE:
+        return "the VF is new: nobody uses it yet"
+    return (
+        f"drivers_autoprobe is on: where {driver} has taken the VF by now, it goes on with another "
+        f"MAC until it binds again ('driver: {driver}' in the state sees to that)"
+    )

@@ -44,3 +44,14 @@ def test_a_resize_goes_back_through_zero() -> None:
         if action == Action.SET_NUM_VFS
     ]
     assert counts == [0, 2]
+
+
+def test_vfs_that_may_be_there_still_keep_their_drivers() -> None:
+    pf = igb_pf(1, vf_driver="igbvf")
+    (destroy,) = plan_state(wanted(num_vfs=0), [pf]).steps
+    unbound = [step for step in plan_undo([destroy]).steps if step.after == {"driver": None}]
+    assert [step.vf_index for step in unbound] == [0]
+    unsure = plan_undo([destroy], sure=[]).steps
+    assert [step.after for step in unsure if step.action is Action.BIND_DRIVER] == [
+        {"driver": "igbvf"}
+    ]
