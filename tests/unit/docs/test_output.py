@@ -15,6 +15,7 @@ from sriovctl.cli.main import parse_arguments, run_verb
 from sriovctl.host.pci_ids import PATHS
 from sriovctl.host.simulated import simulated_82576
 from sriovctl.model.capacity import LimitKind
+from sriovctl.model.owner import OwnerKind
 from sriovctl.topology.groups import JoinCode
 from tests.unit.docs.pages import ROOT, code_blocks, links, pages
 
@@ -123,3 +124,9 @@ def test_each_limit_has_a_row(kind: LimitKind) -> None:
 @pytest.mark.parametrize("code", [code for code in JoinCode if code is not JoinCode.FOUNDER])
 def test_each_reason_of_a_group_has_a_row(code: JoinCode) -> None:
     assert f"| `{code}` |" in PAGE.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("kind", OwnerKind)
+def test_each_kind_of_user_has_a_row_with_a_token(kind: OwnerKind) -> None:
+    page = (ROOT / "docs/owners.md").read_text(encoding="utf-8")
+    assert re.search(rf"^\| `{kind}` \| .* \| `{kind}:[^`]+` \|$", page, re.MULTILINE)
