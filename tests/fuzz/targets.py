@@ -23,10 +23,14 @@ from sriovctl.codec.lspci import parse_lspci
 from sriovctl.codec.lspci_text import read_function_text
 from sriovctl.codec.pciconfig import decode_config
 from sriovctl.codec.rtnl import decode_link
+from sriovctl.codec.rtnl_address import decode_address, encode_address
+from sriovctl.codec.rtnl_nsid import decode_nsid
+from sriovctl.codec.rtnl_route import decode_get_route, decode_route, encode_route
 from sriovctl.codec.state_file import parse_state, parse_states
 from sriovctl.codec.state_text import format_state
 from sriovctl.engine.foreign import IMPORTED, import_sources
 from sriovctl.errors import InputError, SriovctlError
+from sriovctl.model.inet import InterfaceAddress, Route
 from sriovctl.model.snapshot import SourceKind
 from sriovctl.model.state import UNSET, DesiredState
 
@@ -76,6 +80,15 @@ def link(data: bytes) -> None:
         return
 
 
+def inet(data: bytes) -> None:
+    """Messages about addresses, routes and namespaces are decoded, or refused in our own words."""
+    for decode in (decode_address, decode_route, decode_get_route, decode_nsid):
+        try:
+            decode(data)
+        except SriovctlError:
+            continue
+
+
 def state(data: bytes) -> None:
     """One state file, or two with a NUL between: read, or refused as the user's mistake.
 
@@ -107,6 +120,8 @@ def foreign(data: bytes) -> None:
             assert again.pfs[0]._replace(vfs=vfs) == alone.pfs[0]
 
 
+_ADDRESS = encode_address(InterfaceAddress(7, "192.0.2.1", 24))
+_ROUTE = encode_route(Route(6, 0, (3, 4), gateway="fe80::1", metric=5))
 _DUMP = b"""\
 0000:00:01.0 PCI bridge [0604]: Intel Corporation Port [8086:1901] (rev 07)
 \tControl: I/O+ Mem+ BusMaster+
@@ -208,6 +223,7 @@ TARGETS: dict[str, tuple[Callable[[bytes], None], tuple[bytes, ...]]] = {
     "lspci_words": (lspci_words, (_WORDS, _DUMP)),
     "parse_kernel_log": (kernel_log, (_LOG,)),
     "decode_link": (link, (bytes(32),)),
+    "decode_inet": (inet, (_ADDRESS, _ROUTE)),
     "import": (foreign, (_LINK, _PROFILE, _NMSTATE, _NETPLAN)),
     "parse_state": (state, (_STATE, _MORE_STATE, _STATE + b"\0" + _MORE_STATE)),
 }

@@ -1,7 +1,8 @@
 """Which netdevs stand on which: ports of bridges and bonds, VLANs, macvlans.  Pure.
 
 Source: kernel ``net/core/rtnetlink.c``: ``IFLA_MASTER`` is what a netdev is a port of,
-``IFLA_LINK`` what it stands on, or for a pair of twins (veth) the other one.
+``IFLA_LINK`` what it stands on, or for a pair of twins (veth) the other one;
+``net/openvswitch/vport-internal_dev.c``, ``vport-netdev.c``.
 """
 
 from __future__ import annotations
@@ -10,10 +11,11 @@ from typing import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from sriovctl.model.link import LinkReport
 
+_OPEN_VSWITCH = "openvswitch"
 _TWINS = frozenset(("veth", "netkit", "vxcan"))
 
 
@@ -37,7 +39,20 @@ def find_uppers(links: Iterable[LinkReport]) -> Uppers:
         if stands_on_lower(link) and not link.lower_elsewhere:
             assert link.lower is not None  # it stands on it
             uppers.setdefault(link.lower, []).append((link, False))
+    for datapath, internal in _switched(known):
+        uppers.setdefault(datapath, []).append((internal, False))
     return uppers
+
+
+# The bridges of Open vSwitch on which a host has its addresses are internal ports, which the kernel
+# links to nothing.  Any of them may reach any port of the datapath; which, only the flows say.
+def _switched(known: Mapping[int, LinkReport]) -> Iterator[tuple[int, LinkReport]]:
+    switched = [link for link in known.values() if link.kind == _OPEN_VSWITCH]
+    datapaths = {link.master for link in known.values()} & {link.ifindex for link in switched}
+    for datapath in sorted(number for number in datapaths if number is not None):
+        for link in switched:
+            if link.ifindex not in datapaths and link.master is None:
+                yield datapath, link
 
 
 def stands_on_lower(link: LinkReport) -> bool:

@@ -88,6 +88,14 @@ def test_writing_needs_the_attribute_to_be_there(tree: SysfsTree, tmp_path: Path
     assert not (tmp_path / "sys/devices/pci0000:00/0000:00:06.0/sriov_numvfs").exists()
 
 
+def test_a_target_is_as_it_is_written(tree: SysfsTree) -> None:
+    devices = "/sys/bus/pci/devices"
+    assert tree.read_target(f"{devices}/0000:00:06.0") == "../../../devices/pci0000:00/0000:00:06.0"
+    assert tree.read_target(f"{devices}/dangling") == "../nothing"
+    assert tree.read_target(f"{devices}/nothing") is None
+    assert tree.read_target("/nothing/at/all") is None
+
+
 def test_the_real_root() -> None:
     tree = SysfsTree()
     assert tree.root == "/"
@@ -97,6 +105,11 @@ def test_the_real_root() -> None:
     assert "self" in tree.list_dir("/proc")
     assert tree.list_dir("/nothing") == ()
     assert tree.read_link("/proc/self") == str(os.getpid())
+    with open("/dev/null") as file:
+        assert tree.read_target(f"/proc/self/fd/{file.fileno()}") == "/dev/null"
+    assert (tree.read_target("/proc/self/ns/net") or "").startswith("net:[")
+    assert tree.read_target("/proc/self/status") is None
+    assert tree.read_target("/proc/4999999/ns/net") is None
     assert tree.exists("/proc")
 
 

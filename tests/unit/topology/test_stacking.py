@@ -59,3 +59,21 @@ def test_a_master_that_is_not_known_is_not_followed() -> None:
 def test_a_circle_ends() -> None:
     one, two = LinkReport(20, "a", lower=21), LinkReport(21, "b", lower=20)
     assert ways(one, one, two) == ["a", "b on a"]
+
+
+def test_a_bridge_of_open_vswitch_may_reach_any_port_of_its_datapath() -> None:
+    datapath = LinkReport(30, "ovs-system", kind="openvswitch")
+    internal = LinkReport(31, "br-ex", kind="openvswitch")
+    port = LinkReport(32, "ens1", master=30)
+    alone = LinkReport(33, "ens2")
+    assert ways(port, datapath, internal, port, alone) == [
+        "ens1",
+        "ovs-system, of which ens1 is a port",
+        "br-ex on ovs-system, of which ens1 is a port",
+    ]
+    assert ways(alone, datapath, internal, port, alone) == ["ens2"]
+
+
+def test_an_open_vswitch_without_ports_is_above_nothing() -> None:
+    switched = [LinkReport(n, f"ovs{n}", kind="openvswitch") for n in (30, 31)]
+    assert find_uppers(switched) == {}

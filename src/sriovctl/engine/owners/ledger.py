@@ -9,8 +9,9 @@ from sriovctl.model.owner import Owner, OwnerKind, OwnerReport
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+    from sriovctl.host.api import FileTree
     from sriovctl.model.functions import PF, VF
 
 _KIND_ORDER = {kind: position for position, kind in enumerate(OwnerKind)}
@@ -54,17 +55,44 @@ def _vf(pf: PF, vf: VF) -> Function:
     return Function(name, directory, vf.driver, vf.netdev, vf.iommu_group, pf.device, vf.vf_index)
 
 
+def virtio_children(files: FileTree, functions: Iterable[Function]) -> dict[str, str]:
+    """Find the virtio devices that stand between functions and their netdevs."""
+    return {
+        entry: function.device
+        for function in functions
+        if function.driver == "virtio-pci"
+        for entry in files.list_dir(function.directory)
+        if entry.startswith("virtio")
+    }
+
+
 class Ledger:
     """Owners found so far, each once, with all that is known of it.
 
     :param functions: the PFs and VFs whose owners are wanted; others are not written down.
+    :param children: sysfs devices that stand between a function and its netdev, each with its
+        function: ``virtio3``.
     """
 
-    def __init__(self, functions: Sequence[Function]) -> None:
+    def __init__(
+        self, functions: Sequence[Function], children: Mapping[str, str] | None = None
+    ) -> None:
         self.functions = {function.device: function for function in functions}
+        self.children = dict(children or {})
         self._found: dict[str, dict[tuple[OwnerKind, str], list[str]]] = {}
         self._notes: list[str] = []
         self._hidden = 0
+
+    def function_of(self, parent: str | None) -> str | None:
+        """Find the function of a netdev whose parent in sysfs is *parent*."""
+        if parent in self.functions:
+            return parent
+        return self.children.get(parent or "")
+
+    def function_in(self, path: str) -> str | None:
+        """Find the function that a device's path in sysfs leads through."""
+        named = [part for part in path.split("/") if part in self.functions]
+        return named[-1] if named else None
 
     def add(self, device: str, kind: OwnerKind, name: str, evidence: str) -> None:
         """Write down one owner of a function; said twice, only new evidence counts."""

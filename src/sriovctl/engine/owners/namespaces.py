@@ -27,7 +27,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from sriovctl.engine.owners.ledger import Ledger
+    from sriovctl.engine.owners.ledger import Function, Ledger
     from sriovctl.engine.owners.network import Base
     from sriovctl.host.api import FileTree, Host
     from sriovctl.model.link import LinkReport
@@ -71,14 +71,17 @@ def find_namespaces(host: Host, ledger: Ledger, bases: Sequence[Base]) -> None:
 
 
 def _netdevs_elsewhere(files: FileTree, ledger: Ledger) -> set[str]:
+    places = {f"{ledger.functions[d].directory}/{c}": d for c, d in ledger.children.items()}
+    places |= {function.directory: function.device for function in ledger.functions.values()}
     return {
-        function.device
-        for function in ledger.functions.values()
-        if function.netdev is None
-        and function.driver is not None
-        and not function.is_on_vfio
-        and files.exists(f"{function.directory}/net")
+        device
+        for directory, device in places.items()
+        if _may_have_netdev(ledger.functions[device]) and files.exists(f"{directory}/net")
     }
+
+
+def _may_have_netdev(function: Function) -> bool:
+    return function.netdev is None and function.driver is not None and not function.is_on_vfio
 
 
 # --- which there are -------------------------------------------------------------------------
@@ -156,10 +159,11 @@ def _write_netdevs(
 ) -> set[str]:
     found = set()
     for link in links:
-        if link.parent_device in ledger.functions:
+        device = ledger.function_of(link.parent_device)
+        if device is not None:
             evidence = f"its netdev {link.ifname} is in the network namespace {namespace.path}"
-            ledger.add(link.parent_device, OwnerKind.NAMESPACE, name, evidence)
-            found.add(link.parent_device)
+            ledger.add(device, OwnerKind.NAMESPACE, name, evidence)
+            found.add(device)
     return found
 
 

@@ -23,7 +23,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from sriovctl.engine.owners.ledger import Function, Ledger
+    from sriovctl.engine.owners.ledger import Ledger
     from sriovctl.engine.owners.ssh import SSHClient
     from sriovctl.host.api import Host
     from sriovctl.model.inet import InterfaceAddress, Route
@@ -55,10 +55,7 @@ def find_network_users(host: Host, ledger: Ledger) -> Sequence[Base]:
     """
     links = _read_links(host, ledger)
     uppers = find_uppers(links)
-    bases = [
-        Base(device, link, climb(link, uppers))
-        for device, link in _netdevs_of(links, ledger.functions)
-    ]
+    bases = [Base(device, link, climb(link, uppers)) for device, link in _netdevs_of(links, ledger)]
     if not bases:
         return ()
     for base in bases:
@@ -98,18 +95,16 @@ def _read_default_routes(host: Host, ledger: Ledger) -> list[Route]:
     return [route for route in found if route is not None and route.unicast]
 
 
-def _netdevs_of(
-    links: Sequence[LinkReport], functions: Mapping[str, Function]
-) -> Iterator[tuple[str, LinkReport]]:
-    by_netdev = {f.netdev: f.device for f in functions.values() if f.netdev is not None}
-    vfs = {(f.pf, f.vf_index): f.device for f in functions.values()}
+def _netdevs_of(links: Sequence[LinkReport], ledger: Ledger) -> Iterator[tuple[str, LinkReport]]:
+    functions = ledger.functions.values()
+    by_netdev = {f.netdev: f.device for f in functions if f.netdev is not None}
+    vfs = {(f.pf, f.vf_index): f.device for f in functions}
     for link in links:
-        device = link.parent_device or ""
-        if device not in functions:
-            # Where another device stands between (virtio), or on kernels before 5.14; those that
-            # have a kind are made by software.
-            device = by_netdev.get(link.ifname, "") if link.kind is None else ""
-        if device:
+        device = ledger.function_of(link.parent_device)
+        # Kernels before 5.14 name no parent.  What has a kind is made by software and has none.
+        if device is None and link.parent_device is None and link.kind is None:
+            device = by_netdev.get(link.ifname)
+        if device is not None:
             yield _represented(device, link, vfs), link
 
 

@@ -1,14 +1,9 @@
 """Programs that drive a function themselves (QEMU without libvirt, DPDK, RDMA) or have its disk.
 
-How it is known.  A program drives a function through a device node that it holds open, and
-``/proc/PID/fd`` shows what each process has open:
-
-- ``/dev/vfio/N`` stands for all functions of IOMMU group N that a VFIO driver holds.  The kernel
-  lets one process open a group, and a function's own file keeps the group's file open.
-- ``/dev/vfio/devices/vfioX``, ``/dev/uioX``, ``/dev/infiniband/uverbsX`` stand for one function.
-- A block device, such as ``/dev/nvme0n1``, may be a guest's disk, or that of a database.
-- A file of a function that came out of a group is ``anon_inode:[vfio-device]``; which function,
-  ``/proc/PID/fdinfo`` says since Linux 6.18.
+How it is known.  A program drives a function through a device node that it holds open (see
+``nodes.py``), and ``/proc/PID/fd`` shows what each process has open.  A file of a function that
+came out of a VFIO group is ``anon_inode:[vfio-device]``; which function, ``/proc/PID/fdinfo`` says
+since Linux 6.18.
 
 A function that a VFIO driver holds and nobody has open is bound, and no more: it is *not* in use.
 But "nobody" must be seen, not guessed: not every process may be looked into (not root), and a
@@ -21,8 +16,7 @@ and anybody may read it.  So:
   uses it, and the owner is of kind ``vfio``;
 - ``enable`` is 0 in the whole group: bound and not in use.
 
-Source: kernel ``drivers/vfio/group.c`` (``vfio_group_fops_open()``),
-``drivers/vfio/pci/vfio_pci_core.c`` (``vfio_pci_core_enable()``), ``vfio_main.c``
+Source: kernel ``drivers/vfio/pci/vfio_pci_core.c`` (``vfio_pci_core_enable()``), ``vfio_main.c``
 (``vfio_device_show_fdinfo()``).
 """
 
@@ -36,23 +30,16 @@ from sriovctl.model.owner import OwnerKind
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
 
     from sriovctl.engine.owners.ledger import Function, Ledger
+    from sriovctl.engine.owners.nodes import Nodes
     from sriovctl.host.api import FileTree
-
-    Nodes = Mapping[str, tuple[str, ...]]  # below /dev -> the functions behind it
 
 PROC = "/proc"
 _VFIO_DEVICE = "anon_inode:[vfio-device]"
 _SYSPATH = "vfio-device-syspath:"
 _DELETED = " (deleted)"
-# Class of sysfs -> where its device nodes are.
-_CLASSES = {
-    "vfio-dev": "vfio/devices/",
-    "uio": "",
-    "infiniband_verbs": "infiniband/",
-}
 
 
 class Opening(NamedTuple):
@@ -82,17 +69,16 @@ class Process(NamedTuple):
 
 
 def find_processes(
-    files: FileTree, ledger: Ledger, *, disk_nodes: Nodes, running_guests: frozenset[str]
+    files: FileTree, ledger: Ledger, nodes: Nodes, *, running_guests: frozenset[str]
 ) -> None:
     """Write down the processes that drive functions from user space, or have their disks open.
 
+    :param nodes: device nodes to look for; without any, no process is looked into.
     :param running_guests: names of guests that libvirt knows: their QEMU is no other owner.
     """
-    functions = tuple(ledger.functions.values())
-    nodes = {**disk_nodes, **_group_nodes(functions), **_class_nodes(files, ledger)}
     if not nodes:
         return
-    on_vfio = [function for function in functions if function.is_on_vfio]
+    on_vfio = [function for function in ledger.functions.values() if function.is_on_vfio]
     pids = processes(files)
     seen, hidden = _walk(files, pids, nodes, watch_devices=bool(on_vfio))
     for opening, devices in seen:
@@ -104,28 +90,6 @@ def find_processes(
         ledger.note_hidden(hidden)
     elif "1" not in pids:  # a recording, or /proc mounted with hidepid
         ledger.note("the processes of other users could not be seen")
-
-
-def _group_nodes(functions: tuple[Function, ...]) -> Nodes:
-    groups: dict[int, list[str]] = {}
-    for function in functions:
-        if function.is_on_vfio and function.iommu_group is not None:
-            groups.setdefault(function.iommu_group, []).append(function.device)
-    return {
-        f"vfio/{prefix}{number}": tuple(devices)
-        for number, devices in groups.items()
-        for prefix in ("", "noiommu-")
-    }
-
-
-def _class_nodes(files: FileTree, ledger: Ledger) -> Nodes:
-    found = {}
-    for name, place in _CLASSES.items():
-        for entry in files.list_dir(f"/sys/class/{name}"):
-            device = files.read_link(f"/sys/class/{name}/{entry}/device")
-            if device in ledger.functions:
-                found[place + entry] = (device,)
-    return found
 
 
 # --- looking ---------------------------------------------------------------------------------

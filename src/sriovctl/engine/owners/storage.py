@@ -23,7 +23,7 @@ from sriovctl.model.owner import OwnerKind
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator
 
     from sriovctl.engine.owners.ledger import Ledger
     from sriovctl.host.api import FileTree
@@ -77,18 +77,6 @@ def find_mounts(files: FileTree, ledger: Ledger, disks: Disks) -> None:
             ledger.add(disk.device, OwnerKind.MOUNT, "swap", _on(f"swap on {path}", disk, swap))
 
 
-def nodes_of(files: FileTree, disks: Disks) -> Mapping[str, tuple[str, ...]]:
-    """Name the device nodes of disks, below /dev, with the functions behind each."""
-    nodes = {}
-    for name, found in disks.items():
-        devices = tuple(dict.fromkeys(disk.device for disk in found))
-        nodes[name] = devices
-        mapped = files.read_text(f"{BLOCK_CLASS}/{name}/dm/name")
-        if mapped:
-            nodes[f"mapper/{mapped}"] = devices
-    return nodes
-
-
 def _on(what: str, disk: Disk, name: str | None) -> str:
     return what if disk.way == name else f"{what}: {disk.way}"
 
@@ -102,21 +90,16 @@ def _below(
     path = files.resolve(f"{BLOCK_CLASS}/{name}")
     if path is None or name in seen:
         return
-    function = _function_in(path, ledger)
+    function = ledger.function_in(path)
     if function is not None:
         yield Disk(function, way)
         return
     for controller in _controllers(files, path):
-        function = _function_in(controller, ledger)
+        function = ledger.function_in(controller)
         if function is not None:
             yield Disk(function, way)
     for lower in _made_of(files, path):
         yield from _below(files, ledger, lower, f"{way} on {lower}", (*seen, name))
-
-
-def _function_in(path: str, ledger: Ledger) -> str | None:
-    named = [part for part in path.split("/") if part in ledger.functions]
-    return named[-1] if named else None
 
 
 def _controllers(files: FileTree, path: str) -> Iterator[str]:

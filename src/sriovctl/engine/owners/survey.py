@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from sriovctl.engine.owners.guests import find_guests
-from sriovctl.engine.owners.ledger import Ledger, functions_of
+from sriovctl.engine.owners.ledger import Ledger, functions_of, virtio_children
 from sriovctl.engine.owners.namespaces import find_namespaces
 from sriovctl.engine.owners.network import find_network_users
+from sriovctl.engine.owners.nodes import find_nodes
 from sriovctl.engine.owners.processes import find_processes
-from sriovctl.engine.owners.storage import find_disks, find_mounts, nodes_of
+from sriovctl.engine.owners.storage import find_disks, find_mounts
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -30,21 +31,23 @@ def read_owners(
 ) -> OwnerReport:
     """Find who uses each PF and VF, and say in notes what could not be seen.
 
-    Costs five questions to the kernel, one more for each SSH client, one look at each process, and
-    a look at each of its open files only where a function has a driver for user space.
+    Costs three questions to the kernel, one more for each SSH client and two for each network
+    namespace, one look at each process, and a look at each of its open files only where a function
+    has device nodes.
 
     :param pfs: as the inventory has just read them.
     :param open_libvirt: called only where libvirt is installed; None: do not ask it.
     :raises HostError: the kernel refused what any user may read.
     """
-    ledger = Ledger(functions_of(pfs))
+    functions = functions_of(pfs)
+    ledger = Ledger(functions, virtio_children(host.files, functions))
     if ledger.functions:
         progress("looking who uses the PFs and VFs")
         guests = find_guests(host.files, ledger, open_libvirt)
         disks = find_disks(host.files, ledger)
         find_mounts(host.files, ledger, disks)
-        nodes = nodes_of(host.files, disks)
-        find_processes(host.files, ledger, disk_nodes=nodes, running_guests=guests)
+        nodes = find_nodes(host.files, ledger, disks)
+        find_processes(host.files, ledger, nodes, running_guests=guests)
         bases = find_network_users(host, ledger)
         find_namespaces(host, ledger, bases)
     return ledger.report()

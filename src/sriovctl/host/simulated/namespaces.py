@@ -67,15 +67,13 @@ class SimulatedNamespaces:
 
         :param lower_nsid: of that other one; the host's by default.
         """
-        self._links[handle].append(
-            LinkReport(
-                ifindex=self._kernel.next_ifindex(),
-                ifname=name,
-                kind=kind,
-                lower=lower,
-                lower_nsid=lower_nsid,
-            )
-        )
+        report = LinkReport(self._kernel.next_ifindex(), name, kind=kind, lower=lower)
+        self._links[handle].append(report._replace(lower_nsid=lower_nsid))
+
+    def add_device(self, handle: str, name: str, *, parent: str) -> None:
+        """Show a netdev of a device in a namespace, by its parent's name in sysfs."""
+        report = LinkReport(self._kernel.next_ifindex(), name, parent_device=parent)
+        self._links[handle].append(report)
 
     def fail(self, path: str, number: int) -> None:
         """Let a namespace be entered only with an errno."""

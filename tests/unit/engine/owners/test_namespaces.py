@@ -6,9 +6,10 @@ import errno
 from collections.abc import Sequence
 
 import pytest
-from tests.unit.engine.owners.world import PF, VF0, World
+from tests.unit.engine.owners.world import PCI, PF, VF0, World
 
 from sriovctl.host.api import NetlinkAnswer
+from sriovctl.host.simulated.drivers import Driver
 from sriovctl.model.owner import Owner, OwnerKind, OwnerReport
 
 CONTAINER = "0123456789abcdef" * 4
@@ -120,3 +121,13 @@ def test_a_namespace_whose_last_process_ends_meanwhile_is_nobodys(
 
     monkeypatch.setattr(world.host.namespaces, "exchange", end_and_ask)
     assert world.report() == OwnerReport({}, ())
+
+
+def test_a_netdev_with_virtio_between_it_and_its_function(world: World) -> None:
+    world.host.kernel.drivers["virtio-pci"] = Driver(name="virtio-pci")
+    world.bind(VF0, "virtio-pci")
+    world.host.files.add_directory(f"{world.host.files.resolve(f'{PCI}/{VF0}')}/virtio3/net")
+    assert world.only_owner(VF0).token == "namespace:unknown"
+    box = world.host.namespaces.add("/run/netns/box")
+    world.host.namespaces.add_device(box, "eth0", parent="virtio3")
+    assert world.tokens() == {VF0: ["namespace:box"]}

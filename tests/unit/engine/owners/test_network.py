@@ -7,9 +7,12 @@ import errno
 import pytest
 from tests.unit.engine.owners.world import PCI, PF, PF_BELOW_SWITCH, VF0, World
 
+from sriovctl.codec.rtnl import decode_link, encode_link_dump
 from sriovctl.engine.inventory import read_inventory
 from sriovctl.engine.owners import read_owners
-from sriovctl.host.simulated import simulated_82576
+from sriovctl.host.simulated import simulate, simulated_82576
+from sriovctl.host.simulated.cards import CONNECTX_6_DX, Card, MachineSpec
+from sriovctl.model.functions import EswitchMode
 from sriovctl.model.owner import Owner, OwnerKind
 
 
@@ -129,3 +132,31 @@ def test_a_route_through_a_nexthop_object_is_a_note(world: World) -> None:
     world.host.network.add_default_route(nexthop_id=7)
     (note,) = world.report().notes
     assert "nexthop object 7" in note
+
+
+def test_an_address_on_open_vswitch(world: World) -> None:
+    network = world.host.network
+    network.add_link("ovs-system", "openvswitch")
+    network.add_link("br-ex", "openvswitch")
+    network.set_master("eth0", "ovs-system")
+    network.add_address("br-ex", "192.0.2.1/24")
+    assert world.tokens() == {PF: ["address:192.0.2.1", "ovs:ovs-system"]}
+
+
+def test_a_representor_stands_for_its_vf() -> None:
+    host = simulate(MachineSpec(cards=(Card(CONNECTX_6_DX),)))
+    host.files.write_text("/sys/bus/pci/devices/0000:01:00.0/sriov_drivers_autoprobe", "0")
+    host.files.write_text("/sys/bus/pci/devices/0000:01:00.0/sriov_numvfs", "2")
+    host.devlink.write_eswitch("pci", "0000:01:00.0", EswitchMode.SWITCHDEV)
+    pfs = read_inventory(host, name_of=lambda *_: None)
+    (representor,) = (
+        link.ifname
+        for link in map(decode_link, host.rtnl.exchange([encode_link_dump(with_vfs=False)])[0][2])
+        if link.phys_port_name == "pf0vf1"
+    )
+    host.network.add_link("br0", "bridge")
+    host.network.set_master(representor, "br0")
+    found = read_owners(host, pfs, open_libvirt=None, progress=lambda _: None).owners
+    assert {device: [owner.token for owner in owners] for device, owners in found.items()} == {
+        str(pfs[0].vfs[1].address): ["bridge:br0"]
+    }

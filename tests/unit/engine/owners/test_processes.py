@@ -8,7 +8,7 @@ import pytest
 from tests.unit.engine.owners.world import PCI, SHARED0, SHARED1, VF0, VF1, World, give
 
 from sriovctl.engine.owners.processes import guest_in_command_line
-from sriovctl.host.simulated.tree import Link
+from sriovctl.host.simulated.tree import Link, constant
 from sriovctl.model.owner import Owner, OwnerKind, OwnerReport
 
 
@@ -81,6 +81,9 @@ def test_files_that_only_look_alike_are_nobodys(world: World) -> None:
         ("/sys/class/vfio-dev/vfio3", "/dev/vfio/devices/vfio3"),
         ("/sys/class/uio/uio0", "/dev/uio0"),
         ("/sys/class/infiniband_verbs/uverbs0", "/dev/infiniband/uverbs0"),
+        ("/sys/class/drm/renderD128", "/dev/dri/renderD128"),
+        ("/sys/class/accel/accel0", "/dev/accel/accel0"),
+        ("/sys/class/nvme/nvme7", "/dev/nvme7"),
     ],
 )
 def test_other_device_nodes_lead_to_their_function(world: World, directory: str, node: str) -> None:
@@ -166,3 +169,18 @@ def test_a_process_that_ends_meanwhile_is_nobody(world: World) -> None:
 )
 def test_name_of_a_guest_in_a_command_line(words: str, guest: str | None) -> None:
     assert guest_in_command_line(words.split(" ")) == guest
+
+
+def test_what_a_host_driver_makes_for_guests_leads_to_its_function(world: World) -> None:
+    files = world.host.files
+    path = files.resolve(f"{PCI}/{VF0}")
+    files.add(f"{path}/1b4e28ba/iommu_group", Link("/sys/kernel/iommu_groups/90"))
+    files.add("/sys/bus/mdev/devices/1b4e28ba", Link(f"{path}/1b4e28ba"))
+    files.add(f"{path}/vdpa0/vhost-vdpa-0/dev", constant("510:0"))
+    files.add("/sys/bus/vdpa/devices/vdpa0", Link(f"{path}/vdpa0"))
+    for node in ("/dev/vfio/90", "/dev/vhost-vdpa-0"):
+        guest = world.qemu("Child")
+        world.host.processes.open(guest, node)
+        assert world.only_owner(VF0).evidence == f"/proc/{guest.pid}/fd/1 -> {node}"
+        world.host.processes.end(guest)
+    assert world.tokens() == {}
