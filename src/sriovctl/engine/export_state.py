@@ -91,10 +91,17 @@ def _target(wanted: WantedPF, pf: PF | None, name: str) -> tuple[ExportTarget, t
             vfs.append((vf_index, one))
     if nameless:
         left_out.append(LeftOut("admin_mac", wanted.label, _NO_IDENTITY, tuple(nameless)))
-    driver = pf.driver if pf is not None else wanted.match.driver
-    rules = rules_of(driver)
-    before = rules.eswitch_without_vfs
-    return ExportTarget(name, wanted, pf, num_vfs, tuple(vfs), before), tuple(left_out)
+    rules = rules_of(pf.driver if pf is not None else wanted.match.driver)
+    target = ExportTarget(
+        name=name,
+        wanted=wanted,
+        pf=pf,
+        num_vfs=num_vfs,
+        vfs=tuple(vfs),
+        eswitch_before_vfs=rules.eswitch_without_vfs,
+        rates_need_link=rules.rates_need_link,
+    )
+    return target, tuple(left_out)
 
 
 def _indices(wanted: WantedPF, num_vfs: int | None) -> Sequence[int]:

@@ -55,6 +55,7 @@ class ExportTarget(NamedTuple):
     num_vfs: int | None  # how many VFs there will be; None: not known
     vfs: tuple[tuple[int, WantedVF], ...]  # VFs of which something is said, by ascending index
     eswitch_before_vfs: bool = False  # its driver changes the mode only without VFs
+    rates_need_link: bool = False  # its driver refuses rates while the link is down
 
 
 class ExportRequest(NamedTuple):

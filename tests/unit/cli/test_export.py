@@ -149,6 +149,17 @@ def test_nothing_at_all_can_be_said(tmp_path: Path, capsys: pytest.CaptureFixtur
     assert shown.err.endswith("sriovctl: nothing can be said in this format\n")
 
 
+def test_a_recording_is_exported_as_the_host_was(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["--simulated", "record", str(tmp_path / "rec")]) == 0
+    capsys.readouterr()
+    assert export() == 0
+    live = capsys.readouterr()
+    assert main(["--host-tree", str(tmp_path / "rec"), "export"]) == 0
+    assert capsys.readouterr() == live
+
+
 def test_a_dump_is_no_host_to_export(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--lspci", DUMP, "export"]) == 2
     assert "needs a host" in capsys.readouterr().err

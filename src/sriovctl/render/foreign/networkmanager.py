@@ -43,10 +43,17 @@ SOMETIMES = {
     "drivers_autoprobe": "not with num_vfs 0",
     "link.state": "not down: an active profile's netdev is up",
     "eswitch.mode": "since NetworkManager 1.46; older ones pass over it",
-    "min_tx_rate_mbps": "not above the limit; not 0 without one, which is taken as not said",
-    "max_tx_rate_mbps": "not 0 without a guarantee, which is taken as not said",
+    "min_tx_rate_mbps": "not above the limit; not 0 without one, which is taken as not said; not "
+    "with igb and ixgbe, for which the activation would fail",
+    "max_tx_rate_mbps": "not 0 without a guarantee, which is taken as not said; not with igb and "
+    "ixgbe, for which the activation would fail",
 }
 
+# Seen with NetworkManager 1.42 on a 82576: "Failed to configure SR-IOV parameters".
+NO_RATES = (
+    "its driver refuses rates while the link is down, as it is when NetworkManager has just made "
+    "the VFs; the profile could not be activated"
+)
 _KNOWN = ("address", "permanent_mac", "netdev", "driver")
 _NEEDS_COUNT = "NetworkManager sets the number of VFs with all else of them, and it is not known"
 _RATES = ("min_tx_rate_mbps", "max_tx_rate_mbps")
@@ -87,9 +94,15 @@ def _divide(target: ExportTarget) -> Divided:
             return REASONS.get(key, _NEEDS_COUNT)
         if key == "drivers_autoprobe" and target.num_vfs == 0:
             return "NetworkManager sets it only where it makes VFs"
+        if key in _RATES and target.rates_need_link and _has_rate(said):
+            return NO_RATES
         return _why_not(key, value, said)
 
     return divide(target, why_not)
+
+
+def _has_rate(said: Mapping[str, object]) -> bool:
+    return any(said.get(key) for key in _RATES)
 
 
 def _why_not(key: str, value: object, said: Mapping[str, object]) -> str | None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from sriovctl.model.functions import VLAN, VLANProtocol
 from sriovctl.model.translation import Export, Imposed, LeftOut, OutputFile, said_of_pf
 from sriovctl.render.foreign.divide import criteria_of, divide, leave_out_all
+from sriovctl.render.foreign.networkmanager import NO_RATES
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -38,8 +39,9 @@ REASONS = {
 SOMETIMES = {
     "link.state": "down only where nothing is said of VFs: they go with the profile",
     "vlan": "not id 0 with qos 0 and protocol 802.1ad",
-    "min_tx_rate_mbps": "not above the limit",
-    "max_tx_rate_mbps": "not 0 beside a guarantee: NetworkManager refuses the two",
+    "min_tx_rate_mbps": "not above the limit; only 0 with igb and ixgbe, as in a profile",
+    "max_tx_rate_mbps": "not 0 beside a guarantee, which NetworkManager refuses; only 0 with igb "
+    "and ixgbe, as in a profile",
 }
 
 _ALL = "one entry is one netdev, and which PFs there are is not known"
@@ -88,6 +90,8 @@ def _why_not_of(target: ExportTarget) -> WhyNot:
     def why_not(key: str, value: object, said: Mapping[str, object]) -> str | None:
         if key == "link.state" and not value and says_of_vfs:
             return "a netdev that is down has no profile, and so no VFs"
+        if key.endswith("_tx_rate_mbps") and value and target.rates_need_link:
+            return NO_RATES
         return _why_not(key, value, said)
 
     return why_not
