@@ -21,12 +21,13 @@ from sriovctl.codec.rtnl_route import (
     is_default_route,
 )
 from sriovctl.errors import BusyError, HostError, LostError, PermissionDenied, SriovctlError
-from sriovctl.host.api import Host, NetlinkAnswer
+from sriovctl.host.api import Host
 from sriovctl.host.kernel_errors import errno_name
 from sriovctl.model.address import parse_pci_address, vf_address
 from sriovctl.model.functions import VLAN, LinkState, VFAttributes
 from sriovctl.model.inet import InterfaceAddress
 from sriovctl.model.link import LinkReport
+from sriovctl.model.netlink import NetlinkAnswer
 from sriovctl.model.state import WantedVF
 from sriovctl.planner.auto_mac import auto_mac
 

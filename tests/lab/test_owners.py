@@ -133,9 +133,8 @@ def wait_until(holds: Callable[[], bool]) -> None:
 
 def test_nobody_uses_a_fresh_machine() -> None:
     assert report() == OwnerReport({}, ())
-    # Debian's libvirt is installed in the lab and does not run on this machine.
-    (note,) = document()["notes"]
-    assert "libvirt does not answer" in str(note)
+    # Debian's libvirt is installed in the lab, does not run on this machine, and has no guests.
+    assert document()["notes"] == []
 
 
 # --- VFIO ------------------------------------------------------------------------------------

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from sriovctl.model.finding import Severity
+from sriovctl.model.record import NamedTuple
 
 
 class Message(NamedTuple):

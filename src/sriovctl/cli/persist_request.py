@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import NamedTuple
 
 from sriovctl.codec.state_file import parse_states
 from sriovctl.engine.persist import Request
 from sriovctl.errors import InputError
+from sriovctl.model.record import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from sriovctl.model.persistence import BootSetting, Selector, SettingKind
+from sriovctl.model.record import NamedTuple
 
 _TEXT_LENGTH = 100
 

@@ -11,10 +11,10 @@ driverctl(8).
 from __future__ import annotations
 
 import re
-from typing import NamedTuple
 
 from sriovctl.codec.boot_lines import SettingReader, macs_of, words_of
 from sriovctl.model.persistence import BootSetting, Selector
+from sriovctl.model.record import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -11,10 +11,10 @@ Sources: kernel ``drivers/iommu/iommu.c`` (groups), ``drivers/acpi/tables.c`` (l
 from __future__ import annotations
 
 import re
-from typing import NamedTuple
 
 from sriovctl.errors import InputError
 from sriovctl.model.address import PCIAddress, is_pci_address, parse_pci_address
+from sriovctl.model.record import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

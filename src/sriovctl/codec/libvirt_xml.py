@@ -9,12 +9,12 @@ Source: https://libvirt.org/formatdomain.html and its schema ``domaincommon.rng`
 
 from __future__ import annotations
 
-from typing import NamedTuple
 from xml.etree import ElementTree
 
 from sriovctl.errors import HostError
 from sriovctl.model.address import PCIAddress
 from sriovctl.model.guest import DeviceKind, Guest, GuestDevice, HotplugRoom, VFPool
+from sriovctl.model.record import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

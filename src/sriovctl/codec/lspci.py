@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from typing import NamedTuple
 
 from sriovctl.codec.kernel_log import parse_kernel_log, with_kernel_log
 from sriovctl.codec.lspci_blocks import Block, cut_into_blocks
@@ -24,6 +23,7 @@ from sriovctl.codec.pciconfig import decode_config, with_bar_sizes
 from sriovctl.errors import InputError, UnsupportedError
 from sriovctl.model.address import PCIAddress, vf_address
 from sriovctl.model.capabilities import CapabilityEntry, ConfigSpace, SRIOVCapability
+from sriovctl.model.record import NamedTuple
 from sriovctl.model.snapshot import FunctionSnapshot, HostSnapshot, SourceKind
 
 TYPE_CHECKING = False

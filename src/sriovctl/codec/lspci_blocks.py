@@ -8,9 +8,9 @@ looked at once.
 from __future__ import annotations
 
 import re
-from typing import NamedTuple
 
 from sriovctl.model.address import PCIAddress, parse_pci_address
+from sriovctl.model.record import NamedTuple
 
 _MOST_OF_A_LINE = 4096  # no line of lspci is longer; other files have lines of megabytes
 _FULL_SIZE = 4096

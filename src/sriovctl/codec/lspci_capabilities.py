@@ -10,7 +10,6 @@ Source: pciutils ``ls-caps.c``, ``ls-ecaps.c``, from 2.2 to 3.15.
 from __future__ import annotations
 
 import re
-from typing import NamedTuple
 
 from sriovctl.codec.capability_names import EXTENDED_CAPABILITIES, NORMAL_CAPABILITIES
 from sriovctl.model.capabilities import (
@@ -29,6 +28,7 @@ from sriovctl.model.capabilities import (
     acs_mask,
     serial_number,
 )
+from sriovctl.model.record import NamedTuple
 
 
 class CapabilityText(NamedTuple):

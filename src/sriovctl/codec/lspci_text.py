@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from typing import NamedTuple
 
 from sriovctl.codec.lspci_capabilities import (
     CapabilityText,
@@ -23,6 +22,7 @@ from sriovctl.codec.lspci_capabilities import (
 )
 from sriovctl.codec.lspci_head import join_head
 from sriovctl.model.capabilities import BAR, Bridge, CapabilityEntry, ConfigSpace, Header
+from sriovctl.model.record import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

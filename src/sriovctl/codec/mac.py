@@ -6,8 +6,9 @@ import re
 
 from sriovctl.errors import InputError
 
-_MAC = re.compile(r"[0-9a-f]{2}(?::[0-9a-f]{2}){5}")
-_GUID = re.compile(r"[0-9a-f]{2}(?::[0-9a-f]{2}){7}")
+# re compiles a pattern when it is first asked for it, and keeps it.
+_MAC = r"[0-9a-f]{2}(?::[0-9a-f]{2}){5}"
+_GUID = r"[0-9a-f]{2}(?::[0-9a-f]{2}){7}"
 
 
 def parse_mac(text: str) -> str:
@@ -18,7 +19,7 @@ def parse_mac(text: str) -> str:
     :raises InputError: it is something else, or a multicast address, which no VF may have.
     """
     mac = text.strip().lower().replace("-", ":")
-    if _MAC.fullmatch(mac) is None:
+    if re.fullmatch(_MAC, mac) is None:
         raise InputError("is no MAC address", hint="write it as 52:54:00:6d:90:02")
     if int(mac[:2], 16) & 1:
         raise InputError("is a multicast address", hint="the first byte of a VF's MAC must be even")
@@ -33,6 +34,6 @@ def parse_guid(text: str) -> str:
     :raises InputError: it is something else.
     """
     guid = text.strip().lower().replace("-", ":")
-    if _GUID.fullmatch(guid) is None:
+    if re.fullmatch(_GUID, guid) is None:
         raise InputError("is no GUID", hint="write it as 00:11:22:33:44:55:66:77")
     return guid

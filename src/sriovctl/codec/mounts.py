@@ -7,7 +7,8 @@ Source: kernel ``Documentation/filesystems/proc.rst``, section 3.5; ``fs/proc_na
 from __future__ import annotations
 
 import re
-from typing import NamedTuple
+
+from sriovctl.model.record import NamedTuple
 
 _ESCAPE = re.compile(r"\\([0-7]{3})")  # space, tab, newline, # and the backslash itself
 

@@ -10,9 +10,9 @@ Source: kernel ``include/uapi/linux/netlink.h``, ``include/net/netlink.h``.
 from __future__ import annotations
 
 from struct import Struct
-from typing import NamedTuple
 
 from sriovctl.errors import HostError
+from sriovctl.model.record import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

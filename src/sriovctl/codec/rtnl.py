@@ -17,7 +17,6 @@ Source: kernel ``net/core/rtnetlink.c`` (``rtnl_fill_vf()`` and ``nla_nest_end()
 from __future__ import annotations
 
 from struct import Struct
-from typing import NamedTuple
 
 from sriovctl.codec.netlink import (
     ATTRIBUTE_HEADER_SIZE,
@@ -45,6 +44,7 @@ from sriovctl.codec.rtnl_vf import (
 )
 from sriovctl.errors import InputError
 from sriovctl.model.link import LinkReport
+from sriovctl.model.record import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -8,7 +8,6 @@ Source: kernel ``net/core/rtnetlink.c`` (``do_setlink()``), ``include/uapi/linux
 from __future__ import annotations
 
 from struct import Struct
-from typing import NamedTuple
 
 from sriovctl.codec.netlink import (
     ATTRIBUTE_HEADER_SIZE,
@@ -28,6 +27,7 @@ from sriovctl.codec.rtnl import (
     encode_link_message,
 )
 from sriovctl.codec.rtnl_vf import decode_wanted_vf, encode_wanted_vf
+from sriovctl.model.record import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -7,7 +7,6 @@ Source: kernel ``include/uapi/linux/rtnetlink.h``, ``net/ipv4/fib_semantics.c``
 from __future__ import annotations
 
 from struct import Struct
-from typing import NamedTuple
 
 from sriovctl.codec.inet import IPV4_SIZE, format_ip, parse_ip
 from sriovctl.codec.netlink import (
@@ -23,6 +22,7 @@ from sriovctl.codec.netlink import (
 from sriovctl.codec.rtnl import decode_u32
 from sriovctl.codec.rtnl_address import AF_INET, AF_INET6
 from sriovctl.model.inet import Route
+from sriovctl.model.record import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

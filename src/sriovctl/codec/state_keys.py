@@ -6,8 +6,6 @@ fields, where there are such.
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from sriovctl.codec.state_values import (
     ADDRESS,
     ADMIN_MAC,
@@ -34,6 +32,7 @@ from sriovctl.codec.state_values import (
 )
 from sriovctl.codec.yaml_nodes import mapping, text
 from sriovctl.model.functions import VLAN, EswitchMode, LinkState, VLANProtocol
+from sriovctl.model.record import NamedTuple
 from sriovctl.model.state import UNSET, PFMatch, WantedVF
 
 TYPE_CHECKING = False

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from typing import NamedTuple
 
 from sriovctl.codec.mac import parse_guid, parse_mac
 from sriovctl.codec.yaml_nodes import boolean, integer, is_null, is_sequence, one_of, sequence, text
 from sriovctl.errors import InputError
 from sriovctl.model.address import parse_pci_address
+from sriovctl.model.record import NamedTuple
 from sriovctl.model.state import AUTO_MAC
 
 TYPE_CHECKING = False
@@ -26,7 +26,7 @@ MAX_RATE_MBPS = 0xFFFFFFFF  # IFLA_VF_RATE holds 32 bits
 _NUMBER = "(0|[1-9][0-9]{0,4})"
 RANGE_PATTERN = f"^{_NUMBER}(-{_NUMBER})?$"
 NAME_PATTERN = r"^\S(.{0,62}\S)?$"
-_RANGE = re.compile(rf"{_NUMBER}(?:-{_NUMBER})?")
+_RANGE = rf"{_NUMBER}(?:-{_NUMBER})?"
 _OCTET = "[0-9A-Fa-f]{2}"
 
 
@@ -124,7 +124,7 @@ def read_indices(node: Node, written: str) -> range:
     :param node: where a complaint is to point at.
     :raises InputError: it is neither.
     """
-    match = _RANGE.fullmatch(written)
+    match = re.fullmatch(_RANGE, written)
     if match is None:
         raise node.complain(f"'{written[:40]}' is no VF index", hint="write 0, or 1-3 for a range")
     first, last = int(match[1]), int(match[2] or match[1])

@@ -18,7 +18,6 @@ requests.  It is done only when the user says so, never on the way to a plan, an
 from __future__ import annotations
 
 import errno
-from typing import NamedTuple
 
 from sriovctl.codec.rtnl_probe import (
     NO_PCI_VF,
@@ -34,6 +33,7 @@ from sriovctl.engine.vf_attributes import read_link
 from sriovctl.errors import HostError, LostError, PermissionDenied, SriovctlError
 from sriovctl.host.kernel_errors import errno_name
 from sriovctl.model.ability import Ability, Can, Known
+from sriovctl.model.record import NamedTuple
 from sriovctl.planner.ability_report import abilities_of
 
 TYPE_CHECKING = False

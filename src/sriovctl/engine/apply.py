@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from sriovctl.engine.boot import read_boot_id
 from sriovctl.engine.execute import Execution, as_planned
 from sriovctl.engine.undo import take_back
 from sriovctl.errors import BusyError, SafetyError, WedgedError
 from sriovctl.model.plan import Action, Plan, Step
+from sriovctl.model.record import NamedTuple
 from sriovctl.model.run import Ending, RunStatus
 from sriovctl.planner.safety import find_refusals
 

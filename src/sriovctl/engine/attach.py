@@ -12,8 +12,6 @@ Source: libvirt ``src/hypervisor/virhostdev.c``, ``src/util/virnetdev.c`` and
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from sriovctl.engine import attach_checks as checks
 from sriovctl.engine.attach_checks import Scope
 from sriovctl.engine.guests import holders, read_guest, read_guests
@@ -34,6 +32,7 @@ from sriovctl.model.guest import (
     VFAttachment,
     alias_of,
 )
+from sriovctl.model.record import NamedTuple
 from sriovctl.render.libvirt_xml import format_attachment
 
 TYPE_CHECKING = False

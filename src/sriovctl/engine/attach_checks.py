@@ -6,10 +6,9 @@ already changed the VF's MAC.  So each check here runs before the first change. 
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from sriovctl.errors import BusyError, InputError, SafetyError, UnsupportedError
 from sriovctl.model.guest import DeviceKind
+from sriovctl.model.record import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -15,7 +15,6 @@ When the kernel hangs in a write to one PF, the steps of the other PFs go on.
 from __future__ import annotations
 
 from itertools import groupby
-from typing import NamedTuple
 
 from sriovctl.engine.steps import driver_of, observe, perform
 from sriovctl.errors import (
@@ -29,6 +28,7 @@ from sriovctl.errors import (
 )
 from sriovctl.model.functions import NO_MAC
 from sriovctl.model.plan import Action, Step
+from sriovctl.model.record import NamedTuple
 from sriovctl.model.run import RecordedStep, StepStatus
 from sriovctl.planner.drivers import rules_of
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from importlib import import_module
-from typing import NamedTuple
 
 from sriovctl.engine.export_state import prepare_export
 from sriovctl.errors import InputError
+from sriovctl.model.record import NamedTuple
 from sriovctl.model.translation import Export
 
 TYPE_CHECKING = False

@@ -6,12 +6,11 @@ one existence check per function that is no PF, and of each VF only its four att
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from sriovctl.errors import HostError, LostError
 from sriovctl.model.address import is_pci_address, parse_pci_address
 from sriovctl.model.eswitch import is_representor
 from sriovctl.model.functions import PF, VF, IOMMUGroup
+from sriovctl.model.record import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -13,10 +13,9 @@ Source: kernel ``drivers/pci/iov.c``, ``sriov_vf_msix_count_store()``;
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from sriovctl.engine.inventory import PCI_DEVICES, read_int
 from sriovctl.errors import LostError, SriovctlError, UnsupportedError
+from sriovctl.model.record import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

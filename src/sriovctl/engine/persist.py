@@ -8,8 +8,6 @@ before that can be there, and until it is gone.
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from sriovctl.codec.manifest import format_manifest, parse_manifest
 from sriovctl.errors import SriovctlError
 from sriovctl.model.persistence import (
@@ -31,6 +29,7 @@ from sriovctl.model.persistence import (
     EntryKind,
     Manifest,
 )
+from sriovctl.model.record import NamedTuple
 from sriovctl.planner.persist import manifest_of, plan_install, plan_remove
 from sriovctl.render.module_files import format_modprobe_file, format_modules_load_file
 from sriovctl.render.units import (

@@ -6,7 +6,7 @@ The tables below are the whole list: a verb that reads something new adds it her
 from __future__ import annotations
 
 import re
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 from sriovctl.codec.masking import MACMask, without_device_serial_number
 from sriovctl.codec.rtnl import decode_link, encode_getlink, encode_link
@@ -14,6 +14,7 @@ from sriovctl.engine.inventory import IOMMU_GROUPS, NET_CLASS, PCI_DEVICES
 from sriovctl.engine.snapshot import ACPI_TABLES, KERNEL_LOG, PARAMETER_FILES
 from sriovctl.errors import HostError, PermissionDenied, UnsupportedError
 from sriovctl.host.kernel_errors import errno_name
+from sriovctl.model.record import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from typing import NamedTuple
 
 from sriovctl.engine.boot import read_boot_id
 from sriovctl.engine.execute import Execution, as_planned, pending
@@ -17,6 +16,7 @@ from sriovctl.errors import (
     SriovctlError,
 )
 from sriovctl.model.plan import Action, Step
+from sriovctl.model.record import NamedTuple
 from sriovctl.model.run import STANDING, Ending, RecordedStep, Run, RunKind, RunStatus, StepStatus
 from sriovctl.planner.undo import plan_undo
 

@@ -25,7 +25,7 @@ class Users:
     """The users of a host's PFs and VFs.
 
     :param site: the host, and the journal that tells which VFs sriovctl made.
-    :param open_libvirt: called only where libvirt is installed; None: do not ask it.
+    :param open_libvirt: called only where a daemon of libvirt listens; None: do not ask it.
     :param warn: told what could not be seen.
     """
 

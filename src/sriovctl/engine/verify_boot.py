@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from sriovctl.engine.inventory import NET_CLASS, PCI_DRIVERS
 from sriovctl.engine.wanted_details import with_wanted_details
 from sriovctl.errors import SriovctlError
@@ -17,6 +15,7 @@ from sriovctl.model.persistence import (
     SettingKind,
 )
 from sriovctl.model.plan import Action
+from sriovctl.model.record import NamedTuple
 from sriovctl.model.state import UNSET
 from sriovctl.planner.boot_conflicts import Surroundings, find_conflicts
 from sriovctl.planner.diff import plan_state

@@ -18,7 +18,6 @@ from __future__ import annotations
 import errno
 import os
 from operator import attrgetter
-from typing import NamedTuple
 
 from sriovctl.codec.rtnl import decode_link, encode_getlink
 from sriovctl.codec.rtnl_change import (
@@ -39,14 +38,16 @@ from sriovctl.errors import (
 )
 from sriovctl.host.kernel_errors import errno_name
 from sriovctl.model.functions import VLAN, VFAttributes
+from sriovctl.model.record import NamedTuple
 from sriovctl.model.state import ATTRIBUTES, UNSET, WantedVF
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from sriovctl.host.api import NetlinkAnswer, RouteNetlink
+    from sriovctl.host.api import RouteNetlink
     from sriovctl.model.link import LinkReport
+    from sriovctl.model.netlink import NetlinkAnswer
 
     Changes = Sequence[tuple[int, WantedVF]]
 

@@ -13,11 +13,10 @@ be empty (``/run/udev/queue`` is gone), which it is once the drivers that it loa
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from sriovctl.engine.identity import with_identities
 from sriovctl.engine.inventory import NET_CLASS, read_inventory
 from sriovctl.errors import LostError
+from sriovctl.model.record import NamedTuple
 from sriovctl.planner.match import fitting_pfs
 from sriovctl.planner.readiness import Lack, find_lacks, needs_netdev
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
+from sriovctl.model.record import NamedTuple
 from sriovctl.topology.capacity import capacity_of
 from sriovctl.topology.groups import predict_groups
 from sriovctl.topology.what_if import with_acs, with_vfs

@@ -9,7 +9,7 @@ evidence.  "Not there" is an answer (``None`` or an empty tuple), not a failure.
 
 from __future__ import annotations
 
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from sriovctl.model.eswitch import DevlinkPort
+    from sriovctl.model.netlink import NetlinkAnswer
     from sriovctl.model.plan import Step
     from sriovctl.model.run import Ending, RecordedStep, Run, RunKind, StepStatus
 
@@ -71,14 +72,6 @@ class FileTree(Protocol):
         :raises PermissionDenied: EPERM or EACCES; a recording is read-only.
         :raises HostError: any other errno, in the evidence.
         """
-
-
-class NetlinkAnswer(NamedTuple):
-    """The kernel's answer to one request."""
-
-    errno: int  # 0 when the request was accepted
-    message: str | None  # the kernel's own words (NLMSGERR_ATTR_MSG), if any
-    payloads: tuple[bytes, ...]  # whole messages (header included) other than the ack
 
 
 class RouteNetlink(Protocol):

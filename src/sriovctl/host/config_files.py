@@ -15,12 +15,12 @@ import errno
 import os
 import stat
 from contextlib import suppress
-from typing import NamedTuple
 
 from sriovctl.errors import SriovctlError
 from sriovctl.host.kernel_errors import kernel_error
 from sriovctl.host.sysfs import SysfsTree
 from sriovctl.model.persistence import Entry, EntryKind
+from sriovctl.model.record import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

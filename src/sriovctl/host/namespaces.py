@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from sriovctl.errors import SriovctlError
-    from sriovctl.host.api import NetlinkAnswer
+    from sriovctl.model.netlink import NetlinkAnswer
 
 _CLONE_NEWNET = 0x40000000  # include/uapi/linux/sched.h
 # The process ended, or what stands there is the handle of nothing (a name that was not unmounted).

@@ -19,10 +19,10 @@ import errno
 import os
 
 from sriovctl.errors import HostError, InputError, PermissionDenied, UnsupportedError
-from sriovctl.host.api import NetlinkAnswer
 from sriovctl.host.live import MonotonicClock
 from sriovctl.host.recorded_devlink import RecordedDevlink
 from sriovctl.host.sysfs import SysfsTree
+from sriovctl.model.netlink import NetlinkAnswer
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from sriovctl.errors import HostError, PermissionDenied, UnsupportedError
 from sriovctl.model.eswitch import DevlinkPort
+from sriovctl.model.record import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

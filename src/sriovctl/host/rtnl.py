@@ -17,8 +17,8 @@ from sriovctl.codec.netlink import (
     with_sequence,
 )
 from sriovctl.errors import HostError, SriovctlError
-from sriovctl.host.api import NetlinkAnswer
 from sriovctl.host.kernel_errors import kernel_error
+from sriovctl.model.netlink import NetlinkAnswer
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

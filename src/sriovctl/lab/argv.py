@@ -14,7 +14,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
-from typing import NamedTuple
 
 from sriovctl.lab.machines import (
     IGB,
@@ -32,6 +31,7 @@ from sriovctl.lab.machines import (
     Switch,
     disks_of,
 )
+from sriovctl.model.record import NamedTuple
 
 FIRST_ROOT_BUS_SLOT = 6
 _ROOT_BUS = "pcie.0"

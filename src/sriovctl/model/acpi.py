@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from sriovctl.model.record import NamedTuple
 
 # DMAR flags.  Source: Intel VT-d specification, DMA Remapping Reporting Structure; the last one
 # as kernel 7.3 knows it (drivers/iommu/intel/dmar.c).

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from sriovctl.errors import InputError, UnsupportedError
+from sriovctl.model.record import NamedTuple
 
 _HEX = frozenset("0123456789abcdefABCDEF")
 

@@ -7,9 +7,8 @@ so is one that could not be read, hence ask :attr:`ConfigSpace.knows_capabilitie
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from sriovctl.errors import InputError
+from sriovctl.model.record import NamedTuple
 
 # Access Control Services: names by bit, in the capability and in the control register alike.
 # Source: PCIe Base Specification, ACS Extended Capability; include/uapi/linux/pci_regs.h.

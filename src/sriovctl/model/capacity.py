@@ -6,9 +6,9 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import NamedTuple
 
 from sriovctl.model.address import PCIAddress
+from sriovctl.model.record import NamedTuple
 
 
 class LimitKind(StrEnum):

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from sriovctl.model.address import PCIAddress
 from sriovctl.model.capabilities import ConfigSpace
+from sriovctl.model.record import NamedTuple
 
 
 class FunctionDescription(NamedTuple):

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import re
-from typing import Final, NamedTuple
 
 from sriovctl.model.functions import PF
+from sriovctl.model.record import NamedTuple
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Final
 
 # What devlink calls the port that stands for a VF.
 VF_FLAVOUR: Final = "pcivf"
@@ -14,9 +18,7 @@ VF_FLAVOUR: Final = "pcivf"
 # pf0 for a PF as its card sees it, and c1pf0vf3 for a function of another host that a DPU serves.
 # The port to the wire is p0.  Source: kernel net/devlink/port.c,
 # __devlink_port_phys_port_name_get().
-_PORT_NAME = re.compile(
-    r"(?P<controller>c[0-9]+)?pf[0-9]+(?:vf(?P<vf>[0-9]+)|sf[0-9]+|hpf)?", re.ASCII
-)
+_PORT_NAME = r"(?P<controller>c[0-9]+)?pf[0-9]+(?:vf(?P<vf>[0-9]+)|sf[0-9]+|hpf)?"
 
 
 class DevlinkPort(NamedTuple):
@@ -52,12 +54,12 @@ class EswitchReport(NamedTuple):
 
 def is_representor(port_name: str | None) -> bool:
     """Say whether the netdev with this ``phys_port_name`` stands for a function.  Pure."""
-    return port_name is not None and _PORT_NAME.fullmatch(port_name) is not None
+    return port_name is not None and re.fullmatch(_PORT_NAME, port_name) is not None
 
 
 def represented_vf(port_name: str | None) -> int | None:
     """Return the index of the VF of this host that ``phys_port_name`` stands for, if any.  Pure."""
-    found = None if port_name is None else _PORT_NAME.fullmatch(port_name)
+    found = None if port_name is None else re.fullmatch(_PORT_NAME, port_name)
     if found is None or found["controller"] or found["vf"] is None:
         return None
     return int(found["vf"])

@@ -7,9 +7,9 @@ written as 0 or an empty string.
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import NamedTuple
 
 from sriovctl.model.address import PCIAddress
+from sriovctl.model.record import NamedTuple
 
 # As an admin MAC: none was given, and the VF's driver chooses one.
 NO_MAC = "00:00:00:00:00:00"

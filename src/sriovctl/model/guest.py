@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import re
 from enum import StrEnum
-from typing import NamedTuple
 
 from sriovctl.errors import InputError
 from sriovctl.model.address import PCIAddress
+from sriovctl.model.record import NamedTuple
 
 _ALIAS = re.compile(r"ua-[A-Za-z0-9_-]+")
 VLAN_IDS = range(1, 4095)  # 0 means "no tag", 4095 is reserved (IEEE 802.1Q, table 9-2)

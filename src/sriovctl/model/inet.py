@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from sriovctl.model.record import NamedTuple
 
 
 class InterfaceAddress(NamedTuple):

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from sriovctl.model.functions import VFAttributes
+from sriovctl.model.record import NamedTuple
 
 
 class LinkReport(NamedTuple):

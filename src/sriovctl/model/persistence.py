@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from enum import StrEnum
 from hashlib import sha256
-from typing import Final, NamedTuple
+from typing import Final
+
+from sriovctl.model.record import NamedTuple
 
 CONFIG_DIRECTORY: Final = "/etc/sriovctl"
 STATE_FILE: Final = f"{CONFIG_DIRECTORY}/host.yaml"

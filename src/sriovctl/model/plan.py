@@ -6,7 +6,8 @@ A plan is data.  ``plan`` prints exactly the steps that ``apply`` runs, verifies
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import NamedTuple
+
+from sriovctl.model.record import NamedTuple
 
 
 class Disruption(StrEnum):

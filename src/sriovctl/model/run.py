@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import NamedTuple
 
 from sriovctl.model.plan import Step
+from sriovctl.model.record import NamedTuple
 
 
 class RunKind(StrEnum):

@@ -8,10 +8,10 @@ the less the source could see, the more is ``None``.  ``None`` always means "not
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import NamedTuple
 
 from sriovctl.model.address import PCIAddress
 from sriovctl.model.capabilities import ConfigSpace
+from sriovctl.model.record import NamedTuple
 
 
 class SourceKind(StrEnum):

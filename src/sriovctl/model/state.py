@@ -6,9 +6,13 @@
 from __future__ import annotations
 
 from enum import Enum
-from typing import Final, Literal, NamedTuple
 
 from sriovctl.model.functions import VLAN
+from sriovctl.model.record import NamedTuple
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Final, Literal
 
 
 class _Unset(Enum):
@@ -22,7 +26,10 @@ class _Unset(Enum):
 
 
 UNSET: Final = _Unset.UNSET
-Unset = Literal[_Unset.UNSET]
+if TYPE_CHECKING:
+    Unset = Literal[_Unset.UNSET]
+else:
+    Unset = _Unset
 
 
 # What a state file says for a MAC that is to follow from the PF's identity and the VF's index.

@@ -6,9 +6,8 @@ what the other side does although the state does not say so as ``Imposed``.
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from sriovctl.model.functions import PF
+from sriovctl.model.record import NamedTuple
 from sriovctl.model.state import UNSET, DesiredState, PFMatch, WantedPF, WantedVF
 
 # Keys of a state, dotted as one would say them; those of VFs are WantedVF's own.

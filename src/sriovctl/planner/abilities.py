@@ -14,11 +14,10 @@ out: where the driver has no such thing, there is nothing to set.
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from sriovctl.errors import UnsupportedError
 from sriovctl.model.ability import Known
 from sriovctl.model.functions import NO_MAC, VLAN, EswitchMode, LinkState, VLANProtocol
+from sriovctl.model.record import NamedTuple
 from sriovctl.model.state import ATTRIBUTES
 from sriovctl.planner.driver_abilities import ABILITIES, DOT1AD, ON_INFINIBAND
 

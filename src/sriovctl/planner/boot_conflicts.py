@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from fnmatch import fnmatchcase
-from typing import NamedTuple
 
 from sriovctl.model.persistence import BootSetting, Conflict, SettingKind
+from sriovctl.model.record import NamedTuple
 from sriovctl.model.state import UNSET
 
 TYPE_CHECKING = False

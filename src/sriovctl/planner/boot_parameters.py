@@ -14,10 +14,9 @@ ixgbe_param.c of Intel's own.
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from sriovctl.errors import InputError, UnsupportedError
 from sriovctl.model.persistence import ModuleOption
+from sriovctl.model.record import NamedTuple
 from sriovctl.model.state import UNSET
 from sriovctl.planner.drivers import rules_of
 

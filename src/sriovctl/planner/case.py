@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from sriovctl.model.functions import EswitchMode
 from sriovctl.model.owner import Owner
 from sriovctl.model.plan import Disruption, Step
+from sriovctl.model.record import NamedTuple
 from sriovctl.model.state import UNSET, WantedVF, overlay
 from sriovctl.planner.abilities import card_of
 from sriovctl.planner.drivers import Effect, effect_on, rules_of

@@ -7,10 +7,9 @@ before anything is touched: by the driver's rules, by its abilities, and by the 
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from sriovctl.errors import InputError, UnsupportedError
 from sriovctl.model.plan import Plan
+from sriovctl.model.record import NamedTuple
 from sriovctl.planner.case import make_case
 from sriovctl.planner.drivers import VFIO_DRIVERS
 from sriovctl.planner.macs import auto_macs, refuse_duplicates

@@ -7,9 +7,8 @@ two kinds of cards have a row for each: InfiniBand's netdev is another (ipoib).
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from sriovctl.model.functions import LinkState, VLANProtocol
+from sriovctl.model.record import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

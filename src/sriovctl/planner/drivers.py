@@ -19,9 +19,9 @@ do, and a warning too many costs less than a lost session.
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import NamedTuple
 
 from sriovctl.model.plan import Disruption
+from sriovctl.model.record import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
+from sriovctl.model.record import NamedTuple
 from sriovctl.model.state import ATTRIBUTES, UNSET
 from sriovctl.planner.match import describe_match, fitting_pfs
 

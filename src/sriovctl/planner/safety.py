@@ -25,10 +25,10 @@ in the same plan has lost its users already, at the step to 0.
 from __future__ import annotations
 
 from itertools import islice
-from typing import NamedTuple
 
 from sriovctl.model.owner import Owner, OwnerKind
 from sriovctl.model.plan import Action, Disruption, Plan, Step
+from sriovctl.model.record import NamedTuple
 from sriovctl.planner.drivers import VFIO_DRIVERS, effect_on, rules_of
 
 TYPE_CHECKING = False

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import NamedTuple
 
 from sriovctl.errors import UnsupportedError
 from sriovctl.model.functions import NO_MAC
 from sriovctl.model.plan import Action, Disruption
+from sriovctl.model.record import NamedTuple
 from sriovctl.model.state import ATTRIBUTES, UNSET, WantedVF, overlay
 from sriovctl.planner.abilities import (
     FRESH,

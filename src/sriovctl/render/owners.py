@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
+from sriovctl.model.record import NamedTuple
 from sriovctl.render.table import format_table
 
 TYPE_CHECKING = False

@@ -6,7 +6,7 @@ from sriovctl.model.capabilities import acs_names
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, NamedTuple
+    from typing import Any
 
     from sriovctl.model.capabilities import (
         BAR,
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
         SRIOVCapability,
     )
     from sriovctl.model.description import FunctionDescription
+    from sriovctl.model.record import NamedTuple
 
 
 def function_as_json(function: FunctionDescription) -> dict[str, object]:

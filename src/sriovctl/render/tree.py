@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from sriovctl.model.picture import (
     ACSState,
     CellState,
@@ -13,6 +11,7 @@ from sriovctl.model.picture import (
     PictureNode,
     VFCell,
 )
+from sriovctl.model.record import NamedTuple
 from sriovctl.render.tree_words import (
     ASSUMED_ACS,
     KIND_WORDS,

@@ -7,9 +7,8 @@ flow in rows, so that a chipset does not push the PFs off the page.
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from sriovctl.model.picture import NodeKind
+from sriovctl.model.record import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -7,7 +7,6 @@ shares a group lies on an area of that group's colour, and grey is what has no g
 from __future__ import annotations
 
 from html import escape
-from typing import NamedTuple
 
 from sriovctl.model.picture import (
     ACSState,
@@ -18,6 +17,7 @@ from sriovctl.model.picture import (
     PictureNode,
     VFCell,
 )
+from sriovctl.model.record import NamedTuple
 from sriovctl.render.tree_layout import (
     CARD_PADDING,
     COLUMN_GAP,

@@ -8,9 +8,9 @@ Source: kernel ``drivers/pci/pci.c``, ``__pci_config_acs()``, ``pci_dev_str_matc
 from __future__ import annotations
 
 import re
-from typing import NamedTuple
 
 from sriovctl.model.address import PCIAddress
+from sriovctl.model.record import NamedTuple
 from sriovctl.topology.quirks import ACS_CR, ACS_EC, ACS_REQUIRED, ACS_RR
 
 TYPE_CHECKING = False

@@ -12,11 +12,10 @@ Source: kernel ``drivers/iommu/intel/iommu.c`` (``device_lookup_iommu``, ``iommu
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from sriovctl.codec.acpi import parse_dmar, parse_ivrs
 from sriovctl.model.acpi import SCOPE_BRIDGE, SCOPE_ENDPOINT
 from sriovctl.model.address import PCIAddress
+from sriovctl.model.record import NamedTuple
 from sriovctl.topology.surroundings import IOMMU_CLASS, is_amd_iommu
 from sriovctl.topology.tree import class_and_subclass
 

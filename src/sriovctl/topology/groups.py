@@ -16,8 +16,8 @@ change that would group by reachability instead was posted in 2025 and is not me
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import NamedTuple
 
+from sriovctl.model.record import NamedTuple
 from sriovctl.topology.aliases import Aliases
 from sriovctl.topology.coverage import find_coverage
 from sriovctl.topology.isolation import IsolationRules

@@ -12,8 +12,8 @@ Source: kernel ``drivers/pci/pci.c``, ``pci_acs_enabled()``, ``pci_acs_flags_ena
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import NamedTuple
 
+from sriovctl.model.record import NamedTuple
 from sriovctl.topology.acs_parameters import CONFIG_ACS_SINCE, REDIRECT_BITS
 from sriovctl.topology.quirks import (
     ACS_REQUIRED,

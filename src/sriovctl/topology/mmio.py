@@ -11,10 +11,10 @@ Source: kernel ``drivers/pci/iov.c`` (``sriov_init()``, ``sriov_enable()``), ``s
 from __future__ import annotations
 
 import re
-from typing import NamedTuple
 
 from sriovctl.model.address import PCIAddress
 from sriovctl.model.capabilities import BAR
+from sriovctl.model.record import NamedTuple
 from sriovctl.model.snapshot import FunctionSnapshot, HostSnapshot, ResourceLine
 
 FIRST_VF_BAR_LINE = 7  # of sysfs ``resource``, from 0: 6 BARs and the ROM come before

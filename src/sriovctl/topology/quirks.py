@@ -11,7 +11,8 @@ rules, ``DECLARE_PCI_FIXUP_HEADER`` of the ``quirk_dma_func*_alias`` family.
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import NamedTuple
+
+from sriovctl.model.record import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

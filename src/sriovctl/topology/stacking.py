@@ -7,7 +7,7 @@ Source: kernel ``net/core/rtnetlink.c``: ``IFLA_MASTER`` is what a netdev is a p
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from sriovctl.model.record import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from typing import NamedTuple
 
 from sriovctl.model.address import PCIAddress, is_pci_address, parse_pci_address
+from sriovctl.model.record import NamedTuple
 from sriovctl.topology.acs_parameters import ACSParameters, parse_acs_parameters
 from sriovctl.topology.tree import class_and_subclass, vendor_of
 

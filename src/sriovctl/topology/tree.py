@@ -11,9 +11,8 @@ Source: kernel ``drivers/pci/probe.c`` (``set_pcie_port_type``, ``pci_scan_slot`
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from sriovctl.model.address import PCIAddress, vf_address
+from sriovctl.model.record import NamedTuple
 from sriovctl.model.snapshot import SourceKind
 
 TYPE_CHECKING = False

@@ -16,6 +16,7 @@ from sriovctl.host.journal import SQLiteJournal
 from sriovctl.host.record_writer import RecordWriter
 from sriovctl.host.recorded import RecordedHost
 from sriovctl.host.simulated import SimulatedHost, simulated_82576
+from sriovctl.host.simulated.tree import constant
 from sriovctl.host.simulated_libvirt import SimulatedLibvirt
 
 PF = "0000:01:00.0"
@@ -29,7 +30,7 @@ class Desk:
     def __init__(self) -> None:
         self.host: SimulatedHost = simulated_82576()
         self.host.files.write_text(f"/sys/bus/pci/devices/{PF}/sriov_numvfs", "2")
-        self.host.files.add_directory("/run/libvirt")
+        self.host.files.add("/run/libvirt/libvirt-sock", constant(""))
         self.host.network.add_address("eth0", "192.0.2.1/24")
         self.journal = SQLiteJournal(None)  # knows of no apply: the VFs are somebody else's
         self.libvirt = SimulatedLibvirt(self.host.clock)

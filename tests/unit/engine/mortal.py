@@ -16,10 +16,11 @@ from sriovctl.codec.netlink import decode_header
 from sriovctl.codec.rtnl import RTM_SETLINK
 from sriovctl.engine.execute import Site
 from sriovctl.errors import HostError
-from sriovctl.host.api import Devlink, FileTree, NetlinkAnswer
+from sriovctl.host.api import Devlink, FileTree
 from sriovctl.host.journal import SQLiteJournal
 from sriovctl.host.locks import HeldLocks
 from sriovctl.host.simulated import SimulatedHost
+from sriovctl.model.netlink import NetlinkAnswer
 
 
 class KilledError(BaseException):

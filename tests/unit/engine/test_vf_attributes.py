@@ -29,9 +29,9 @@ from sriovctl.errors import (
     UnsupportedError,
     VerifyError,
 )
-from sriovctl.host.api import NetlinkAnswer
 from sriovctl.model.functions import VLAN, VFAttributes, VFCounters
 from sriovctl.model.link import LinkReport
+from sriovctl.model.netlink import NetlinkAnswer
 from sriovctl.model.state import UNSET, WantedVF
 
 FRESH = VFAttributes(

@@ -5,9 +5,8 @@ Python's configparser knows neither sections that stand twice nor where a value 
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from sriovctl.errors import InputError
+from sriovctl.model.record import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

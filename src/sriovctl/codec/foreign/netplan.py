@@ -9,8 +9,6 @@ Source: netplan doc/netplan-yaml.md, netplan_cli/cli/sriov.py.
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from sriovctl.codec.foreign.sources import (
     MAX_MTU,
     MAX_VFS,
@@ -31,6 +29,7 @@ from sriovctl.codec.yaml_nodes import (
     text,
 )
 from sriovctl.model.functions import VLAN, EswitchMode
+from sriovctl.model.record import NamedTuple
 from sriovctl.model.state import UNSET, DesiredState, PFMatch, WantedPF, WantedVF, overlay
 from sriovctl.model.translation import Import, LeftOut
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sriovctl.errors import SriovctlError, UnsupportedError
+from sriovctl.errors import PermissionDenied, SriovctlError, UnsupportedError
 from sriovctl.model.owner import OwnerKind
 
 TYPE_CHECKING = False
@@ -14,15 +14,22 @@ if TYPE_CHECKING:
     from sriovctl.host.libvirt_api import Libvirt
     from sriovctl.model.guest import Guest, GuestDevice, VFPool
 
-# Any of these: libvirt's daemons run, or guests are defined.
-_INSTALLED = ("/run/libvirt", "/etc/libvirt/qemu")
+# Where the daemon for QEMU guests listens, alone or as a part of the old one.  systemd may listen
+# in its place and start it when it is asked.  Where there is neither, nobody would answer, and to
+# find that out through the binding takes as long as everything else.
+# Source: libvirt src/remote/remote_sockets.c, remoteGetUNIXSocket().
+_SOCKETS = ("/run/libvirt/virtqemud-sock", "/run/libvirt/libvirt-sock")
+_DEFINITIONS = "/etc/libvirt/qemu"  # one file for each guest
 
 
 def find_guests(
     files: FileTree, ledger: Ledger, open_libvirt: Callable[[], Libvirt] | None
 ) -> frozenset[str]:
     """Write down guests with their functions; return the names of those that run."""
-    if open_libvirt is None or not any(files.exists(path) for path in _INSTALLED):
+    if open_libvirt is None:
+        return frozenset()
+    if not any(files.exists(path) for path in _SOCKETS):
+        _note_definitions(files, ledger)
         return frozenset()
     # Here, not above: parsing XML costs start-up time where there is no libvirt.
     from sriovctl.engine.guests import read_guests
@@ -40,6 +47,20 @@ def find_guests(
         _write_down(ledger, guest)
     _note_pools(ledger, libvirt, guests)
     return frozenset(guest.name for guest in guests if guest.active)
+
+
+def _note_definitions(files: FileTree, ledger: Ledger) -> None:
+    try:
+        names = files.list_dir(_DEFINITIONS)
+    except PermissionDenied:
+        ledger.note("libvirt does not answer; whether it has guests could not be seen: run as root")
+        return
+    count = sum(name.endswith(".xml") for name in names)
+    if count:
+        guests = "guests" if count > 1 else "guest"
+        ledger.note(
+            f"libvirt does not answer, and has {count} {guests} defined, which could not be seen"
+        )
 
 
 def _write_down(ledger: Ledger, guest: Guest) -> None:

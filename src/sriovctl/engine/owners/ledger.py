@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from sriovctl.engine.inventory import NET_CLASS, PCI_DEVICES
 from sriovctl.model.owner import Owner, OwnerKind, OwnerReport
+from sriovctl.model.record import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -11,8 +11,6 @@ Namespaces are found by their processes, and by their handles that are mounted s
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from sriovctl.codec.cgroup import container_in_cgroup
 from sriovctl.codec.mounts import parse_mountinfo
 from sriovctl.codec.rtnl import decode_link, encode_link_dump
@@ -21,6 +19,7 @@ from sriovctl.engine.owners.network import below
 from sriovctl.engine.owners.processes import PROC, processes
 from sriovctl.errors import LostError, PermissionDenied, SriovctlError
 from sriovctl.model.owner import OwnerKind
+from sriovctl.model.record import NamedTuple
 from sriovctl.topology.stacking import stands_on_lower
 
 TYPE_CHECKING = False

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from typing import NamedTuple
 
 from sriovctl.codec.rtnl import decode_link, encode_link_dump
 from sriovctl.codec.rtnl_address import decode_address, encode_address_dump
@@ -17,6 +16,7 @@ from sriovctl.engine.inventory import NET_CLASS
 from sriovctl.engine.owners.ssh import read_ssh_clients
 from sriovctl.model.eswitch import represented_vf
 from sriovctl.model.owner import OwnerKind
+from sriovctl.model.record import NamedTuple
 from sriovctl.topology.stacking import climb, find_uppers
 
 TYPE_CHECKING = False

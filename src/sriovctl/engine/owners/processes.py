@@ -22,11 +22,10 @@ Source: kernel ``drivers/vfio/pci/vfio_pci_core.c`` (``vfio_pci_core_enable()``)
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from sriovctl.engine.inventory import IOMMU_GROUPS, PCI_DEVICES
 from sriovctl.errors import PermissionDenied
 from sriovctl.model.owner import OwnerKind
+from sriovctl.model.record import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

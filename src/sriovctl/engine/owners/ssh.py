@@ -7,10 +7,9 @@ systemd-logind, which know those who are logged in elsewhere as well.
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from sriovctl.codec.inet import format_ip, parse_ip
 from sriovctl.errors import InputError, SriovctlError
+from sriovctl.model.record import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

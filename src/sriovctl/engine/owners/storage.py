@@ -15,11 +15,11 @@ Source: kernel ``Documentation/ABI/stable/sysfs-block``, ``block/holder.c``
 from __future__ import annotations
 
 import re
-from typing import NamedTuple
 
 from sriovctl.codec.mounts import Mount, parse_mountinfo, parse_swaps
 from sriovctl.errors import PermissionDenied
 from sriovctl.model.owner import OwnerKind
+from sriovctl.model.record import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -36,7 +36,7 @@ def read_owners(
     has device nodes.
 
     :param pfs: as the inventory has just read them.
-    :param open_libvirt: called only where libvirt is installed; None: do not ask it.
+    :param open_libvirt: called only where a daemon of libvirt listens; None: do not ask it.
     :raises HostError: the kernel refused what any user may read.
     """
     functions = functions_of(pfs)

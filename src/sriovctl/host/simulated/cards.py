@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import NamedTuple
 
 from sriovctl.model.capabilities import BAR, SRIOVCapability
+from sriovctl.model.record import NamedTuple
 
 
 class CardModel(NamedTuple):

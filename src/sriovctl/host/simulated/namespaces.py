@@ -10,13 +10,13 @@ from sriovctl.codec.netlink import decode_header
 from sriovctl.codec.rtnl import RTM_GETLINK, encode_link
 from sriovctl.codec.rtnl_nsid import RTM_GETNSID, encode_nsid
 from sriovctl.errors import LostError
-from sriovctl.host.api import NetlinkAnswer
 from sriovctl.host.kernel_errors import kernel_error
 from sriovctl.host.simulated.kernel import SimulatedKernel
 from sriovctl.host.simulated.layout import hide_netdev
 from sriovctl.host.simulated.mounts import SimulatedMounts
 from sriovctl.host.simulated.tree import refuse
 from sriovctl.model.link import LinkReport
+from sriovctl.model.netlink import NetlinkAnswer
 
 _FIRST_HANDLE = 4026531840
 _LOOPBACK = LinkReport(ifindex=1, ifname="lo")

@@ -12,7 +12,6 @@ from sriovctl.codec.rtnl_address import encode_address
 from sriovctl.codec.rtnl_change import decode_set_link, decode_set_vfs
 from sriovctl.codec.rtnl_probe import is_vlan_probe
 from sriovctl.codec.rtnl_route import decode_get_route, encode_route
-from sriovctl.host.api import NetlinkAnswer
 from sriovctl.host.simulated.drivers import Driver, VFSupport
 from sriovctl.host.simulated.functions import Netdev, SRIOVState, VFRecord
 from sriovctl.host.simulated.kernel import SimulatedKernel
@@ -20,6 +19,7 @@ from sriovctl.host.simulated.network import SimulatedNetwork
 from sriovctl.host.simulated.tree import refuse
 from sriovctl.model.functions import NO_MAC, VLAN, EswitchMode
 from sriovctl.model.link import LinkReport
+from sriovctl.model.netlink import NetlinkAnswer
 from sriovctl.model.state import UNSET, WantedVF
 
 _MULTICAST_BIT = 1

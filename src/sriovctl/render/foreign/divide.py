@@ -7,8 +7,8 @@ nothing that was said is forgotten: it is either handed to the format's writer o
 from __future__ import annotations
 
 import re
-from typing import NamedTuple
 
+from sriovctl.model.record import NamedTuple
 from sriovctl.model.state import UNSET
 from sriovctl.model.translation import (
     VF_KEYS,

@@ -5,8 +5,7 @@ Source: the drivers' module_param of Linux 6.12, named beside each row.
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
+from sriovctl.model.record import NamedTuple
 from sriovctl.model.state import UNSET
 from sriovctl.model.translation import Export, Imposed, LeftOut, OutputFile, said_of_match
 from sriovctl.render.foreign.divide import divide, leave_out_all

@@ -6,9 +6,9 @@ Source: netplan doc/netplan-yaml.md, netplan_cli/cli/sriov.py.
 from __future__ import annotations
 
 import re
-from typing import NamedTuple
 
 from sriovctl.model.functions import VLAN, VLANProtocol
+from sriovctl.model.record import NamedTuple
 from sriovctl.model.state import UNSET
 from sriovctl.model.translation import Export, Imposed, LeftOut, OutputFile
 from sriovctl.render.foreign.divide import (

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import errno
+
 import pytest
 from tests.unit.engine.owners.world import SHARED0, VF0, VF1, World, give
 
 from sriovctl.errors import HostError, UnsupportedError
+from sriovctl.host.simulated.tree import constant
 from sriovctl.host.simulated_libvirt import SimulatedGuest
 from sriovctl.model.owner import Owner, OwnerKind, OwnerReport
 
@@ -44,9 +47,41 @@ def test_a_function_that_is_no_pf_or_vf_is_left_out(world: World) -> None:
     assert world.tokens() == {}
 
 
-def test_libvirt_is_not_asked_where_it_is_not_installed(world: World) -> None:
+@pytest.mark.parametrize(
+    ("defined", "notes"),
+    [
+        ((), ()),
+        (("networks", "autostart"), ()),
+        (("One.xml",), ("libvirt does not answer, and has 1 guest defined, which could not be",)),
+        (("One.xml", "b.xml"), ("libvirt does not answer, and has 2 guests defined, which",)),
+    ],
+)
+def test_libvirt_is_not_asked_where_no_daemon_of_it_listens(
+    world: World, defined: tuple[str, ...], notes: tuple[str, ...]
+) -> None:
     world.libvirt_error = AssertionError("asked")
-    assert world.report().notes == ()
+    world.host.files.add_directory("/run/libvirt")
+    for name in defined:
+        world.host.files.add(f"/etc/libvirt/qemu/{name}", constant("<domain/>"))
+    found = world.report().notes
+    assert len(found) == len(notes)
+    assert all(text.startswith(start) for text, start in zip(found, notes, strict=True))
+
+
+def test_definitions_that_may_not_be_listed_are_said(world: World) -> None:
+    world.libvirt_error = AssertionError("asked")
+    world.host.files.add("/etc/libvirt/qemu/One.xml", constant("<domain/>"))
+    world.host.files.fail("/etc/libvirt/qemu", errno.EACCES)
+    (note,) = world.report().notes
+    assert "whether it has guests could not be seen: run as root" in note
+
+
+@pytest.mark.parametrize("socket", ["libvirt-sock", "virtqemud-sock"])
+def test_the_old_daemon_and_the_new_one_are_asked(world: World, socket: str) -> None:
+    world.host.files.add(f"/run/libvirt/{socket}", constant(""))
+    world.libvirt.add("Now")
+    give(world, "Now", VF0, live=True, config=True)
+    assert world.tokens() == {VF0: ["guest:Now"]}
 
 
 @pytest.mark.parametrize(

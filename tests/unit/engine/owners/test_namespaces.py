@@ -8,8 +8,8 @@ from collections.abc import Sequence
 import pytest
 from tests.unit.engine.owners.world import PCI, PF, VF0, World
 
-from sriovctl.host.api import NetlinkAnswer
 from sriovctl.host.simulated.drivers import Driver
+from sriovctl.model.netlink import NetlinkAnswer
 from sriovctl.model.owner import Owner, OwnerKind, OwnerReport
 
 CONTAINER = "0123456789abcdef" * 4

@@ -7,6 +7,7 @@ from sriovctl.engine.owners import read_owners
 from sriovctl.host.libvirt_api import Libvirt
 from sriovctl.host.simulated import SimulatedHost, simulated_82576
 from sriovctl.host.simulated.processes import SimulatedProcess
+from sriovctl.host.simulated.tree import constant
 from sriovctl.host.simulated_libvirt import SimulatedLibvirt
 from sriovctl.model.owner import Owner, OwnerReport
 
@@ -36,7 +37,7 @@ class World:
         self.host.files.write_text("/sys/bus/pci/drivers_probe", device)
 
     def install_libvirt(self) -> None:
-        self.host.files.add_directory("/run/libvirt")
+        self.host.files.add("/run/libvirt/libvirt-sock", constant(""))
 
     def open_libvirt(self) -> Libvirt:
         if self.libvirt_error is not None:
