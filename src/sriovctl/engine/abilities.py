@@ -40,8 +40,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from sriovctl.host.api import Host, NetlinkAnswer
+    from sriovctl.host.api import Host
     from sriovctl.model.functions import PF
+    from sriovctl.model.netlink import NetlinkAnswer
 
 # ndo_set_vf_* of these, in Linux 6.12, refuse a VF that is not there first of all: igb and ixgbe
 # (vf >= vfs_allocated_count, num_vfs), i40e (num_alloc_vfs), ice (ice_get_vf_by_id(), which cuts

@@ -11,7 +11,6 @@ from sriovctl.codec.rtnl_probe import is_vlan_probe
 from sriovctl.engine.abilities import ask_driver, read_abilities
 from sriovctl.engine.inventory import read_inventory
 from sriovctl.errors import HostError, LostError, PermissionDenied
-from sriovctl.host.api import NetlinkAnswer
 from sriovctl.host.simulated import (
     BROADCOM_57416,
     CONNECTX_6_DX,
@@ -28,6 +27,7 @@ from sriovctl.host.simulated import (
 )
 from sriovctl.model.ability import Ability, Can, Known
 from sriovctl.model.functions import PF
+from sriovctl.model.netlink import NetlinkAnswer
 
 REVIEWED = {"max_tx_rate_mbps", "admin_mac", "vlan", "spoofchk", "trust", "rss_query", "link_state"}
 
