@@ -12,9 +12,16 @@ from sriovctl.host.simulated import (
 )
 from tests.contract.contract import KernelContract
 from tests.contract.eswitch import EswitchContract, Switch
+from tests.contract.probes import ProbesContract
 
 
 class TestSimulatedHost(KernelContract):
+    @pytest.fixture
+    def host(self) -> SimulatedHost:
+        return simulated_82576()
+
+
+class TestSimulatedProbes(ProbesContract):
     @pytest.fixture
     def host(self) -> SimulatedHost:
         return simulated_82576()

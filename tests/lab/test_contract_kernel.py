@@ -8,14 +8,23 @@ import pytest
 
 from sriovctl.host.live import LiveHost
 from tests.contract.contract import KernelContract, reset
+from tests.contract.probes import ProbesContract
+
+
+@pytest.fixture
+def host() -> Iterator[LiveHost]:
+    host = LiveHost()
+    reset(host)
+    yield host
+    reset(host)
+    host.close()
 
 
 @pytest.mark.lab("82576")
 class TestKernel(KernelContract):
-    @pytest.fixture
-    def host(self) -> Iterator[LiveHost]:
-        host = LiveHost()
-        reset(host)
-        yield host
-        reset(host)
-        host.close()
+    pass
+
+
+@pytest.mark.lab("82576")
+class TestKernelProbes(ProbesContract):
+    pass

@@ -214,6 +214,9 @@ _WITHOUT = (
     DriverAbilities("pci-pf-stub", frozenset(), "pci/pci-pf-stub.c: pf_stub_driver"),
     DriverAbilities("vfio-pci", frozenset(), "vfio/pci/vfio_pci.c: vfio_pci_driver"),
     DriverAbilities("lpfc", frozenset(), "scsi/lpfc/lpfc_init.c: lpfc_driver"),
+    DriverAbilities("thunder-cpt", frozenset(), "crypto/cavium/cpt/cptpf_main.c: cpt_pci_driver"),
+    DriverAbilities("nicpf", frozenset(), "net/ethernet/cavium/thunder/nic_main.c: nicpf_driver"),
+    DriverAbilities("rvu_af", frozenset(), "net/ethernet/marvell/octeontx2/af/rvu.c: rvu_driver"),
     *(
         DriverAbilities(name, frozenset(), "crypto/intel/qat/qat_common/adf_sriov.c")
         for name in ("4xxx", "420xx", "c3xxx", "c6xx", "dh895xcc")

@@ -295,6 +295,35 @@ _TABLE = (
         vf_driver="enic",
         source="net/ethernet/cisco/enic/enic_main.c: enic_probe",
     ),
+    DriverRules(
+        driver="thunder-cpt",
+        creating=_calm("thunder-cpt makes its VFs when it is loaded"),
+        destroying=_calm("thunder-cpt removes its VFs when it is unloaded"),
+        fixed_count="thunder-cpt makes VFs when it is loaded, and has no sriov_configure",
+        vf_count_parameter="num_vfs",
+        source="crypto/cavium/cpt/cptpf_main.c: cpt_sriov_init, cpt_pci_driver",
+    ),
+    *(
+        DriverRules(
+            driver=name,
+            creating=_calm(f"{name} makes its VFs when it is loaded"),
+            destroying=_calm(f"{name} removes its VFs when it is unloaded"),
+            fixed_count=f"{name} makes {count} when it is loaded, and has no sriov_configure",
+            source=source,
+        )
+        for name, count, source in (
+            (
+                "nicpf",
+                "a VF for each port of the chip, and more for their queues,",
+                "net/ethernet/cavium/thunder/nic_main.c: nic_set_lmac_vf_mapping, nic_sriov_init",
+            ),
+            (
+                "rvu_af",
+                "all its VFs",
+                "net/ethernet/marvell/octeontx2/af/rvu.c: rvu_enable_sriov",
+            ),
+        )
+    ),
     *(
         DriverRules(
             driver=name,

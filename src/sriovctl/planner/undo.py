@@ -87,7 +87,7 @@ def _inverse_count(step: Step, *, unbind: bool) -> Iterator[Step]:
     vfs = _remembered(step)
     counted = _with_msix_counts(vfs)
     for vf in vfs:
-        if unbind and (vf in counted or _reads_its_mac(vf)):
+        if unbind and (vf.get("msix_count") is not None or _reads_its_mac(vf)):
             yield _of_vf(step, Action.BIND_DRIVER, vf, {"driver": None})
     for vf in counted:
         yield _of_vf(step, Action.SET_MSIX, vf, {"msix_count": vf["msix_count"]})

@@ -35,6 +35,7 @@ class VFSupport:
     link_speed_mbps: int = 1000
     least_rate_mbps: int = 0  # of a limit, beside "none"
     ignored_link_states: frozenset[str] = frozenset()  # acknowledged, and that is all
+    denied_without_vfs: frozenset[str] = frozenset()  # EOPNOTSUPP while there are none
     # While a new VF is in reset, the driver answers so to what is wanted of it.
     reset_s: float = 0.0
     errno_in_reset: int = errno.EAGAIN
@@ -125,6 +126,7 @@ IGB = Driver(
         vlan_protocols=(VLANProtocol.DOT1Q,),
         max_vlan_id=4095,
         rates_need_link=True,
+        denied_without_vfs=frozenset({"spoofchk"}),
     ),
     link_delay_s=3.0,
     resets_on_sriov=True,

@@ -139,7 +139,7 @@ class SimulatedRouteNetlink:
         driver, state = netdev.function.driver, netdev.function.sriov
         if driver is None or driver.vfs is None or state is None or netdev.represents is not None:
             raise refuse(errno.EOPNOTSUPP)
-        _require_supported_first(driver.vfs, wanted)
+        _require_supported_first(driver.vfs, wanted, has_vfs=bool(state.records))
         if vf_index >= len(state.records):
             raise refuse(errno.EINVAL)
         refused = _refused_now(driver, state)
@@ -165,9 +165,12 @@ def _refused_now(driver: Driver, state: SRIOVState) -> frozenset[str]:
 
 # The kernel knows what a driver lacks before the driver looks at the VF's number, but only for
 # the attribute whose turn it is: with nothing else wanted, EOPNOTSUPP comes before EINVAL.
-def _require_supported_first(support: VFSupport, wanted: WantedVF) -> None:
+def _require_supported_first(support: VFSupport, wanted: WantedVF, *, has_vfs: bool) -> None:
     present = [name for name in _KERNEL_ORDER if getattr(wanted, name) is not UNSET]
-    if present and not _offers(support, present[0]):
+    if not present:
+        return
+    denied = not has_vfs and present[0] in support.denied_without_vfs
+    if denied or not _offers(support, present[0]):
         raise refuse(errno.EOPNOTSUPP)
 
 
