@@ -11,6 +11,7 @@ from functools import partial
 
 import pytest
 
+from sriovctl.codec.module_aliases import modules_claiming
 from sriovctl.codec.rtnl import decode_link, encode_getlink, encode_link_dump
 from sriovctl.codec.rtnl_address import decode_address, encode_address_dump
 from sriovctl.codec.rtnl_change import LinkChange, encode_set_link, encode_set_vf, encode_set_vfs
@@ -369,6 +370,25 @@ class DriversContract:
         write(host, IGB, "sriov_numvfs", "0")
         enable(host, 1, autoprobe=False)
         assert read(host, VF0, "driver_override") == "(null)"
+
+    def test_override_may_be_cleared_under_a_bound_vf(self, host: Host) -> None:
+        enable(host, 1, autoprobe=False)
+        write(host, VF0, "driver_override", "igbvf")
+        command(host, "drivers_probe", VF0)
+        write(host, VF0, "driver_override", "\n")
+        assert read(host, VF0, "driver_override") == "(null)"
+        assert driver_of(host, VF0) == "igbvf"
+
+    def test_depmod_and_sysfs_tell_which_module_and_driver_a_vf_is_for(self, host: Host) -> None:
+        enable(host, 1, autoprobe=False)
+        release = host.files.read_text("/proc/sys/kernel/osrelease")
+        aliases = host.files.read_text(f"/lib/modules/{release}/modules.alias")
+        modalias = read(host, VF0, "modalias")
+        assert aliases is not None
+        assert modalias is not None
+        assert modules_claiming(modalias, aliases) == ("igbvf",)
+        assert host.files.read_link(f"{BUS}/drivers/igbvf/module") == "igbvf"
+        assert host.files.read_link(f"{BUS}/drivers/vfio-pci/module") == "vfio_pci"
 
     def test_override_does_not_move_a_bound_vf(self, host: Host) -> None:
         enable(host, 1)

@@ -54,6 +54,8 @@ VERBS = {
     "history": "list what apply and undo did on this host, and how far they came",
     "export": "write this host, or a state file, as a state or in the format of another tool",
     "import": "read what files of another tool say of SR-IOV, and print it as a state file",
+    "bind": "give VFs to a driver, such as vfio-pci, or back to their original one",
+    "unbind": "take VFs from their drivers, and leave them without one",
     "guests": "list which guest has which VF, now and after its next boot",
     "attach": "give a VF to a libvirt guest, with its MAC and VLAN",
     "detach": "take a VF back from a libvirt guest",

@@ -9,6 +9,7 @@ from sriovctl.errors import BusyError, SafetyError, WedgedError
 from sriovctl.model.plan import Action, Plan, Step
 from sriovctl.model.record import NamedTuple
 from sriovctl.model.run import Ending, RunStatus
+from sriovctl.planner.drivers import VFIO_DRIVERS
 from sriovctl.planner.safety import find_refusals
 
 TYPE_CHECKING = False
@@ -145,14 +146,20 @@ def carry_out(
 
 
 def _last_look(plan: Plan, options: ApplyOptions) -> Check:
-    # Between the plan and the lock a guest may have started.  Destroying a VF that it holds would
-    # hang in the kernel until the guest lets go of it.
+    # Between the plan and the lock a guest may have started.  Destroying a VF that it holds, or
+    # taking vfio-pci from it, would hang in the kernel until the guest lets go of it.
     def look(steps: Sequence[Step]) -> None:
+        if options.affected is None:
+            return
         dying = [s for s in steps if s.action is Action.SET_NUM_VFS and not s.after["num_vfs"]]
-        if dying and options.affected is not None:
+        if dying:
             # With what follows, which says whether the VFs come again.
             now, *_ = options.affected(plan.steps[plan.steps.index(dying[0]) :])
             refuse_users([now], options.allowed | set(dying[0].affected))
+        leaving = [s for s in steps if s.before.get("driver") in VFIO_DRIVERS]
+        if leaving:
+            known = {token for step in leaving for token in step.affected}
+            refuse_users(options.affected(leaving), options.allowed | known)
 
     return look
 

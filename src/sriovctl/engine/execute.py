@@ -16,7 +16,8 @@ from __future__ import annotations
 
 from itertools import groupby
 
-from sriovctl.engine.steps import driver_of, observe, perform
+from sriovctl.engine.locate import driver_of
+from sriovctl.engine.steps import observe, perform
 from sriovctl.errors import (
     BusyError,
     HostError,

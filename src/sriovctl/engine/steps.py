@@ -6,27 +6,27 @@ with a few messages) and an observer (what the kernel says now of the keys that 
 
 from __future__ import annotations
 
+from sriovctl.engine.binding import bind_drivers, see_bindings
 from sriovctl.engine.eswitch import see_eswitch_modes, set_eswitch_modes
-from sriovctl.engine.inventory import PCI_DEVICES, read_bool, read_int, read_netdev
+from sriovctl.engine.inventory import read_bool, read_int, read_netdev
+from sriovctl.engine.locate import find_directory, vf_index_of
 from sriovctl.engine.msix import see_msix_counts, set_msix_counts
 from sriovctl.engine.vf_attributes import read_link, write_link, write_vf_attributes
-from sriovctl.errors import HostError, LostError
-from sriovctl.model.address import is_pci_address
+from sriovctl.errors import LostError
 from sriovctl.model.functions import VLAN
 from sriovctl.model.plan import Action, Step
 from sriovctl.model.state import WantedVF
-from sriovctl.planner.diff import VFIO_DRIVERS, plain
+from sriovctl.planner.diff import plain
 from sriovctl.planner.drivers import RATES_NEED_LINK
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from sriovctl.host.api import FileTree, Host
+    from sriovctl.host.api import Host
 
 RATES = frozenset({"min_tx_rate_mbps", "max_tx_rate_mbps"})
 CARRIER_TIMEOUT_S = 10.0  # igb takes about 3 s
-DRIVERS_PROBE = "/sys/bus/pci/drivers_probe"
 
 
 def perform(host: Host, steps: Sequence[Step]) -> None:
@@ -45,30 +45,6 @@ def observe(host: Host, steps: Sequence[Step]) -> list[dict[str, object]]:
     :raises LostError: the PF or VF is gone.
     """
     return _OBSERVERS[steps[0].action](host, steps)
-
-
-def find_directory(files: FileTree, device: str) -> str:
-    """Find the sysfs directory of a PF by its device name.
-
-    :raises LostError: there is none.
-    """
-    if is_pci_address(device):
-        directory = f"{PCI_DEVICES}/{device}"
-        if files.exists(directory):
-            return directory
-    for netdev in files.list_dir("/sys/class/net"):
-        target = files.resolve(f"/sys/class/net/{netdev}/device")
-        if target is not None and target.endswith(f"/{device}"):
-            return target
-    raise LostError("the PF is gone", subject=device, hint="'sriovctl ls' shows what is there")
-
-
-def driver_of(files: FileTree, device: str) -> str | None:
-    """Read which driver a PF has; None without one, or without the PF."""
-    try:
-        return files.read_link(f"{find_directory(files, device)}/driver")
-    except LostError:
-        return None
 
 
 def _set_num_vfs(host: Host, steps: Sequence[Step]) -> None:
@@ -124,7 +100,7 @@ def _see_mtu(host: Host, steps: Sequence[Step]) -> list[dict[str, object]]:
 
 
 def _set_vfs(host: Host, steps: Sequence[Step]) -> None:
-    changes = [(_index(step), _as_wanted(step.after)) for step in steps]
+    changes = [(vf_index_of(step), _as_wanted(step.after)) for step in steps]
     if any(RATES & step.after.keys() for step in steps):
         _wait_for_carrier(host, steps[0].device)
     write_vf_attributes(host.rtnl, _netdev(host, steps[0].device), changes)
@@ -147,7 +123,7 @@ def _see_vfs(host: Host, steps: Sequence[Step]) -> list[dict[str, object]]:
     link = read_link(host.rtnl, _netdev(host, steps[0].device))
     vfs = {vf.vf_index: vf for vf in link.vfs}
     return [
-        {key: plain(getattr(vfs.get(_index(step)), key, None)) for key in step.after}
+        {key: plain(getattr(vfs.get(vf_index_of(step)), key, None)) for key in step.after}
         for step in steps
     ]
 
@@ -159,74 +135,6 @@ def _as_wanted(values: dict[str, object]) -> WantedVF:
     return WantedVF(**typed)  # type: ignore[arg-type]
 
 
-def _index(step: Step) -> int:
-    assert step.vf_index is not None, "a step on VFs names one"
-    return step.vf_index
-
-
-def vf_device(files: FileTree, step: Step) -> str:
-    """Find the sysfs device name of the VF that a step is about.
-
-    :raises LostError: the VF is not there.
-    """
-    directory = find_directory(files, step.device)
-    name = files.read_link(f"{directory}/virtfn{_index(step)}")
-    if name is None:
-        raise LostError("the VF is gone", subject=step.subject)
-    return name
-
-
-def _bind_drivers(host: Host, steps: Sequence[Step]) -> None:
-    for step in steps:
-        driver = step.after["driver"]
-        bind_driver(
-            host.files, vf_device(host.files, step), None if driver is None else str(driver)
-        )
-
-
-def bind_driver(files: FileTree, device: str, driver: str | None) -> None:
-    """Give a PCI function to *driver*, or to none.
-
-    ``driver_override`` and ``drivers_probe`` bind this function alone; a plain write to ``bind``
-    fails with ENODEV while the PF's ``sriov_drivers_autoprobe`` is 0, and ``new_id`` would catch
-    every function with the same ids.  Source: kernel drivers/pci/pci-driver.c.
-
-    :raises UnsupportedError: there is no such driver, or it does not take the function.
-    """
-    directory = f"{PCI_DEVICES}/{device}"
-    if files.read_link(f"{directory}/driver") == driver:
-        return
-    if files.exists(f"{directory}/driver"):
-        files.write_text(f"{directory}/driver/unbind", device)
-    if driver is None:
-        files.write_text(f"{directory}/driver_override", "\n")
-        return
-    files.write_text(f"{directory}/driver_override", driver)
-    files.write_text(DRIVERS_PROBE, device)
-    if files.read_link(f"{directory}/driver") != driver:
-        files.write_text(f"{directory}/driver_override", "\n")
-        raise HostError(
-            f"the driver {driver} did not take it", subject=device, hint=_why_not(files, driver)
-        )
-    if driver not in VFIO_DRIVERS:
-        # The kernel would choose this driver by itself: leave no override behind.
-        files.write_text(f"{directory}/driver_override", "\n")
-
-
-def _why_not(files: FileTree, driver: str) -> str:
-    if not files.exists(f"/sys/bus/pci/drivers/{driver}"):
-        return f"it is not loaded: run 'modprobe {driver}'"
-    return "the kernel log says why: run 'dmesg | tail'"
-
-
-def _see_drivers(host: Host, steps: Sequence[Step]) -> list[dict[str, object]]:
-    files = host.files
-    return [
-        {"driver": files.read_link(f"{PCI_DEVICES}/{vf_device(files, step)}/driver")}
-        for step in steps
-    ]
-
-
 _PERFORMERS: dict[Action, Callable[[Host, Sequence[Step]], None]] = {
     Action.SET_NUM_VFS: _set_num_vfs,
     Action.SET_AUTOPROBE: _set_autoprobe,
@@ -235,7 +143,7 @@ _PERFORMERS: dict[Action, Callable[[Host, Sequence[Step]], None]] = {
     Action.SET_MTU: _set_mtu,
     Action.SET_VF: _set_vfs,
     Action.SET_MSIX: set_msix_counts,
-    Action.BIND_DRIVER: _bind_drivers,
+    Action.BIND_DRIVER: bind_drivers,
 }
 
 _OBSERVERS: dict[Action, Callable[[Host, Sequence[Step]], list[dict[str, object]]]] = {
@@ -246,5 +154,5 @@ _OBSERVERS: dict[Action, Callable[[Host, Sequence[Step]], list[dict[str, object]
     Action.SET_MTU: _see_mtu,
     Action.SET_VF: _see_vfs,
     Action.SET_MSIX: see_msix_counts,
-    Action.BIND_DRIVER: _see_drivers,
+    Action.BIND_DRIVER: see_bindings,
 }

@@ -7,6 +7,7 @@ Source: kernel ``Documentation/ABI/testing/sysfs-bus-pci`` (physfn, virtfnN), an
 from __future__ import annotations
 
 from sriovctl.engine.inventory import NET_CLASS, PCI_DEVICES, read_netdev, vf_links
+from sriovctl.engine.iommu_group import read_group
 from sriovctl.errors import InputError, LostError, UnsupportedError
 from sriovctl.model.address import PCIAddress, is_pci_address, parse_pci_address
 from sriovctl.model.record import NamedTuple
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
 
 _IFF_UP = 1  # include/uapi/linux/if.h
 _CLASS_NETWORK = "0x02"
-_CLASS_BRIDGE = "0x0604"
 _HINT_LS = "'sriovctl ls' lists the PFs and VFs"
 
 
@@ -152,19 +152,10 @@ def _uppers(files: FileTree, netdev: str) -> tuple[str, ...]:
 
 
 def _group_blockers(files: FileTree, address: PCIAddress) -> tuple[str, ...]:
-    members = files.list_dir(f"{PCI_DEVICES}/{address}/iommu_group/devices")
+    group = read_group(files, str(address))
+    members = group.members if group is not None else ()
     return tuple(
-        f"{member} ({driver})"
+        f"{member.device} ({member.driver})"
         for member in members
-        if member != str(address) and (driver := _blocking_driver(files, member))
+        if member.hinders and member.device != str(address)
     )
-
-
-def _blocking_driver(files: FileTree, member: str) -> str | None:
-    # The group must be the guest's alone.  Bridges, and functions without a driver or with one
-    # that leaves DMA alone, do no harm.
-    path = f"{PCI_DEVICES}/{member}"
-    driver = files.read_link(f"{path}/driver")
-    harmless = driver is None or "vfio" in driver or driver == "pci-stub"
-    is_bridge = (files.read_text(f"{path}/class") or "").startswith(_CLASS_BRIDGE)
-    return None if harmless or is_bridge else driver

@@ -6,6 +6,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from sriovctl.model.binding import Binding
     from sriovctl.model.functions import PF
 
 _WORDS = {
@@ -86,3 +87,12 @@ def bind(address: str, driver: str | None) -> tuple[str, ...]:
         echo(driver, f"{directory}/driver_override"),
         echo(address, "/sys/bus/pci/drivers_probe"),
     )
+
+
+def rebind(address: str, wanted: Binding) -> tuple[str, ...]:
+    """Give a function to a driver and set what may take it later, in the shell's words."""
+    override = f"/sys/bus/pci/devices/{address}/driver_override"
+    commands = bind(address, wanted.driver)
+    if wanted.override == wanted.driver and wanted.driver is not None:
+        return commands
+    return (*commands, echo("" if wanted.override is None else wanted.override, override))

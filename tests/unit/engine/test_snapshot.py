@@ -235,8 +235,9 @@ def test_a_bare_machine() -> None:
     host = simulated_82576()
     for name in host.files.list_dir(DEVICES):
         host.files.remove(f"{DEVICES}/{name}")
-    for path in ("/proc/modules", "/proc/cpuinfo", "/proc/version", "/proc/iomem"):
-        host.files.remove(path)
+    shown = ("modules", "cpuinfo", "version", "iomem", "sys/kernel/osrelease")
+    for name in shown:
+        host.files.remove(f"/proc/{name}")
     host.files.add("/sys/kernel/security/lockdown", constant(""))
     host.files.fail("/sys/class/iommu", errno.EACCES)
     snapshot = read_snapshot(host)

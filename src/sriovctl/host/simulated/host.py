@@ -29,6 +29,7 @@ from sriovctl.host.simulated.functions import (
     bar_flags,
 )
 from sriovctl.host.simulated.kernel import SimulatedKernel
+from sriovctl.host.simulated.layout import RELEASE
 from sriovctl.host.simulated.mounts import SimulatedMounts
 from sriovctl.host.simulated.namespaces import SimulatedNamespaces
 from sriovctl.host.simulated.netlink import SimulatedRouteNetlink
@@ -110,7 +111,7 @@ def _publish_proc(tree: VirtualTree, spec: MachineSpec) -> None:
         "/proc/cmdline", constant("console=ttyS0 quiet" + " intel_iommu=on iommu=pt" * spec.iommu)
     )
     tree.add("/proc/sys/kernel/random/boot_id", constant(str(uuid4())))
-    tree.add("/proc/version", constant("Linux version 6.12.117+deb12-amd64 (simulated)"))
+    tree.add("/proc/version", constant(f"Linux version {RELEASE} (simulated)"))
     tree.add(
         "/proc/cpuinfo",
         constant("processor\t: 0\nvendor_id\t: GenuineIntel\nflags\t\t: fpu vmx\n"),

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 BUS = "/sys/bus/pci"
 GROUPS = "/sys/kernel/iommu_groups"
 NET_CLASS = "/sys/class/net"
+RELEASE = "6.12.117+deb12-amd64"
 
 _NOT_WHILE_DOWN = ("carrier", "duplex", "speed")
 
@@ -32,6 +33,7 @@ def publish_bus(kernel: SimulatedKernel) -> None:
     tree.add_directory("/sys/class/iommu")
     for driver in kernel.drivers.values():
         _publish_driver_directory(kernel, driver)
+    _publish_modules(kernel)
     _publish_loopback(kernel)
     if kernel.has_iommu:
         tree.add_directory("/sys/devices/virtual/iommu/dmar0")
@@ -43,9 +45,25 @@ def _publish_driver_directory(kernel: SimulatedKernel, driver: Driver) -> None:
     kernel.tree.add(f"{directory}/bind", command(lambda name: kernel.bind(driver, name)))
     kernel.tree.add(f"{directory}/unbind", command(lambda name: kernel.unbind(driver, name)))
     if not driver.is_built_in:
-        module = f"/sys/module/{driver.name.replace('-', '_')}"
+        module = f"/sys/module/{_module_of(driver)}"
         kernel.tree.add_directory(module)
         kernel.tree.add(f"{directory}/module", Link(module))
+
+
+def _publish_modules(kernel: SimulatedKernel) -> None:
+    # What depmod has written down of the modules.
+    kernel.tree.add("/proc/sys/kernel/osrelease", constant(RELEASE))
+    aliases = [
+        f"alias pci:v{vendor_id:08X}d{device_id:08X}sv*sd*bc*sc*i* {_module_of(driver)}"
+        for driver in kernel.drivers.values()
+        for vendor_id, device_id in sorted(driver.ids)
+        if not driver.is_built_in
+    ]
+    kernel.tree.add(f"/lib/modules/{RELEASE}/modules.alias", constant("\n".join(aliases)))
+
+
+def _module_of(driver: Driver) -> str:
+    return driver.name.replace("-", "_")
 
 
 def _publish_loopback(kernel: SimulatedKernel) -> None:
