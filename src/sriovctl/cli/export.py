@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sriovctl.cli.foreign_arguments import add_output_arguments, hand_over, pfs_at_hand
 from sriovctl.engine.foreign import ALIASES, FORMATS, export_state
-from sriovctl.errors import InputError
+from sriovctl.errors import InputError, UnsupportedError
 from sriovctl.model.translation import Export, OutputFile
 
 TYPE_CHECKING = False
@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     import argparse
 
     from sriovctl.cli.context import Context
+    from sriovctl.engine.export_state import FunctionLists
     from sriovctl.model.functions import PF
     from sriovctl.model.state import DesiredState
     from sriovctl.model.translation import LeftOut
@@ -57,7 +58,9 @@ def run(args: argparse.Namespace, context: Context) -> int:
         export = _own(state, args)
     else:
         pfs = _pfs(context, state)
-        export = export_state(args.format, state, pfs, out_of_tree=_out_of_tree(args, context, pfs))
+        export = export_state(
+            args.format, state, pfs, function_lists=_function_lists(args, context, pfs)
+        )
     return hand_over(
         args,
         context,
@@ -98,9 +101,15 @@ def _pfs(context: Context, state: DesiredState) -> tuple[PF, ...]:
     return with_identities(context.host(), pfs, state) if pfs else ()
 
 
-def _out_of_tree(args: argparse.Namespace, context: Context, pfs: tuple[PF, ...]) -> frozenset[str]:
+def _function_lists(
+    args: argparse.Namespace, context: Context, pfs: tuple[PF, ...]
+) -> FunctionLists:
     if args.format != "modprobe" or not pfs:
-        return frozenset()
-    from sriovctl.engine.export_state import read_out_of_tree
+        return ()
+    from sriovctl.engine.export_state import read_function_lists
 
-    return read_out_of_tree(context.host().files, {pf.driver for pf in pfs})
+    try:
+        modules = context.boot().modules
+    except UnsupportedError:  # a recording, or a simulated host
+        modules = None
+    return read_function_lists(context.host().files, modules, pfs)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from sriovctl.engine.persist_checks import functions_of
 from sriovctl.model.state import AUTO_MAC, UNSET, WantedVF
 from sriovctl.model.translation import (
     POOLS_KEY,
@@ -14,6 +15,7 @@ from sriovctl.model.translation import (
     said_of_vf,
 )
 from sriovctl.planner.auto_mac import auto_mac, pf_identity
+from sriovctl.planner.boot_parameters import ON_REQUEST
 from sriovctl.planner.drivers import rules_of
 
 TYPE_CHECKING = False
@@ -21,8 +23,11 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
 
     from sriovctl.host.api import FileTree
+    from sriovctl.host.boot_api import Modules
     from sriovctl.model.functions import PF
     from sriovctl.model.state import DesiredState, WantedPF
+
+    FunctionLists = tuple[tuple[str, tuple[str, ...]], ...]
 
 _NO_COUNT = "it is meant for every VF, and how many there will be is not said"
 _NO_IDENTITY = "auto follows from the PF, and there is no such PF on the host at hand"
@@ -30,14 +35,14 @@ _POOLS = "pools are sriovctl's own"
 
 
 def prepare_export(
-    state: DesiredState, pfs: Sequence[PF], *, out_of_tree: frozenset[str] = frozenset()
+    state: DesiredState, pfs: Sequence[PF], *, function_lists: FunctionLists = ()
 ) -> tuple[ExportRequest, tuple[LeftOut, ...]]:
     """Find out of the host at hand what a foreign format may need to say.
 
     A PF that is not on this host is no error: a state may be written for another one.
 
     :param pfs: the PFs of the host at hand; empty where there is none.
-    :param out_of_tree: see :func:`read_out_of_tree`.
+    :param function_lists: see :func:`read_function_lists`.
     :return: the request for a renderer, and what no foreign format can be told.
     """
     targets: list[ExportTarget] = []
@@ -49,7 +54,7 @@ def prepare_export(
             names.add(target.name)
             targets.append(target)
             left_out += (one for one in without if one not in left_out)
-    return ExportRequest(tuple(targets), tuple(pfs), out_of_tree), tuple(left_out)
+    return ExportRequest(tuple(targets), tuple(pfs), function_lists), tuple(left_out)
 
 
 def find_pfs(wanted: WantedPF, pfs: Sequence[PF]) -> tuple[PF | None, ...]:
@@ -131,13 +136,26 @@ def _without_count(wanted: WantedPF, num_vfs: int | None) -> Iterator[LeftOut]:
             yield LeftOut(key, wanted.label, _NO_COUNT)
 
 
-def read_out_of_tree(files: FileTree, drivers: Collection[str | None]) -> frozenset[str]:
-    """Find the drivers that do not come with the kernel.
+def read_function_lists(
+    files: FileTree, modules: Modules | None, pfs: Sequence[PF]
+) -> FunctionLists:
+    """Find the drivers whose parameter for VFs takes a list, and all their functions in its order.
+
+    :param modules: None: the modules of that host are not at hand, and a driver that does not
+        come with the kernel is taken for Intel's own.
 
     Source: kernel Documentation/ABI/testing/sysfs-module (taint: O).
     """
-    return frozenset(
-        driver
-        for driver in drivers
-        if driver is not None and "O" in (files.read_text(f"/sys/module/{driver}/taint") or "")
+    drivers = {pf.driver for pf in pfs} & ON_REQUEST.keys()
+    return tuple(
+        (driver, tuple(functions_of(files, driver)))
+        for driver in sorted(filter(None, drivers))
+        if _takes_list(files, modules, driver)
     )
+
+
+def _takes_list(files: FileTree, modules: Modules | None, driver: str) -> bool:
+    kind = modules.parameter_type(driver, ON_REQUEST[driver]) if modules is not None else None
+    if kind is not None:
+        return kind.startswith("array")
+    return "O" in (files.read_text(f"/sys/module/{driver}/taint") or "")

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from typing import Protocol, TypeVar
 
     from sriovctl.codec.foreign.sources import Source
+    from sriovctl.engine.export_state import FunctionLists
     from sriovctl.model.functions import PF
     from sriovctl.model.state import DesiredState
     from sriovctl.model.translation import ExportRequest, Import
@@ -67,15 +68,15 @@ def export_state(
     state: DesiredState,
     pfs: Sequence[PF],
     *,
-    out_of_tree: frozenset[str] = frozenset(),
+    function_lists: FunctionLists = (),
 ) -> Export:
     """Say a state in another tool's words.
 
     :param name: one of ``FORMATS``.
     :param pfs: the PFs of the host at hand; empty where there is none.
-    :param out_of_tree: drivers that do not come with the kernel.
+    :param function_lists: as :func:`sriovctl.engine.export_state.read_function_lists` finds them.
     """
-    request, left_out = prepare_export(state, pfs, out_of_tree=out_of_tree)
+    request, left_out = prepare_export(state, pfs, function_lists=function_lists)
     written = renderer_of(name).render(request)
     return Export(written.files, _once(left_out, written.left_out), _once(written.imposed))
 

@@ -101,13 +101,14 @@ def _facts(
             module = files.read_link(f"{PCI_DRIVERS}/{pf.driver}/module") or pf.driver
             facts[pf.driver] = DriverFacts(
                 modules.parameter_type(module, parameter),
-                tuple(_functions_of(files, pf.driver)),
+                tuple(functions_of(files, pf.driver)),
                 module,
             )
     return facts
 
 
-def _functions_of(files: FileTree, driver: str) -> Iterator[str]:
+def functions_of(files: FileTree, driver: str) -> Iterator[str]:
+    """List the functions that a driver holds, VFs left out, in address order."""
     names = [name for name in files.list_dir(f"{PCI_DRIVERS}/{driver}") if ":" in name]
     for name in sorted(names, key=lambda one: (len(one), one)):
         if not files.exists(f"{PCI_DEVICES}/{name}/physfn"):

@@ -62,7 +62,8 @@ class ExportRequest(NamedTuple):
 
     targets: tuple[ExportTarget, ...]
     host_pfs: tuple[PF, ...] = ()  # all PFs of the host at hand, in address order
-    out_of_tree: frozenset[str] = frozenset()  # drivers that do not come with the kernel
+    # Drivers whose parameter for VFs is a list, and all their functions in its order.
+    function_lists: tuple[tuple[str, tuple[str, ...]], ...] = ()
 
 
 class Export(NamedTuple):

@@ -113,7 +113,7 @@ def facts_in_rules(label: str, text: str) -> Facts:
             found[label, "link.state", None] = match[1] == "up"
         if match := re.search(r"link set dev \$name mtu (\d+)'", line):
             found[label, "link.mtu", None] = int(match[1])
-        if match := re.search(r"eswitch set pci/\$(?:id|kernel) mode (\w+)'", line):
+        if match := re.search(r"eswitch set pci/\$(?:id|kernel) mode (\w+);", line):
             found[label, "eswitch.mode", None] = match[1]
         found |= facts_of_vf_in_rule(label, line)
     return found

@@ -22,16 +22,18 @@ DIRECTORY = "/etc/modprobe.d"
 
 
 class Parameter(NamedTuple):
-    """The parameter of one driver, a single number for each of its PFs."""
+    """The parameter of one driver: one number for all its PFs.
+
+    Of igb and ixgbe there are others, Intel's own, which take a list; see ``function_lists``.
+    """
 
     name: str
     source: str
-    listed_out_of_tree: bool = False  # the vendor's own driver takes a list, in PCI order
 
 
 PARAMETERS = {
-    "igb": Parameter("max_vfs", "net/ethernet/intel/igb/igb_main.c", listed_out_of_tree=True),
-    "ixgbe": Parameter("max_vfs", "net/ethernet/intel/ixgbe/ixgbe_main.c", listed_out_of_tree=True),
+    "igb": Parameter("max_vfs", "net/ethernet/intel/igb/igb_main.c"),
+    "ixgbe": Parameter("max_vfs", "net/ethernet/intel/ixgbe/ixgbe_main.c"),
     "mlx4_core": Parameter("num_vfs", "net/ethernet/mellanox/mlx4/main.c"),
     "lpfc": Parameter("lpfc_sriov_nr_virtfn", "scsi/lpfc/lpfc_init.c"),
 }
@@ -86,6 +88,8 @@ def render(request: ExportRequest) -> Export:
         if why is None and target.wanted.num_vfs is not UNSET:
             counted.setdefault(driver, []).append(target)
     for driver, targets in counted.items():
+        if driver in dict(request.function_lists):
+            left_out += _without_place(targets)
         value = _value(driver, targets, request)
         if value is None:
             why = f"{driver} takes one number for all its PFs, and they differ"
@@ -96,7 +100,7 @@ def render(request: ExportRequest) -> Export:
     if not lines:
         return Export((), tuple(left_out), tuple(imposed))
     text = _HEAD + "".join(lines)
-    file = OutputFile("sriovctl.conf", DIRECTORY, text)
+    file = OutputFile("sriovctl-export.conf", DIRECTORY, text)
     return Export((file,), tuple(left_out), tuple(imposed))
 
 
@@ -104,6 +108,17 @@ _HEAD = """\
 # Made by sriovctl: VFs that a driver makes when it is loaded.
 # A driver in the initramfs sees this only once that is made anew (update-initramfs -u, dracut -f).
 """
+
+
+_NO_PLACE = (
+    "the driver takes a list in the order of its functions, and which one it is, is not known"
+)
+
+
+def _without_place(targets: list[ExportTarget]) -> Iterator[LeftOut]:
+    for one in targets:
+        if one.pf is None:
+            yield LeftOut("num_vfs", one.wanted.label, _NO_PLACE)
 
 
 def _driver_of(target: ExportTarget) -> str | None:
@@ -118,15 +133,21 @@ def _why_not_of(why_no_count: str | None) -> WhyNot:
 
 
 def _value(driver: str, targets: list[ExportTarget], request: ExportRequest) -> str | None:
-    if _takes_list(driver, request):
-        wanted = {one.pf.device: one.num_vfs for one in targets if one.pf is not None}
-        return ",".join(str(wanted.get(pf.device, 0)) for pf in _pfs_of(driver, request))
+    functions = dict(request.function_lists).get(driver)
+    if functions is not None:
+        return ",".join(map(str, _listed(targets, functions, request)))
     counts = {one.num_vfs for one in targets}
     return str(counts.pop()) if len(counts) == 1 else None
 
 
-def _takes_list(driver: str, request: ExportRequest) -> bool:
-    return PARAMETERS[driver].listed_out_of_tree and driver in request.out_of_tree
+def _listed(
+    targets: list[ExportTarget], functions: tuple[str, ...], request: ExportRequest
+) -> Iterator[int]:
+    # A function that the state does not name keeps what it has; one without SR-IOV counts too.
+    now = {pf.device: pf.num_vfs or 0 for pf in request.host_pfs}
+    wanted = {one.pf.device: one.num_vfs or 0 for one in targets if one.pf is not None}
+    for device in functions:
+        yield wanted.get(device, now.get(device, 0))
 
 
 def _pfs_of(driver: str, request: ExportRequest) -> list[PF]:
@@ -134,7 +155,7 @@ def _pfs_of(driver: str, request: ExportRequest) -> list[PF]:
 
 
 def _imposed(driver: str, targets: list[ExportTarget], request: ExportRequest) -> Iterator[Imposed]:
-    if _takes_list(driver, request):
+    if driver in dict(request.function_lists):
         return
     ours = {one.pf.device for one in targets if one.pf is not None}
     others = [pf.device for pf in _pfs_of(driver, request) if pf.device not in ours]

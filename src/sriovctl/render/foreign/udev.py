@@ -152,12 +152,13 @@ def _body(target: ExportTarget, divided: Divided, *, pf: str, attribute: str) ->
         yield f'{attribute.format("sriov_drivers_autoprobe")}="{value}"\n'
     before = [*_link_commands(divided)]
     if target.eswitch_before_vfs:
-        before += _eswitch_command(divided, pf)
+        before += _eswitch_command(divided, pf, with_vfs=False)
     yield from map(_run, before)
     if "num_vfs" in divided.pf:
         yield from _count(divided.pf["num_vfs"], pf, attribute, after_commands=bool(before))
-    after = [] if target.eswitch_before_vfs else [*_eswitch_command(divided, pf)]
-    yield from map(_run, [*after, *_vf_commands(divided, pf)])
+    if not target.eswitch_before_vfs:
+        yield from map(_run, _eswitch_command(divided, pf, with_vfs=True))
+    yield from map(_run, _vf_commands(divided, pf))
     if divided.pf.get("link.state") is False:
         yield _run("ip link set dev $name down")
 
@@ -181,10 +182,17 @@ def _link_commands(divided: Divided) -> Iterator[str]:
         yield "ip link set dev $name up"
 
 
-def _eswitch_command(divided: Divided, pf: str) -> Iterator[str]:
-    if "eswitch.mode" in divided.pf:
-        device = pf.rpartition("/")[2]
-        yield f"devlink dev eswitch set pci/{device} mode {divided.pf['eswitch.mode']}"
+def _eswitch_command(divided: Divided, pf: str, *, with_vfs: bool) -> Iterator[str]:
+    if "eswitch.mode" not in divided.pf:
+        return
+    device, mode = f"pci/{pf.rpartition('/')[2]}", divided.pf["eswitch.mode"]
+    change = f"devlink dev eswitch set {device} mode {mode}"
+    if with_vfs:  # mlx5 changes the mode only while no driver has a VF
+        each = f"for vf in {pf}/virtfn*; do [ ! -e $$vf ] || "
+        unbind = "[ ! -e $$vf/driver ] || basename $$(readlink -f $$vf) >$$vf/driver/unbind"
+        probe = "basename $$(readlink -f $$vf) >/sys/bus/pci/drivers_probe"
+        change = f"{each}{unbind}; done; {change}; {each}{probe}; done"
+    yield f"case $$(devlink dev eswitch show {device}) in *mode?{mode}*) ;; *) {change};; esac"
 
 
 def _vf_commands(divided: Divided, pf: str) -> Iterator[str]:
