@@ -76,3 +76,41 @@ def wanted_vf(vf_index: int, num_vfs: int) -> WantedVF:
         min_tx_rate_mbps=0,
         max_tx_rate_mbps=100,
     )
+
+
+def mode_by_devlink() -> str:
+    handle = f"netdevsim/netdevsim{ID}"
+    shown = subprocess.run(
+        ["devlink", "dev", "eswitch", "show", handle, "-j"], capture_output=True, check=True
+    )
+    return str(json.loads(shown.stdout)["dev"][handle]["mode"])
+
+
+def test_switchdev_outlives_a_resize_and_its_undo(netdev: str) -> None:
+    # netdevsim falls back to legacy with its last VF; the plan sets the mode again.
+    switchdev = (
+        f"version: 1\npfs: {{sim: {{match: {{netdev: {netdev}}}, num_vfs: 2, "
+        "eswitch: {mode: switchdev}, vfs: {1: {trust: on}}}}"
+    )
+    sriovctl("apply", "-", stdin=switchdev)
+    assert mode_by_devlink() == "switchdev"
+    bigger = f"version: 1\npfs: {{sim: {{match: {{netdev: {netdev}}}, num_vfs: 3}}}}"
+    sriovctl("apply", "-", stdin=bigger)
+    assert ((DEVICE / "sriov_numvfs").read_text(), mode_by_devlink()) == ("3\n", "switchdev")
+    sriovctl("undo")
+    assert ((DEVICE / "sriov_numvfs").read_text(), mode_by_devlink()) == ("2\n", "switchdev")
+    assert json.loads(sriovctl("plan", "-", "--json", stdin=switchdev))["steps"] == []
+    sriovctl("undo")
+    assert ((DEVICE / "sriov_numvfs").read_text(), mode_by_devlink()) == ("0\n", "legacy")
+
+
+def test_what_switchdev_leaves_to_devlink_is_refused_when_the_plan_is_made(netdev: str) -> None:
+    limited = (
+        f"version: 1\npfs: {{sim: {{match: {{netdev: {netdev}}}, num_vfs: 2, "
+        "eswitch: {mode: switchdev}, vf_default: {max_tx_rate_mbps: 100}}}"
+    )
+    done = subprocess.run(
+        ["sriovctl", "plan", "-"], input=limited, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 1
+    assert "netdevsim refuses it in mode switchdev" in done.stderr
