@@ -12,6 +12,7 @@ from functools import partial
 import pytest
 
 from sriovctl.codec.module_aliases import modules_claiming
+from sriovctl.codec.mounts import parse_mountinfo
 from sriovctl.codec.rtnl import decode_link, encode_getlink, encode_link_dump
 from sriovctl.codec.rtnl_address import decode_address, encode_address_dump
 from sriovctl.codec.rtnl_change import LinkChange, encode_set_link, encode_set_vf, encode_set_vfs
@@ -766,6 +767,26 @@ class ProcessesContract:
     def test_a_process_that_is_not_there_is_none(self, host: Host) -> None:
         assert host.files.list_dir("/proc/4999999/fd") == ()
         assert host.files.read_bytes("/proc/4999999/environ") is None
+
+    def test_own_network_namespace_is_that_of_init_and_can_be_asked(self, host: Host) -> None:
+        own = host.files.read_target("/proc/self/ns/net")
+        assert own is not None
+        assert own.startswith("net:[")
+        assert own == host.files.read_target("/proc/1/ns/net")
+        (answer,) = host.namespaces.exchange("/proc/1/ns/net", [encode_link_dump(with_vfs=False)])
+        names = {decode_link(payload).ifname for payload in answer.payloads}
+        assert names == set(host.files.list_dir("/sys/class/net"))
+
+    def test_a_namespace_that_is_not_there_is_lost(self, host: Host) -> None:
+        for path in ("/run/netns/no-such-name", "/proc/4999999/ns/net"):
+            with pytest.raises(LostError):
+                host.namespaces.exchange(path, [encode_link_dump(with_vfs=False)])
+
+    def test_something_is_mounted_at_the_root(self, host: Host) -> None:
+        for process in ("self", "1"):
+            mounts = parse_mountinfo(host.files.read_text(f"/proc/{process}/mountinfo") or "")
+            assert "/" in {mount.mount_point for mount in mounts}
+        assert host.files.read_text("/proc/swaps") is not None
 
     def test_a_function_is_enabled_while_somebody_uses_it(self, host: Host) -> None:
         enable(host, 2, autoprobe=False)

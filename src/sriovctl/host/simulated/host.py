@@ -65,9 +65,9 @@ class SimulatedHost:
         self.network = SimulatedNetwork(self.kernel)
         self.mounts = SimulatedMounts(self.files)
         self.storage = SimulatedStorage(self.kernel)
-        self.namespaces = SimulatedNamespaces(self.kernel, self.mounts)
-        self.processes = SimulatedProcesses(self.kernel, own_namespace=self.namespaces.own)
         self.rtnl = SimulatedRouteNetlink(self.kernel, self.network)
+        self.namespaces = SimulatedNamespaces(self.kernel, self.mounts, self.rtnl)
+        self.processes = SimulatedProcesses(self.kernel, own_namespace=self.namespaces.own)
         self.devlink = DevlinkDoor(lambda: SimulatedDevlinkMessages(self.kernel))
         self.description = "a simulated host"
         _publish_proc(self.files, spec)

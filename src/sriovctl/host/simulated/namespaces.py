@@ -10,6 +10,7 @@ from sriovctl.codec.netlink import decode_header
 from sriovctl.codec.rtnl import RTM_GETLINK, encode_link
 from sriovctl.codec.rtnl_nsid import RTM_GETNSID, encode_nsid
 from sriovctl.errors import LostError
+from sriovctl.host.api import RouteNetlink
 from sriovctl.host.kernel_errors import kernel_error
 from sriovctl.host.simulated.kernel import SimulatedKernel
 from sriovctl.host.simulated.layout import hide_netdev
@@ -24,10 +25,14 @@ _HOST_NUMBER = 0  # by which each namespace knows the host's
 
 
 class SimulatedNamespaces:
-    """A :class:`sriovctl.host.api.NetworkNamespaces` in memory."""
+    """A :class:`sriovctl.host.api.NetworkNamespaces` in memory.
 
-    def __init__(self, kernel: SimulatedKernel, mounts: SimulatedMounts) -> None:
+    :param own: route netlink of the host's own namespace.
+    """
+
+    def __init__(self, kernel: SimulatedKernel, mounts: SimulatedMounts, own: RouteNetlink) -> None:
         self._kernel = kernel
+        self._own = own
         self._mounts = mounts
         self._handles = (f"net:[{number}]" for number in count(_FIRST_HANDLE))
         self.own = next(self._handles)
@@ -91,6 +96,8 @@ class SimulatedNamespaces:
         handle = self._mounted.get(path) or self._kernel.tree.read_target(path)
         if handle is None:
             raise LostError("there is no such namespace", subject=path)
+        if handle == self.own:
+            return self._own.exchange(requests)
         return tuple(self._answer(handle, request) for request in requests)
 
     def _answer(self, handle: str, request: bytes) -> NetlinkAnswer:
