@@ -137,8 +137,9 @@ def _read_pasted(path: str) -> str:
 def _open_libvirt(args: argparse.Namespace) -> Libvirt:
     _refuse_dump(args)
     from sriovctl.host.libvirt import LibvirtConnection
+    from sriovctl.host.patient_libvirt import PatientLibvirt
 
-    return LibvirtConnection()
+    return PatientLibvirt(LibvirtConnection)
 
 
 def _open_journal(args: argparse.Namespace) -> Journal:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +13,11 @@ from xml.etree import ElementTree
 import pytest
 
 from sriovctl.demo.guest import demo_guest_xml
+from sriovctl.engine.inventory import read_inventory
+from sriovctl.engine.owners import read_owners
+from sriovctl.host.libvirt import LibvirtConnection
+from sriovctl.host.live import LiveHost
+from sriovctl.host.patient_libvirt import PatientLibvirt
 
 pytestmark = pytest.mark.lab("82576", services=("libvirt",))
 
@@ -133,3 +140,23 @@ def test_a_guest_that_takes_a_vf_from_a_pool() -> None:
         run("virsh", "undefine", "Pooled")
         subprocess.run(("virsh", "net-destroy", "pool1"), capture_output=True, check=False)
         run("virsh", "net-undefine", "pool1")
+
+
+def test_a_libvirt_that_hangs_is_a_note() -> None:
+    pid = int(run("pidof", "libvirtd"))
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        host = LiveHost()
+        pfs = read_inventory(host, name_of=lambda *_: None)
+        report = read_owners(
+            host,
+            pfs,
+            open_libvirt=lambda: PatientLibvirt(LibvirtConnection, timeout_s=2),
+            progress=lambda _: None,
+        )
+        host.close()
+    finally:
+        os.kill(pid, signal.SIGCONT)
+    (note,) = report.notes
+    assert "libvirt does not answer: nothing came within 2 s" in note
+    assert "Owner" not in run("virsh", "list", "--name")  # it goes on
