@@ -12,10 +12,9 @@ if TYPE_CHECKING:
     import argparse
 
     from sriovctl.cli.context import Context
-    from sriovctl.engine.export_state import FunctionLists
     from sriovctl.model.functions import PF
     from sriovctl.model.state import DesiredState
-    from sriovctl.model.translation import LeftOut
+    from sriovctl.model.translation import DriverModule, LeftOut
 
 SUMMARY = "write this host, or a state file, as a state or in the format of another tool"
 EXAMPLES = """\
@@ -58,9 +57,7 @@ def run(args: argparse.Namespace, context: Context) -> int:
         export = _own(state, args)
     else:
         pfs = _pfs(context, state)
-        export = export_state(
-            args.format, state, pfs, function_lists=_function_lists(args, context, pfs)
-        )
+        export = export_state(args.format, state, pfs, modules=_modules(args, context, pfs))
     return hand_over(
         args,
         context,
@@ -101,15 +98,15 @@ def _pfs(context: Context, state: DesiredState) -> tuple[PF, ...]:
     return with_identities(context.host(), pfs, state) if pfs else ()
 
 
-def _function_lists(
+def _modules(
     args: argparse.Namespace, context: Context, pfs: tuple[PF, ...]
-) -> FunctionLists:
+) -> tuple[DriverModule, ...]:
     if args.format != "modprobe" or not pfs:
         return ()
-    from sriovctl.engine.export_state import read_function_lists
+    from sriovctl.engine.export_state import read_modules
 
     try:
-        modules = context.boot().modules
-    except UnsupportedError:  # a recording, or a simulated host
-        modules = None
-    return read_function_lists(context.host().files, modules, pfs)
+        installed = context.boot().modules
+    except (InputError, UnsupportedError):  # a recording, or a simulated host
+        installed = None
+    return read_modules(context.host().files, installed, pfs)

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import re
 
+from sriovctl.engine.inventory import PCI_DRIVERS
 from sriovctl.engine.persist_checks import functions_of
 from sriovctl.model.state import AUTO_MAC, UNSET, WantedVF
 from sriovctl.model.translation import (
     POOLS_KEY,
     VF_KEYS,
+    DriverModule,
     ExportRequest,
     ExportTarget,
     LeftOut,
     said_of_vf,
 )
 from sriovctl.planner.auto_mac import auto_mac, pf_identity
-from sriovctl.planner.boot_parameters import ON_REQUEST
+from sriovctl.planner.boot_parameters import ON_REQUEST, parameter_of
 from sriovctl.planner.drivers import rules_of
 
 TYPE_CHECKING = False
@@ -26,23 +28,20 @@ if TYPE_CHECKING:
     from sriovctl.host.boot_api import Modules
     from sriovctl.model.functions import PF
     from sriovctl.model.state import DesiredState, WantedPF
-
-    FunctionLists = tuple[tuple[str, tuple[str, ...]], ...]
-
 _NO_COUNT = "it is meant for every VF, and how many there will be is not said"
 _NO_IDENTITY = "auto follows from the PF, and there is no such PF on the host at hand"
 _POOLS = "pools are sriovctl's own"
 
 
 def prepare_export(
-    state: DesiredState, pfs: Sequence[PF], *, function_lists: FunctionLists = ()
+    state: DesiredState, pfs: Sequence[PF], *, modules: tuple[DriverModule, ...] = ()
 ) -> tuple[ExportRequest, tuple[LeftOut, ...]]:
     """Find out of the host at hand what a foreign format may need to say.
 
     A PF that is not on this host is no error: a state may be written for another one.
 
     :param pfs: the PFs of the host at hand; empty where there is none.
-    :param function_lists: see :func:`read_function_lists`.
+    :param modules: see :func:`read_modules`.
     :return: the request for a renderer, and what no foreign format can be told.
     """
     targets: list[ExportTarget] = []
@@ -54,7 +53,7 @@ def prepare_export(
             names.add(target.name)
             targets.append(target)
             left_out += (one for one in without if one not in left_out)
-    return ExportRequest(tuple(targets), tuple(pfs), function_lists), tuple(left_out)
+    return ExportRequest(tuple(targets), tuple(pfs), modules), tuple(left_out)
 
 
 def find_pfs(wanted: WantedPF, pfs: Sequence[PF]) -> tuple[PF | None, ...]:
@@ -96,7 +95,8 @@ def _target(wanted: WantedPF, pf: PF | None, name: str) -> tuple[ExportTarget, t
             vfs.append((vf_index, one))
     if nameless:
         left_out.append(LeftOut("admin_mac", wanted.label, _NO_IDENTITY, tuple(nameless)))
-    rules = rules_of(pf.driver if pf is not None else wanted.match.driver)
+    driver = pf.driver if pf is not None else wanted.match.driver
+    rules = rules_of(driver)
     target = ExportTarget(
         name=name,
         wanted=wanted,
@@ -105,6 +105,7 @@ def _target(wanted: WantedPF, pf: PF | None, name: str) -> tuple[ExportTarget, t
         vfs=tuple(vfs),
         eswitch_before_vfs=rules.eswitch_without_vfs,
         rates_need_link=rules.rates_need_link,
+        count_parameter=parameter_of(driver, ON_REQUEST),
     )
     return target, tuple(left_out)
 
@@ -136,26 +137,31 @@ def _without_count(wanted: WantedPF, num_vfs: int | None) -> Iterator[LeftOut]:
             yield LeftOut(key, wanted.label, _NO_COUNT)
 
 
-def read_function_lists(
-    files: FileTree, modules: Modules | None, pfs: Sequence[PF]
-) -> FunctionLists:
-    """Find the drivers whose parameter for VFs takes a list, and all their functions in its order.
+def read_modules(
+    files: FileTree, installed: Modules | None, pfs: Sequence[PF]
+) -> tuple[DriverModule, ...]:
+    """Find the modules of the PFs' drivers, where a parameter of theirs can make VFs.
 
-    :param modules: None: the modules of that host are not at hand, and a driver that does not
-        come with the kernel is taken for Intel's own.
+    :param installed: None: what is installed there is not at hand, and a module that does not come
+        with the kernel is taken for Intel's own.
 
     Source: kernel Documentation/ABI/testing/sysfs-module (taint: O).
     """
-    drivers = {pf.driver for pf in pfs} & ON_REQUEST.keys()
     return tuple(
-        (driver, tuple(functions_of(files, driver)))
-        for driver in sorted(filter(None, drivers))
-        if _takes_list(files, modules, driver)
+        _module(files, installed, driver)
+        for driver in sorted({pf.driver for pf in pfs if pf.driver is not None})
+        if parameter_of(driver, ON_REQUEST) is not None
     )
 
 
-def _takes_list(files: FileTree, modules: Modules | None, driver: str) -> bool:
-    kind = modules.parameter_type(driver, ON_REQUEST[driver]) if modules is not None else None
+def _module(files: FileTree, installed: Modules | None, driver: str) -> DriverModule:
+    name = files.read_link(f"{PCI_DRIVERS}/{driver}/module") or driver
+    listed = driver in ON_REQUEST and _takes_list(files, installed, name, ON_REQUEST[driver])
+    return DriverModule(driver, name, tuple(functions_of(files, driver)) if listed else None)
+
+
+def _takes_list(files: FileTree, installed: Modules | None, module: str, parameter: str) -> bool:
+    kind = installed.parameter_type(module, parameter) if installed is not None else None
     if kind is not None:
         return kind.startswith("array")
-    return "O" in (files.read_text(f"/sys/module/{driver}/taint") or "")
+    return "O" in (files.read_text(f"/sys/module/{module}/taint") or "")

@@ -15,10 +15,9 @@ if TYPE_CHECKING:
     from typing import Protocol, TypeVar
 
     from sriovctl.codec.foreign.sources import Source
-    from sriovctl.engine.export_state import FunctionLists
     from sriovctl.model.functions import PF
     from sriovctl.model.state import DesiredState
-    from sriovctl.model.translation import ExportRequest, Import
+    from sriovctl.model.translation import DriverModule, ExportRequest, Import
 
     T = TypeVar("T")
 
@@ -68,15 +67,15 @@ def export_state(
     state: DesiredState,
     pfs: Sequence[PF],
     *,
-    function_lists: FunctionLists = (),
+    modules: tuple[DriverModule, ...] = (),
 ) -> Export:
     """Say a state in another tool's words.
 
     :param name: one of ``FORMATS``.
     :param pfs: the PFs of the host at hand; empty where there is none.
-    :param function_lists: as :func:`sriovctl.engine.export_state.read_function_lists` finds them.
+    :param modules: as :func:`sriovctl.engine.export_state.read_modules` finds them.
     """
-    request, left_out = prepare_export(state, pfs, function_lists=function_lists)
+    request, left_out = prepare_export(state, pfs, modules=modules)
     written = renderer_of(name).render(request)
     return Export(written.files, _once(left_out, written.left_out), _once(written.imposed))
 

@@ -55,6 +55,16 @@ class ExportTarget(NamedTuple):
     vfs: tuple[tuple[int, WantedVF], ...]  # VFs of which something is said, by ascending index
     eswitch_before_vfs: bool = False  # its driver changes the mode only without VFs
     rates_need_link: bool = False  # its driver refuses rates while the link is down
+    count_parameter: str | None = None  # of its driver's module: makes VFs when it is loaded
+
+
+class DriverModule(NamedTuple):
+    """The module of a driver on the host at hand."""
+
+    driver: str
+    name: str
+    # Where its parameter for VFs is a list: all functions of the driver, in that order.
+    functions: tuple[str, ...] | None = None
 
 
 class ExportRequest(NamedTuple):
@@ -62,8 +72,7 @@ class ExportRequest(NamedTuple):
 
     targets: tuple[ExportTarget, ...]
     host_pfs: tuple[PF, ...] = ()  # all PFs of the host at hand, in address order
-    # Drivers whose parameter for VFs is a list, and all their functions in its order.
-    function_lists: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    modules: tuple[DriverModule, ...] = ()
 
 
 class Export(NamedTuple):

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import pytest
 
-from sriovctl.engine.export_state import find_pfs, prepare_export, read_function_lists
+from sriovctl.engine.export_state import find_pfs, prepare_export, read_modules
 from sriovctl.engine.foreign import FORMATS, export_state
 from sriovctl.engine.inventory import read_inventory
 from sriovctl.host.simulated import simulated_82576
@@ -21,10 +21,9 @@ from sriovctl.model.state import (
     WantedPool,
     WantedVF,
 )
-from sriovctl.model.translation import Export, Imposed, LeftOut
+from sriovctl.model.translation import DriverModule, Export, Imposed, LeftOut
 from sriovctl.planner.auto_mac import auto_mac, pf_identity
 from sriovctl.planner.drivers import RULES
-from sriovctl.render.foreign.modprobe import PARAMETERS
 
 IGB = "0000:01:00.0"
 OTHER = "0000:04:00.0"
@@ -191,10 +190,10 @@ def test_one_driver_takes_one_number() -> None:
 
 
 def test_intels_own_driver_takes_a_list_of_all_its_functions() -> None:
-    lists = (("igb", (IGB, "0000:02:00.0", OTHER)),)
+    modules = (DriverModule("igb", "igb", (IGB, "0000:02:00.0", OTHER)),)
     pfs = [pf._replace(num_vfs=1) if pf.device == OTHER else pf for pf in host_pfs()]
     gone = WantedPF("gone", PFMatch(driver="igb", address="0000:7f:00.0"), num_vfs=1)
-    export = export_state("modprobe", state(wanted(num_vfs=4), gone), pfs, function_lists=lists)
+    export = export_state("modprobe", state(wanted(num_vfs=4), gone), pfs, modules=modules)
     assert text_of(export).endswith("\noptions igb max_vfs=4,0,1\n")
     assert [(one.key, one.where) for one in export.left_out] == [("num_vfs", "gone")]
 
@@ -220,19 +219,27 @@ class FakeModules(NamedTuple):
 
 def test_a_list_is_known_by_the_module_or_by_its_taint() -> None:
     host, pfs = simulated_82576(), host_pfs()
-    functions = (("igb", (IGB, OTHER)),)
-    assert read_function_lists(host.files, FakeModules("uint"), pfs) == ()
-    assert read_function_lists(host.files, FakeModules("array of int"), pfs) == functions
-    assert read_function_lists(host.files, None, pfs) == ()
-
-
-def test_the_parameters_are_those_of_the_planner() -> None:
-    known = {name: rules.vf_count_parameter for name, rules in RULES.items()}
-    made_at_load = {name: parameter for name, parameter in known.items() if parameter}
-    assert (
-        made_at_load.items()
-        <= {name: parameter.name for name, parameter in PARAMETERS.items()}.items()
+    one_number = (DriverModule("igb", "igb"),)
+    assert read_modules(host.files, FakeModules("uint"), pfs) == one_number
+    assert read_modules(host.files, FakeModules("array of int"), pfs) == (
+        DriverModule("igb", "igb", (IGB, OTHER)),
     )
+    assert read_modules(host.files, None, pfs) == one_number
+
+
+def test_a_module_may_be_called_otherwise() -> None:
+    crypto = WantedPF("c", PFMatch(driver="thunder-cpt", all=True), num_vfs=2)
+    assert text_of(export_state("modprobe", state(crypto), [])).endswith(
+        "\noptions cptpf num_vfs=2\n"
+    )
+
+
+def test_each_driver_that_makes_vfs_at_load_is_exported() -> None:
+    for name, rules in RULES.items():
+        if rules.vf_count_parameter is not None:
+            pf = WantedPF("a", PFMatch(driver=name, all=True), num_vfs=2)
+            text = text_of(export_state("modprobe", state(pf), []))
+            assert text.endswith(f" {rules.vf_count_parameter}=2\n")
 
 
 def test_a_script_finds_several_pfs_at_run_time() -> None:

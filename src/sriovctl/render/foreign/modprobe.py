@@ -1,42 +1,30 @@
 """Module options, for drivers that make VFs when they are loaded.
 
-Source: the drivers' module_param of Linux 6.12, named beside each row.
+Which these are the planner knows (``planner/boot_parameters.py``).
 """
 
 from __future__ import annotations
 
-from sriovctl.model.record import NamedTuple
 from sriovctl.model.state import UNSET
-from sriovctl.model.translation import Export, Imposed, LeftOut, OutputFile, said_of_match
+from sriovctl.model.translation import (
+    DriverModule,
+    Export,
+    Imposed,
+    LeftOut,
+    OutputFile,
+    said_of_match,
+)
 from sriovctl.render.foreign.divide import divide, leave_out_all
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from sriovctl.model.functions import PF
     from sriovctl.model.translation import ExportRequest, ExportTarget
     from sriovctl.render.foreign.divide import WhyNot
 
 DIRECTORY = "/etc/modprobe.d"
 
-
-class Parameter(NamedTuple):
-    """The parameter of one driver: one number for all its PFs.
-
-    Of igb and ixgbe there are others, Intel's own, which take a list; see ``function_lists``.
-    """
-
-    name: str
-    source: str
-
-
-PARAMETERS = {
-    "igb": Parameter("max_vfs", "net/ethernet/intel/igb/igb_main.c"),
-    "ixgbe": Parameter("max_vfs", "net/ethernet/intel/ixgbe/ixgbe_main.c"),
-    "mlx4_core": Parameter("num_vfs", "net/ethernet/mellanox/mlx4/main.c"),
-    "lpfc": Parameter("lpfc_sriov_nr_virtfn", "scsi/lpfc/lpfc_init.c"),
-}
 
 _COUNT_ALONE = "a module option of the PF's driver knows a number of VFs alone"
 REASONS = {
@@ -66,7 +54,8 @@ REASONS = {
     "match.phys_port_name": "an option goes to a driver, not to a PF",
 }
 SOMETIMES = {
-    "num_vfs": f"for {', '.join(PARAMETERS)}; one number for all PFs of a driver",
+    "num_vfs": "for drivers with a parameter for it (igb, ixgbe, mlx4_core, lpfc, …); one number "
+    "for all PFs of a driver",
 }
 
 _NO_DRIVER = "the PF's driver is not known: no 'match: {driver: …}', and no such PF on this host"
@@ -83,20 +72,25 @@ def render(request: ExportRequest) -> Export:
         if driver is None:
             left_out += leave_out_all(target, _NO_DRIVER)
             continue
-        why = None if driver in PARAMETERS else f"{driver} has no parameter for it"
+        why = None if target.count_parameter else f"{driver} has no parameter for it"
         left_out += divide(target, _why_not_of(why)).left_out
         if why is None and target.wanted.num_vfs is not UNSET:
             counted.setdefault(driver, []).append(target)
     for driver, targets in counted.items():
-        if driver in dict(request.function_lists):
-            left_out += _without_place(targets)
-        value = _value(driver, targets, request)
+        module = _module_of(driver, request)
+        placed = [one for one in targets if module.functions is None or one.pf is not None]
+        left_out += (
+            LeftOut("num_vfs", one.wanted.label, _NO_PLACE) for one in targets if one not in placed
+        )
+        if not placed:
+            continue
+        value = _value(module, placed, request)
         if value is None:
             why = f"{driver} takes one number for all its PFs, and they differ"
-            left_out += (LeftOut("num_vfs", one.wanted.label, why) for one in targets)
+            left_out += (LeftOut("num_vfs", one.wanted.label, why) for one in placed)
             continue
-        imposed += _imposed(driver, targets, request)
-        lines.append(f"options {driver} {PARAMETERS[driver].name}={value}\n")
+        imposed += _imposed(module, placed, request)
+        lines.append(f"options {module.name} {targets[0].count_parameter}={value}\n")
     if not lines:
         return Export((), tuple(left_out), tuple(imposed))
     text = _HEAD + "".join(lines)
@@ -115,10 +109,16 @@ _NO_PLACE = (
 )
 
 
-def _without_place(targets: list[ExportTarget]) -> Iterator[LeftOut]:
-    for one in targets:
-        if one.pf is None:
-            yield LeftOut("num_vfs", one.wanted.label, _NO_PLACE)
+# Without the host at hand a module is taken to be called like its driver, but for these.
+# Source: drivers/crypto/cavium/cpt/Makefile.
+_MODULES = {"thunder-cpt": "cptpf"}
+
+
+def _module_of(driver: str, request: ExportRequest) -> DriverModule:
+    for module in request.modules:
+        if module.driver == driver:
+            return module
+    return DriverModule(driver, _MODULES.get(driver, driver))
 
 
 def _driver_of(target: ExportTarget) -> str | None:
@@ -132,10 +132,9 @@ def _why_not_of(why_no_count: str | None) -> WhyNot:
     return why_not
 
 
-def _value(driver: str, targets: list[ExportTarget], request: ExportRequest) -> str | None:
-    functions = dict(request.function_lists).get(driver)
-    if functions is not None:
-        return ",".join(map(str, _listed(targets, functions, request)))
+def _value(module: DriverModule, targets: list[ExportTarget], request: ExportRequest) -> str | None:
+    if module.functions is not None:
+        return ",".join(map(str, _listed(targets, module.functions, request)))
     counts = {one.num_vfs for one in targets}
     return str(counts.pop()) if len(counts) == 1 else None
 
@@ -150,18 +149,16 @@ def _listed(
         yield wanted.get(device, now.get(device, 0))
 
 
-def _pfs_of(driver: str, request: ExportRequest) -> list[PF]:
-    return [pf for pf in request.host_pfs if pf.driver == driver]
-
-
-def _imposed(driver: str, targets: list[ExportTarget], request: ExportRequest) -> Iterator[Imposed]:
-    if driver in dict(request.function_lists):
+def _imposed(
+    module: DriverModule, targets: list[ExportTarget], request: ExportRequest
+) -> Iterator[Imposed]:
+    if module.functions is not None:
         return
     ours = {one.pf.device for one in targets if one.pf is not None}
-    others = [pf.device for pf in _pfs_of(driver, request) if pf.device not in ours]
+    own = [pf.device for pf in request.host_pfs if pf.driver == module.driver]
+    every = f"every PF of {module.driver} makes as many VFs"
     for one in targets:
         if one.pf is None and set(said_of_match(one.wanted.match)) != {"match.driver", "match.all"}:
-            why = f"every PF of {driver} makes as many VFs, whichever PF 'match' means"
-            yield Imposed("num_vfs", one.wanted.label, why)
-    if others:
-        yield Imposed("num_vfs", ", ".join(others), f"every PF of {driver} makes as many VFs")
+            yield Imposed("num_vfs", one.wanted.label, f"{every}, whichever PF 'match' means")
+    if others := [device for device in own if device not in ours]:
+        yield Imposed("num_vfs", ", ".join(others), every)
