@@ -299,8 +299,8 @@ _TABLE = (
         driver="thunder-cpt",
         creating=_calm("thunder-cpt makes its VFs when it is loaded"),
         destroying=_calm("thunder-cpt removes its VFs when it is unloaded"),
-        fixed_count="thunder-cpt makes VFs when it is loaded, and has no sriov_configure",
-        vf_count_parameter="num_vfs",
+        fixed_count="thunder-cpt makes VFs when it is loaded, as the parameter num_vfs of its "
+        "module cptpf says",
         source="crypto/cavium/cpt/cptpf_main.c: cpt_sriov_init, cpt_pci_driver",
     ),
     *(
