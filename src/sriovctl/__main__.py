@@ -6,7 +6,7 @@ import os
 import sys
 
 from sriovctl import __version__
-from sriovctl.errors import EXIT_FAILED, InputError, SriovctlError
+from sriovctl.errors import EXIT_FAILED, InputError, SriovctlError, UnsupportedError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -170,7 +170,7 @@ def _open_boot(args: argparse.Namespace, root: str | None) -> BootDoors:
         return open_image_boot(root)
     _refuse_dump(args)
     if args.host_tree is not None or args.simulated:
-        raise InputError(
+        raise UnsupportedError(
             "works on this host, or on an image of one",
             subject=args.verb,
             hint="leave --host-tree and --simulated out, or add --root DIR",

@@ -363,3 +363,7 @@ def test_vfs_that_the_driver_makes_when_it_is_loaded(first: Boot, by_parameter: 
     for pf in (PF, OTHER_PF):
         assert [vf["vlan_list"] for vf in by_parameter.vfs(pf)] == [[{"vlan": 42}]] * 2
     assert by_parameter.status("verify") == 0, by_parameter.text("verify.out")
+    (seen,) = [
+        one for one in by_parameter.json("verify")["checks"] if one["id"] == "module-parameter"
+    ]
+    assert (seen["ok"], seen["evidence"]) == (True, "in effect: 2")

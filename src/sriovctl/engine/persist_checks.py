@@ -124,7 +124,8 @@ def _modules(
         directory = f"{PCI_DRIVERS}/{driver}"
         if files.exists(directory):
             module = files.read_link(f"{directory}/module")
-            found += [module] if module else []  # else it is built into the kernel
+            if module is not None and files.exists(f"/sys/module/{module}/initstate"):
+                found.append(module)  # else it is built into the kernel
             continue
         found.append(driver)
         if installed.is_installed(driver) is False:

@@ -233,8 +233,15 @@ def test_one_thing_at_a_time(desk: Desk, line: str) -> None:
 def test_a_simulated_host_has_no_next_boot(
     desk: Desk, capsys: pytest.CaptureFixture[str], line: str
 ) -> None:
-    assert main(["--simulated", *shlex.split(line.format(desk.file))]) == 2
+    assert main(["--simulated", *shlex.split(line.format(desk.file))]) == 1
     assert "works on this host" in capsys.readouterr().err
+
+
+def test_a_simulated_host_can_still_be_exported_for_modprobe(
+    desk: Desk, capsys: pytest.CaptureFixture[str]
+) -> None:
+    main(["--simulated", "export", "--format", "modprobe", str(desk.file)])
+    assert "works on this host" not in capsys.readouterr().err
 
 
 def test_how_sriovctl_is_started(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

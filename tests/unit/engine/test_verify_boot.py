@@ -263,7 +263,7 @@ def test_a_parameter_that_is_not_in_effect(boot: Boot) -> None:
 
 def test_a_parameter_that_the_kernel_does_not_show(boot: Boot) -> None:
     boot.persist(options=(OPTION,))
-    boot.host.files.add_directory("/sys/module/igb")
+    boot.host.files.remove(PARAMETER)
     (check,) = boot.bad()
     assert (check.id, check.ok) == ("module-parameter", None)
 

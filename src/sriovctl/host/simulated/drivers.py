@@ -8,7 +8,8 @@ them so.  ixgbe, i40e, ice, mlx5_core and bnxt_en follow a reading of Linux 6.12
 from __future__ import annotations
 
 import errno
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from sriovctl.model.functions import LinkState, VLANProtocol
 
@@ -93,7 +94,9 @@ class Driver:
     :param refuses_vfs: its ``probe()`` fails on VFs.
     :param eswitch: None if its devices are none of devlink's.
     :param msix: None if VFs have the vectors that they are made with.
-    :param is_built_in: part of the kernel, not a module.
+    :param module: name of its module, where that is not its own.
+    :param is_built_in: part of the kernel, which shows it as a module that was never loaded.
+    :param parameters: of the module, those that the kernel shows.
     """
 
     name: str
@@ -111,7 +114,9 @@ class Driver:
     max_mtu: int = 9000
     eswitch: EswitchSupport | None = None
     msix: MSIXPool | None = None
+    module: str | None = None
     is_built_in: bool = False
+    parameters: Mapping[str, str] = field(default_factory=dict)
 
 
 IGB = Driver(
@@ -130,6 +135,7 @@ IGB = Driver(
     ),
     link_delay_s=3.0,
     resets_on_sriov=True,
+    parameters={"max_vfs": "0"},
     max_mtu=9216,  # MAX_STD_JUMBO_FRAME_SIZE less what frames add: igb_main.c, igb_probe()
 )
 IGBVF = Driver(name="igbvf", ids=frozenset({(0x8086, 0x10CA), (0x8086, 0x1520)}), makes_netdev=True)
@@ -250,6 +256,7 @@ MLX5 = Driver(
 PCIEPORT = Driver(
     name="pcieport",
     ids=frozenset({(0x1B36, 0x000C), (0x104C, 0x8232), (0x104C, 0x8233)}),
+    module="pcieportdrv",
     is_built_in=True,
 )
 VFIO_PCI = Driver(name="vfio-pci")

@@ -44,10 +44,13 @@ def _publish_driver_directory(kernel: SimulatedKernel, driver: Driver) -> None:
     directory = f"{BUS}/drivers/{driver.name}"
     kernel.tree.add(f"{directory}/bind", command(lambda name: kernel.bind(driver, name)))
     kernel.tree.add(f"{directory}/unbind", command(lambda name: kernel.unbind(driver, name)))
+    module = f"/sys/module/{_module_of(driver)}"
+    kernel.tree.add_directory(module)
+    kernel.tree.add(f"{directory}/module", Link(module))
     if not driver.is_built_in:
-        module = f"/sys/module/{_module_of(driver)}"
-        kernel.tree.add_directory(module)
-        kernel.tree.add(f"{directory}/module", Link(module))
+        kernel.tree.add(f"{module}/initstate", constant("live"))
+    for name, value in driver.parameters.items():
+        kernel.tree.add(f"{module}/parameters/{name}", constant(value))
 
 
 def _publish_modules(kernel: SimulatedKernel) -> None:
@@ -63,7 +66,7 @@ def _publish_modules(kernel: SimulatedKernel) -> None:
 
 
 def _module_of(driver: Driver) -> str:
-    return driver.name.replace("-", "_")
+    return driver.module or driver.name.replace("-", "_")
 
 
 def _publish_loopback(kernel: SimulatedKernel) -> None:
