@@ -305,6 +305,20 @@ def test_the_refusal_names_users_of_other_steps_too(site: Site) -> None:
     assert site.journal.runs() == ()
 
 
+# --- progress --------------------------------------------------------------------------------
+
+
+def test_whoever_waits_for_hundreds_of_drivers_sees_how_far_it_is(with_e810: Site) -> None:
+    said: list[str] = []
+    site = with_e810._replace(progress=said.append)
+    vfs = WantedVF(vlan=VLAN(42), driver="vfio-pci")
+    apply(site, wanted(E810, num_vfs=150, drivers_autoprobe=False, vf_default=vfs))
+    assert f"[3-152/302] set-vf {E810} (150 VFs)" in said
+    binds = [text for text in said if "bind-driver" in text]
+    assert binds[0] == f"[153-192/302] bind-driver {E810} (40 VFs)"
+    assert binds[-1].startswith("[257-302/302]")
+
+
 # --- the state directory ---------------------------------------------------------------------
 
 
