@@ -111,7 +111,9 @@ def _boot_id(args: argparse.Namespace, context: Context) -> str | None:
 def _remove(args: argparse.Namespace, context: Context) -> int:
     from sriovctl.engine.persist import remove
 
-    outcome = remove(context.boot(args.root), force=args.force, dry_run=args.dry_run)
+    doors = context.boot(args.root)
+    with doors.files.exclusive():
+        outcome = remove(doors, force=args.force, dry_run=args.dry_run)
     notes = ["the VFs stay as they are until the next boot"] if outcome.has_changed else []
     return _tell(args, context, outcome, notes)
 
@@ -122,12 +124,11 @@ def _install(args: argparse.Namespace, context: Context) -> int:
 
     doors = context.boot(args.root)
     request, warnings, notes = make_request(args, context, doors)
-    changes = plan_persist(doors, request, force=args.force)
-    if args.dry_run:
-        outcome = Outcome(changes)
-    else:
-        source = request.source
-        outcome = install(doors, changes, source=source, boot_id=_boot_id(args, context))
+    with doors.files.exclusive():
+        outcome = Outcome(plan_persist(doors, request, force=args.force))
+        if not args.dry_run:
+            boot_id = _boot_id(args, context)
+            outcome = install(doors, outcome.changes, source=request.source, boot_id=boot_id)
     return _tell(args, context, outcome._replace(warnings=(*warnings, *outcome.warnings)), notes)
 
 

@@ -6,7 +6,7 @@ import json
 
 from sriovctl.engine.persist import read_manifest
 from sriovctl.errors import SriovctlError
-from sriovctl.model.persistence import LAST_CHECK_NAME, UNITS, Entry, Manifest
+from sriovctl.model.persistence import LAST_CHECK_NAME, STATE_FILE, UNITS, Entry, Manifest
 from sriovctl.planner.persist import is_mask
 
 TYPE_CHECKING = False
@@ -24,6 +24,7 @@ def read_status(doors: BootDoors, boot_id: str | None) -> dict[str, object]:
     known = manifest or Manifest({})
     files = [{"path": path, "state": _state_of(doors, known, path)} for path in known.digests]
     units, warnings = _units(doors) if manifest else ([], [])
+    warnings += _of_the_source(doors, known)
     return {
         "persisted": manifest is not None,
         "intact": manifest is not None
@@ -44,6 +45,20 @@ def _state_of(doors: BootDoors, manifest: Manifest, path: str) -> str:
     if is_mask(entry):
         return "masked"
     return "ok" if manifest.owns(entry) else "edited"
+
+
+def _of_the_source(doors: BootDoors, manifest: Manifest) -> list[str]:
+    # Of a single file alone: a directory's files have no place that the manifest tells.
+    source = manifest.source or ""
+    if STATE_FILE not in manifest.digests or not source.startswith("/") or doors.files.root != "/":
+        return []
+    try:
+        entry = doors.files.look(source)
+    except SriovctlError:
+        return []
+    if entry is None or Entry(STATE_FILE, entry.text).digest in manifest.digests[STATE_FILE]:
+        return []
+    return [f"{source} is another than what was persisted: run 'sriovctl persist {source}' again"]
 
 
 def _units(doors: BootDoors) -> tuple[list[dict[str, object]], list[str]]:

@@ -9,6 +9,7 @@ from sriovctl.model.record import NamedTuple
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from contextlib import AbstractContextManager
 
     from sriovctl.model.persistence import Entry
 
@@ -39,6 +40,12 @@ class ConfigFiles(Protocol):
 
     def is_executable(self, path: str) -> bool:
         """Say whether there is a program of that name."""
+
+    def exclusive(self) -> AbstractContextManager[None]:
+        """Keep other sriovctl processes from changing these files meanwhile.
+
+        :raises BusyError: another one is at it.
+        """
 
     def change(self, steps: Sequence[Entry | str]) -> None:
         """Write entries and remove paths (``str``), in this order: all of it, or nothing.

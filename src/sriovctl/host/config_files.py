@@ -12,11 +12,12 @@ How a change survives what may happen to it:
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
 import stat
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 
-from sriovctl.errors import SriovctlError
+from sriovctl.errors import BusyError, SriovctlError
 from sriovctl.host.kernel_errors import kernel_error
 from sriovctl.host.sysfs import SysfsTree
 from sriovctl.model.persistence import Entry, EntryKind
@@ -24,7 +25,7 @@ from sriovctl.model.record import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
 # What is not yet in its place has this in its name, which no reader of these directories takes.
 _SUFFIX = ".sriovctl-new"
@@ -93,6 +94,27 @@ class RootedFiles:
         found = SysfsTree(self._root or "/").resolve(path)
         real = None if found is None else self._root + found
         return real is not None and os.path.isfile(real) and os.access(real, os.X_OK)
+
+    @contextmanager
+    def exclusive(self) -> Iterator[None]:
+        """Keep other sriovctl processes from changing these files meanwhile."""
+        # The root itself is the lock: it is there before anything is made.
+        handle = os.open(self.root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            self._lock(handle)
+            yield
+        finally:
+            os.close(handle)
+
+    def _lock(self, handle: int) -> None:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise BusyError(
+                "another sriovctl is changing what is kept for the next boot",
+                subject=self.root,
+                hint="wait for it",
+            ) from None
 
     def change(self, steps: Sequence[Entry | str]) -> None:
         """Write entries and remove paths: all of it, or nothing."""

@@ -23,12 +23,12 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from sriovctl.errors import InputError, LostError
+from sriovctl.errors import InputError, LostError, UnsupportedError
 from sriovctl.lab.accel import Accel, use_kvm
 from sriovctl.lab.argv import PORTS, Boot, qemu_argv
 from sriovctl.lab.image import GUEST_SCRIPTS, Image, prepare_image
 from sriovctl.lab.machines import Machine, Service, disks_of
-from sriovctl.lab.programs import require_programs, run_program
+from sriovctl.lab.programs import SETUP_HINT, require_programs, run_program
 from sriovctl.lab.progress import busy, say
 from sriovctl.lab.settings import format_settings
 
@@ -49,6 +49,7 @@ _SYSTEMD_KERNEL_ARGS = (
 # What QEMU may map beyond the guest's RAM: translated code, firmware, and the vIOMMU's
 # tables, which grow with the square of the VFs and once ate a whole host.
 _MEMORY_BEYOND_RAM = 6 << 30
+SYSTEMD = Path("/lib/systemd/systemd")  # on this host, so inside too: see guest/systemd
 # Read by the guest from the share: see guest/start.
 _SHARED_SCRIPTS = ("start", "systemd", "command")
 _RUN_PREFIX = "sriovctl-lab-"
@@ -124,8 +125,11 @@ def run_job(job: Job, *, stdout: Sink, stderr: Sink) -> int:
 
     :param stdout: gets the command's output as it comes.
     :raises VMLostError: the machine went away; the message ends with its console.
+    :raises UnsupportedError: what the lab needs is not installed.
     """
     require_programs("qemu-system-x86_64", "setpriv", "prlimit")
+    if Service.SYSTEMD in job.services and not SYSTEMD.exists():
+        raise UnsupportedError("not installed", subject="systemd", hint=SETUP_HINT)
     image = prepare_image()
     _sweep_run_directories()
     kvm = use_kvm(job.accel, image)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sriovctl.model.record import NamedTuple
 from sriovctl.model.state import ATTRIBUTES, UNSET
+from sriovctl.planner.drivers import rules_of
 from sriovctl.planner.match import describe_match, fitting_pfs
 
 TYPE_CHECKING = False
@@ -40,6 +41,9 @@ def _lacks_of(wanted: WantedPF, pfs: Sequence[PF]) -> Iterator[Lack]:
             yield Lack(wanted.label, f"{pf.device} has no driver")
         elif pf.netdev is None and needs_netdev(wanted):
             yield Lack(wanted.label, f"{pf.device} has no netdev")
+        elif needs_driver(wanted, pf) and (why := rules_of(pf.driver).fixed_count):
+            # The driver is there before it has made its VFs.
+            yield Lack(wanted.label, f"{pf.device} has {pf.num_vfs} VFs, and {why}")
 
 
 def needs_driver(wanted: WantedPF, pf: PF) -> bool:

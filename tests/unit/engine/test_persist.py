@@ -278,6 +278,29 @@ def test_status(stage: Stage) -> None:
     assert other["this_boot"] is False
 
 
+class Anywhere(RootedFiles):
+    """Files of a root that is taken for the host's own, so that its paths are what they seem."""
+
+    @property
+    def root(self) -> str:
+        return "/"
+
+
+def test_status_says_when_the_file_that_was_given_has_changed(stage: Stage, tmp_path: Path) -> None:
+    stage.write("/root/mine.yaml", TEXT)
+    doors = stage.doors._replace(files=Anywhere(str(tmp_path)))
+    persist(stage)
+    assert read_status(doors, BOOT_ID)["warnings"] == []
+    stage.write("/root/mine.yaml", TEXT + "# more\n")
+    (warning,) = texts_of(read_status(doors, BOOT_ID)["warnings"])
+    assert "sriovctl persist /root/mine.yaml" in warning
+
+
+def texts_of(value: object) -> list[str]:
+    assert isinstance(value, list)
+    return value
+
+
 @pytest.mark.parametrize("spoil", ["missing", "edited", "masked", "disabled"])
 def test_status_of_what_is_not_intact(stage: Stage, spoil: str) -> None:
     persist(stage)

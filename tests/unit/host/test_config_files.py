@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from sriovctl.errors import HostError, PermissionDenied, SriovctlError
+from sriovctl.errors import BusyError, HostError, PermissionDenied, SriovctlError
 from sriovctl.host.config_files import RootedFiles
 from sriovctl.model.persistence import Entry, EntryKind
 
@@ -187,3 +187,14 @@ def test_programs(root: Path) -> None:
     assert files.is_executable(LINK)
     assert not files.is_executable("/etc")
     assert not files.is_executable("/nowhere/x")
+
+
+def test_one_at_a_time(root: Path) -> None:
+    with (
+        RootedFiles(str(root)).exclusive(),
+        pytest.raises(BusyError, match="another sriovctl"),
+        RootedFiles(str(root)).exclusive(),
+    ):
+        pytest.fail("two at a time")
+    with RootedFiles(str(root)).exclusive():
+        assert (root / "etc").exists()

@@ -47,6 +47,13 @@ def test_drivers_of_vfs_and_counts_need_no_netdev() -> None:
     assert lacks(wanted(num_vfs=1, vf_default=WantedVF(driver="vfio-pci")), NO_NETDEV) == []
 
 
+def test_vfs_that_only_the_driver_can_make_are_waited_for() -> None:
+    mlx4 = PF._replace(driver="mlx4_core")
+    (lack,) = lacks(wanted(num_vfs=2), mlx4)
+    assert lack.startswith("0000:01:00.0 has 0 VFs, and mlx4_core makes VFs only when")
+    assert lacks(wanted(num_vfs=0), mlx4) == []
+
+
 def test_several_pfs_where_one_is_meant_are_nothing_to_wait_for() -> None:
     state = DesiredState((WantedPF("a", PFMatch(driver="igb"), num_vfs=1),))
     assert lacks(state, PF, PF._replace(device="0000:02:00.0")) == []
