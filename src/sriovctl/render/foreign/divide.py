@@ -12,6 +12,7 @@ from sriovctl.model.record import NamedTuple
 from sriovctl.model.state import UNSET
 from sriovctl.model.translation import (
     VF_KEYS,
+    Export,
     Imposed,
     LeftOut,
     said_of_match,
@@ -21,12 +22,31 @@ from sriovctl.model.translation import (
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+    from typing import TypeVar
 
-    from sriovctl.model.translation import ExportTarget
+    from sriovctl.model.translation import ExportTarget, OutputFile
+
+    T = TypeVar("T")
+    # What one PF brings to an export: what was written, None if nothing can be said of it, what
+    # was left out, and what comes besides.
+    Part = tuple[T | None, tuple[LeftOut, ...], tuple[Imposed, ...]]
 
     # Key, value, all that is said of the same PF or VF -> the reason, or None.
     WhyNot = Callable[[str, object, Mapping[str, object]], str | None]
+
+
+def export_of(files: Iterable[OutputFile], parts: Iterable[Part[T]]) -> Export:
+    """Put the parts of an export together, whose *files* are made of them already.  Pure."""
+    parts = list(parts)
+    left_out = tuple(one for _, several, _ in parts for one in several)
+    imposed = tuple(one for _, _, several in parts for one in several)
+    return Export(tuple(files), left_out, imposed)
+
+
+def written_of(parts: Iterable[Part[T]]) -> list[T]:
+    """What was written of those PFs of which something was.  Pure."""
+    return [written for written, _, _ in parts if written is not None]
 
 
 class Divided(NamedTuple):
@@ -70,8 +90,12 @@ def divide(target: ExportTarget, why_not: WhyNot) -> Divided:
     )
 
 
-def leave_out_all(target: ExportTarget, why: str) -> tuple[LeftOut, ...]:
+def leave_out_all(target: ExportTarget, why: str) -> Part[T]:
     """List all that is said of a PF: it cannot be named at all.  Pure."""
+    return None, _all_of(target, why), ()
+
+
+def _all_of(target: ExportTarget, why: str) -> tuple[LeftOut, ...]:
     label = target.wanted.label
     said = {**said_of_match(target.wanted.match), **said_of_pf(target.wanted)}
     return (

@@ -4,8 +4,14 @@ from __future__ import annotations
 
 import re
 
-from sriovctl.model.translation import Export, Imposed, LeftOut, OutputFile
-from sriovctl.render.foreign.divide import criteria_of, divide, leave_out_all
+from sriovctl.model.translation import OutputFile
+from sriovctl.render.foreign.divide import (
+    criteria_of,
+    divide,
+    export_of,
+    leave_out_all,
+    written_of,
+)
 from sriovctl.render.foreign.ip_words import (
     NO_MSIX_DEFAULT,
     grouped,
@@ -18,8 +24,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from sriovctl.model.translation import ExportRequest, ExportTarget
-    from sriovctl.render.foreign.divide import Divided
+    from sriovctl.model.translation import Export, ExportRequest, ExportTarget
+    from sriovctl.render.foreign.divide import Divided, Part
 
 DIRECTORY = "/usr/local/sbin"
 
@@ -195,24 +201,22 @@ _TESTS = {
 
 def render(request: ExportRequest) -> Export:
     """Write one script for all PFs.  Pure."""
-    blocks: list[str] = []
-    left_out: list[LeftOut] = []
-    imposed: list[Imposed] = []
-    for number, target in enumerate(request.targets, 1):
-        criteria = criteria_of(target, tool="a script", known=tuple(_TESTS))
-        if not criteria.values:
-            left_out += leave_out_all(target, criteria.why_none)
-            continue
-        divided = divide(target, _why_not)
-        left_out += divided.left_out
-        imposed += criteria.imposed
-        blocks.append("".join(_block(f"pf_{number}", target, criteria.values, divided)))
-    if not blocks:
-        return Export((), tuple(left_out), tuple(imposed))
-    body = "\n".join(blocks)
-    text = _HEAD + "".join(f"{_HELPERS[name]}\n" for name in _used_helpers(body)) + body
-    file = OutputFile("sriovctl-set-up.sh", DIRECTORY, text, mode=0o755)
-    return Export((file,), tuple(left_out), tuple(imposed))
+    parts = [_part(f"pf_{n}", target) for n, target in enumerate(request.targets, 1)]
+    body = "\n".join(written_of(parts))
+    if not body:
+        return export_of((), parts)
+    helpers = "".join(f"{_HELPERS[name]}\n" for name in _used_helpers(body))
+    file = OutputFile("sriovctl-set-up.sh", DIRECTORY, _HEAD + helpers + body, mode=0o755)
+    return export_of([file], parts)
+
+
+def _part(function: str, target: ExportTarget) -> Part[str]:
+    criteria = criteria_of(target, tool="a script", known=tuple(_TESTS))
+    if not criteria.values:
+        return leave_out_all(target, criteria.why_none)
+    divided = divide(target, _why_not)
+    text = "".join(_block(function, target, criteria.values, divided))
+    return text, divided.left_out, criteria.imposed
 
 
 def _why_not(key: str, value: object, _said: Mapping[str, object]) -> str | None:

@@ -8,20 +8,19 @@ from __future__ import annotations
 from sriovctl.model.state import UNSET
 from sriovctl.model.translation import (
     DriverModule,
-    Export,
     Imposed,
     LeftOut,
     OutputFile,
     said_of_match,
 )
-from sriovctl.render.foreign.divide import divide, leave_out_all
+from sriovctl.render.foreign.divide import divide, export_of, leave_out_all, written_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from sriovctl.model.translation import ExportRequest, ExportTarget
-    from sriovctl.render.foreign.divide import WhyNot
+    from sriovctl.model.translation import Export, ExportRequest, ExportTarget
+    from sriovctl.render.foreign.divide import Part, WhyNot
 
 DIRECTORY = "/etc/modprobe.d"
 
@@ -63,39 +62,38 @@ _NO_DRIVER = "the PF's driver is not known: no 'match: {driver: …}', and no su
 
 def render(request: ExportRequest) -> Export:
     """Write one file with a line for each driver.  Pure."""
-    lines: list[str] = []
-    left_out: list[LeftOut] = []
-    imposed: list[Imposed] = []
-    counted: dict[str, list[ExportTarget]] = {}
-    for target in request.targets:
-        driver = _driver_of(target)
-        if driver is None:
-            left_out += leave_out_all(target, _NO_DRIVER)
-            continue
-        why = None if target.count_parameter else f"{driver} has no parameter for it"
-        left_out += divide(target, _why_not_of(why)).left_out
-        if why is None and target.wanted.num_vfs is not UNSET:
-            counted.setdefault(driver, []).append(target)
-    for driver, targets in counted.items():
-        module = _module_of(driver, request)
-        placed = [one for one in targets if module.functions is None or one.pf is not None]
-        left_out += (
-            LeftOut("num_vfs", one.wanted.label, _NO_PLACE) for one in targets if one not in placed
-        )
-        if not placed:
-            continue
-        value = _value(module, placed, request)
-        if value is None:
-            why = f"{driver} takes one number for all its PFs, and they differ"
-            left_out += (LeftOut("num_vfs", one.wanted.label, why) for one in placed)
-            continue
-        imposed += _imposed(module, placed, request)
-        lines.append(f"options {module.name} {targets[0].count_parameter}={value}\n")
-    if not lines:
-        return Export((), tuple(left_out), tuple(imposed))
-    text = _HEAD + "".join(lines)
-    file = OutputFile("sriovctl-export.conf", DIRECTORY, text)
-    return Export((file,), tuple(left_out), tuple(imposed))
+    pfs = [_part(target) for target in request.targets]
+    by_driver: dict[str, list[ExportTarget]] = {}
+    for driver, target in written_of(pfs):
+        by_driver.setdefault(driver, []).append(target)
+    drivers = [_line(driver, targets, request) for driver, targets in by_driver.items()]
+    lines = written_of(drivers)
+    file = OutputFile("sriovctl-export.conf", DIRECTORY, _HEAD + "".join(lines))
+    parts: list[Part[object]] = [*pfs, *drivers]
+    return export_of([file] if lines else [], parts)
+
+
+def _part(target: ExportTarget) -> Part[tuple[str, ExportTarget]]:
+    driver = _driver_of(target)
+    if driver is None:
+        return leave_out_all(target, _NO_DRIVER)
+    why = None if target.count_parameter else f"{driver} has no parameter for it"
+    counts = why is None and target.wanted.num_vfs is not UNSET
+    left_out = divide(target, _why_not_of(why)).left_out
+    return (driver, target) if counts else None, left_out, ()
+
+
+def _line(driver: str, targets: list[ExportTarget], request: ExportRequest) -> Part[str]:
+    module = _module_of(driver, request)
+    placed = [one for one in targets if module.functions is None or one.pf is not None]
+    lost = [LeftOut("num_vfs", one.wanted.label, _NO_PLACE) for one in targets if one not in placed]
+    value = _value(module, placed, request) if placed else None
+    if value is None:
+        why = f"{driver} takes one number for all its PFs, and they differ"
+        lost += (LeftOut("num_vfs", one.wanted.label, why) for one in placed)
+        return None, tuple(lost), ()
+    text = f"options {module.name} {placed[0].count_parameter}={value}\n"
+    return text, tuple(lost), tuple(_imposed(module, placed, request))
 
 
 _HEAD = """\

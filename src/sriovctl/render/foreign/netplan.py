@@ -10,21 +10,23 @@ import re
 from sriovctl.model.functions import VLAN, VLANProtocol
 from sriovctl.model.record import NamedTuple
 from sriovctl.model.state import UNSET
-from sriovctl.model.translation import Export, Imposed, LeftOut, OutputFile
+from sriovctl.model.translation import Imposed, LeftOut, OutputFile
 from sriovctl.render.foreign.divide import (
     Divided,
     criteria_of,
     divide,
+    export_of,
     is_plain_word,
     leave_out_all,
+    written_of,
 )
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
-    from sriovctl.model.translation import ExportRequest, ExportTarget
-    from sriovctl.render.foreign.divide import WhyNot
+    from sriovctl.model.translation import Export, ExportRequest, ExportTarget
+    from sriovctl.render.foreign.divide import Part, WhyNot
 
 DIRECTORY = "/etc/netplan"
 MAX_VFS = 256  # netplan refuses more
@@ -73,38 +75,56 @@ class _VF(NamedTuple):
     said: dict[str, object]
 
 
+class _Entries(NamedTuple):
+    name: str
+    pf: dict[str, object]
+    vfs: dict[str, dict[str, object]]  # by netdev; without their link
+    vlans: dict[str, object]
+
+
 def render(request: ExportRequest) -> Export:
     """Write one file for all PFs.  Pure."""
     import yaml
 
-    ethernets: dict[str, object] = {}
-    vlans: dict[str, object] = {}
-    left_out: list[LeftOut] = []
-    imposed: list[Imposed] = []
-    for target in request.targets:
-        criteria = criteria_of(
-            target, tool="netplan", known=("permanent_mac", "netdev", "driver"), for_netdevs=True
-        )
-        if not criteria.values or (target.wanted.match.all and target.pf is None):
-            left_out += leave_out_all(target, _ALL if criteria.values else criteria.why_none)
-            continue
-        names = _vf_names(target, criteria.values)
-        divided = _divide(target, names)
-        left_out += divided.left_out
-        imposed += (*criteria.imposed, *_imposed(target, divided))
-        key, entry = _pf_entry(target, criteria.values, divided)
-        key = key if key not in ethernets else f"sriovctl-{key}"
-        ethernets[key] = entry
-        for vf_index, said in divided.vfs.items():
-            vf = _VF(vf_index, names[vf_index], said)
-            ethernets[vf.netdev] = _vf_entry(key, vf)
-            vlans |= _vlan_entry(vf)
-    if not ethernets:
-        return Export((), tuple(left_out), tuple(imposed))
-    network = {"version": 2, "ethernets": ethernets, **({"vlans": vlans} if vlans else {})}
+    parts = [_part(target) for target in request.targets]
+    entries = written_of(parts)
+    if not entries:
+        return export_of((), parts)
+    vlans = {name: vlan for one in entries for name, vlan in one.vlans.items()}
+    network = {
+        "version": 2,
+        "ethernets": _ethernets(entries),
+        **({"vlans": vlans} if vlans else {}),
+    }
     text = "# Made by sriovctl.\n" + yaml.safe_dump({"network": network}, sort_keys=False)
-    file = OutputFile("60-sriovctl.yaml", DIRECTORY, text, mode=0o600)
-    return Export((file,), tuple(left_out), tuple(imposed))
+    return export_of([OutputFile("60-sriovctl.yaml", DIRECTORY, text, mode=0o600)], parts)
+
+
+def _part(target: ExportTarget) -> Part[_Entries]:
+    known = ("permanent_mac", "netdev", "driver")
+    criteria = criteria_of(target, tool="netplan", known=known, for_netdevs=True)
+    if not criteria.values or (target.wanted.match.all and target.pf is None):
+        return leave_out_all(target, _ALL if criteria.values else criteria.why_none)
+    names = _vf_names(target, criteria.values)
+    divided = _divide(target, names)
+    vfs = [_VF(n, names[n], said) for n, said in divided.vfs.items()]
+    entries = _Entries(
+        name=_name_of(target, criteria.values),
+        pf=_pf_entry(target, criteria.values, divided),
+        vfs={vf.netdev: _vf_entry(vf) for vf in vfs},
+        vlans={name: vlan for vf in vfs for name, vlan in _vlan_entry(vf).items()},
+    )
+    return entries, divided.left_out, (*criteria.imposed, *_imposed(target, divided))
+
+
+def _ethernets(entries: Sequence[_Entries]) -> dict[str, object]:
+    found: dict[str, object] = {}
+    for one in entries:
+        # A name of ours may be that of a netdev, which cannot be called otherwise.
+        name = one.name if one.name not in found else f"sriovctl-{one.name}"
+        found[name] = one.pf
+        found |= {netdev: {"link": name, **vf} for netdev, vf in one.vfs.items()}
+    return found
 
 
 def _vf_names(target: ExportTarget, match: Mapping[str, str]) -> dict[int, str]:
@@ -186,7 +206,7 @@ def _needs_count(divided: Divided) -> bool:
 
 def _pf_entry(
     target: ExportTarget, match: Mapping[str, str], divided: Divided
-) -> tuple[str, dict[str, object]]:
+) -> dict[str, object]:
     entry: dict[str, object] = {}
     words = {"permanent_mac": "macaddress", "netdev": "name", "driver": "driver"}
     if match.keys() != {"netdev"}:
@@ -199,14 +219,15 @@ def _pf_entry(
         entry["virtual-function-count"] = target.num_vfs
     if "eswitch.mode" in divided.pf:
         entry["embedded-switch-mode"] = str(divided.pf["eswitch.mode"])
-    return match["netdev"] if match.keys() == {"netdev"} else target.name, entry
-
-
-def _vf_entry(pf_key: str, vf: _VF) -> dict[str, object]:
-    entry: dict[str, object] = {"link": pf_key}
-    if "admin_mac" in vf.said:
-        entry["macaddress"] = vf.said["admin_mac"]
     return entry
+
+
+def _name_of(target: ExportTarget, match: Mapping[str, str]) -> str:
+    return match["netdev"] if match.keys() == {"netdev"} else target.name
+
+
+def _vf_entry(vf: _VF) -> dict[str, object]:
+    return {"macaddress": vf.said["admin_mac"]} if "admin_mac" in vf.said else {}
 
 
 def _vlan_entry(vf: _VF) -> dict[str, object]:

@@ -9,20 +9,23 @@ from __future__ import annotations
 
 from sriovctl.model.functions import VLAN, VLANProtocol
 from sriovctl.model.state import UNSET
-from sriovctl.model.translation import Export, Imposed, LeftOut, OutputFile
+from sriovctl.model.translation import Imposed, OutputFile
 from sriovctl.render.foreign.divide import (
     Divided,
     criteria_of,
     divide,
+    export_of,
     leave_out_all,
     vfs_without,
+    written_of,
 )
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from sriovctl.model.translation import ExportRequest, ExportTarget
+    from sriovctl.model.translation import Export, ExportRequest, ExportTarget
+    from sriovctl.render.foreign.divide import Part
 
 DIRECTORY = "/etc/NetworkManager/system-connections"
 
@@ -70,22 +73,19 @@ _WORDS = {
 
 def render(request: ExportRequest) -> Export:
     """Write one profile for each PF.  Pure."""
-    files: list[OutputFile] = []
-    left_out: list[LeftOut] = []
-    imposed: list[Imposed] = []
-    for target in request.targets:
-        criteria = criteria_of(target, tool="a profile", known=_KNOWN, for_netdevs=True)
-        if not criteria.values:
-            left_out += leave_out_all(target, criteria.why_none)
-            continue
-        divided = _divide(target)
-        left_out += divided.left_out
-        imposed += (*criteria.imposed, *_imposed(target, divided))
-        text = "\n".join(_sections(target, criteria.values, divided))
-        # NetworkManager refuses a profile that others may read.
-        name = f"sriovctl-{target.name}.nmconnection"
-        files.append(OutputFile(name, DIRECTORY, text, mode=0o600))
-    return Export(tuple(files), tuple(left_out), tuple(imposed))
+    parts = [_part(target) for target in request.targets]
+    return export_of(written_of(parts), parts)
+
+
+def _part(target: ExportTarget) -> Part[OutputFile]:
+    criteria = criteria_of(target, tool="a profile", known=_KNOWN, for_netdevs=True)
+    if not criteria.values:
+        return leave_out_all(target, criteria.why_none)
+    divided = _divide(target)
+    text = "\n".join(_sections(target, criteria.values, divided))
+    # NetworkManager refuses a profile that others may read.
+    file = OutputFile(f"sriovctl-{target.name}.nmconnection", DIRECTORY, text, mode=0o600)
+    return file, divided.left_out, (*criteria.imposed, *_imposed(target, divided))
 
 
 def _divide(target: ExportTarget) -> Divided:

@@ -6,16 +6,22 @@ Source: nmstate rust/src/lib/ifaces/sriov.rs (SrIovConfig, SrIovVfConfig), iface
 from __future__ import annotations
 
 from sriovctl.model.functions import VLAN, VLANProtocol
-from sriovctl.model.translation import Export, Imposed, LeftOut, OutputFile, said_of_pf
-from sriovctl.render.foreign.divide import criteria_of, divide, leave_out_all
+from sriovctl.model.translation import Imposed, OutputFile, said_of_pf
+from sriovctl.render.foreign.divide import (
+    criteria_of,
+    divide,
+    export_of,
+    leave_out_all,
+    written_of,
+)
 from sriovctl.render.foreign.networkmanager import NO_RATES
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from sriovctl.model.translation import ExportRequest, ExportTarget
-    from sriovctl.render.foreign.divide import Divided, WhyNot
+    from sriovctl.model.translation import Export, ExportRequest, ExportTarget
+    from sriovctl.render.foreign.divide import Divided, Part, WhyNot
 
 DIRECTORY = "/etc/nmstate"
 
@@ -58,29 +64,27 @@ def render(request: ExportRequest) -> Export:
     """Write one file with an entry for each PF.  Pure."""
     import yaml
 
-    entries: list[dict[str, object]] = []
-    left_out: list[LeftOut] = []
-    imposed: list[Imposed] = []
-    for target in request.targets:
-        criteria = criteria_of(
-            target,
-            tool="nmstate",
-            known=("netdev", "permanent_mac"),
-            for_netdevs=True,
-            fits=lambda said: len(said) == 1,
-        )
-        if not criteria.values or (target.wanted.match.all and target.pf is None):
-            left_out += leave_out_all(target, _ALL if criteria.values else criteria.why_none)
-            continue
-        divided = divide(target, _why_not_of(target))
-        left_out += divided.left_out
-        imposed += (*criteria.imposed, *_imposed(target, divided))
-        entries.append(_interface(target, criteria.values, divided))
+    parts = [_part(target) for target in request.targets]
+    entries = written_of(parts)
     if not entries:
-        return Export((), tuple(left_out), tuple(imposed))
+        return export_of((), parts)
     text = "# Made by sriovctl.\n" + yaml.safe_dump({"interfaces": entries}, sort_keys=False)
-    file = OutputFile("sriovctl.yml", DIRECTORY, text)
-    return Export((file,), tuple(left_out), tuple(imposed))
+    return export_of([OutputFile("sriovctl.yml", DIRECTORY, text)], parts)
+
+
+def _part(target: ExportTarget) -> Part[dict[str, object]]:
+    criteria = criteria_of(
+        target,
+        tool="nmstate",
+        known=("netdev", "permanent_mac"),
+        for_netdevs=True,
+        fits=lambda said: len(said) == 1,
+    )
+    if not criteria.values or (target.wanted.match.all and target.pf is None):
+        return leave_out_all(target, _ALL if criteria.values else criteria.why_none)
+    divided = divide(target, _why_not_of(target))
+    entry = _interface(target, criteria.values, divided)
+    return entry, divided.left_out, (*criteria.imposed, *_imposed(target, divided))
 
 
 def _why_not_of(target: ExportTarget) -> WhyNot:

@@ -6,15 +6,21 @@ Source: systemd.link(5), [SR-IOV] since version 251; systemd src/shared/netif-sr
 from __future__ import annotations
 
 from sriovctl.model.functions import VLAN
-from sriovctl.model.translation import Export, Imposed, LeftOut, OutputFile
-from sriovctl.render.foreign.divide import criteria_of, divide, leave_out_all
+from sriovctl.model.translation import Imposed, OutputFile
+from sriovctl.render.foreign.divide import (
+    criteria_of,
+    divide,
+    export_of,
+    leave_out_all,
+    written_of,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from sriovctl.model.translation import ExportRequest, ExportTarget
-    from sriovctl.render.foreign.divide import Divided
+    from sriovctl.model.translation import Export, ExportRequest, ExportTarget
+    from sriovctl.render.foreign.divide import Divided, Part
 
 DIRECTORY = "/etc/systemd/network"
 # Before 99-default.link: udevd applies the first file that matches, and no other.
@@ -59,20 +65,18 @@ _LINK_STATES = {"auto": "auto", "enable": "yes", "disable": "no"}
 
 def render(request: ExportRequest) -> Export:
     """Write one ``.link`` file for each PF.  Pure."""
-    files: list[OutputFile] = []
-    left_out: list[LeftOut] = []
-    imposed: list[Imposed] = []
-    for target in request.targets:
-        criteria = criteria_of(target, tool="a .link file", known=tuple(_MATCHES), for_netdevs=True)
-        if not criteria.values:
-            left_out += leave_out_all(target, criteria.why_none)
-            continue
-        divided = divide(target, _why_not)
-        left_out += divided.left_out
-        imposed += (*criteria.imposed, *_imposed(target, divided))
-        text = "".join(_lines(target, criteria.values, divided))
-        files.append(OutputFile(f"{PREFIX}{target.name}.link", DIRECTORY, text))
-    return Export(tuple(files), tuple(left_out), tuple(imposed))
+    parts = [_part(target) for target in request.targets]
+    return export_of(written_of(parts), parts)
+
+
+def _part(target: ExportTarget) -> Part[OutputFile]:
+    criteria = criteria_of(target, tool="a .link file", known=tuple(_MATCHES), for_netdevs=True)
+    if not criteria.values:
+        return leave_out_all(target, criteria.why_none)
+    divided = divide(target, _why_not)
+    text = "".join(_lines(target, criteria.values, divided))
+    file = OutputFile(f"{PREFIX}{target.name}.link", DIRECTORY, text)
+    return file, divided.left_out, (*criteria.imposed, *_imposed(target, divided))
 
 
 def _why_not(key: str, value: object, _said: Mapping[str, object]) -> str | None:

@@ -10,8 +10,14 @@ Source: udev(7); systemd src/udev/udev-rules.c; kernel drivers/base/dd.c (driver
 
 from __future__ import annotations
 
-from sriovctl.model.translation import Export, Imposed, LeftOut, OutputFile, said_of_match
-from sriovctl.render.foreign.divide import criteria_of, divide, leave_out_all
+from sriovctl.model.translation import OutputFile, said_of_match
+from sriovctl.render.foreign.divide import (
+    criteria_of,
+    divide,
+    export_of,
+    leave_out_all,
+    written_of,
+)
 from sriovctl.render.foreign.ip_words import (
     NO_MSIX_DEFAULT,
     grouped,
@@ -24,8 +30,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from sriovctl.model.translation import ExportRequest, ExportTarget
-    from sriovctl.render.foreign.divide import Divided
+    from sriovctl.model.translation import Export, ExportRequest, ExportTarget
+    from sriovctl.render.foreign.divide import Divided, Part
 
 DIRECTORY = "/etc/udev/rules.d"
 
@@ -68,25 +74,26 @@ _HEAD = """\
 
 def render(request: ExportRequest) -> Export:
     """Write one file with a section for each PF.  Pure."""
-    sections: list[str] = []
-    left_out: list[LeftOut] = []
-    imposed: list[Imposed] = []
-    for target in request.targets:
-        divided = divide(target, _why_not)
-        matches = _NET_MATCHES if _needs_netdev(target, divided) else _PCI_MATCHES
-        criteria = criteria_of(target, tool="a rule", known=tuple(matches))
-        is_pci = target.pf is None or target.pf.address is not None
-        if not criteria.values or not is_pci:
-            left_out += leave_out_all(target, criteria.why_none if is_pci else _NOT_PCI)
-            continue
-        left_out += divided.left_out
-        imposed += criteria.imposed
-        section = _net_section if matches is _NET_MATCHES else _pci_section
-        sections.append("".join(section(target, criteria.values, divided)))
+    parts = [_part(target) for target in request.targets]
+    sections = written_of(parts)
     if not sections:
-        return Export((), tuple(left_out), tuple(imposed))
+        return export_of((), parts)
     file = OutputFile("90-sriovctl.rules", DIRECTORY, _HEAD + "".join(sections))
-    return Export((file,), tuple(left_out), tuple(imposed))
+    return export_of([file], parts)
+
+
+def _part(target: ExportTarget) -> Part[str]:
+    if target.pf is not None and target.pf.address is None:
+        return leave_out_all(target, _NOT_PCI)
+    divided = divide(target, _why_not)
+    of_netdev = _needs_netdev(target, divided)
+    matches = _NET_MATCHES if of_netdev else _PCI_MATCHES
+    criteria = criteria_of(target, tool="a rule", known=tuple(matches))
+    if not criteria.values:
+        return leave_out_all(target, criteria.why_none)
+    section = _net_section if of_netdev else _pci_section
+    text = "".join(section(target, criteria.values, divided))
+    return text, divided.left_out, criteria.imposed
 
 
 def _why_not(key: str, value: object, _said: Mapping[str, object]) -> str | None:
