@@ -121,12 +121,15 @@ class Execution:
         if left:
             self._check(left)
             self._mark(batch, StepStatus.STARTED)
-            self._patiently(lambda: self._perform(steps), steps[0].device)
+            # What it looks at is looked at again only before a second try: a thousand VFs take
+            # longer to read than to set.  The check may have taken its time, and is about counts.
+            looked = [left] if steps[0].vf_index is not None else []
+            self._patiently(lambda: self._perform(steps, looked), steps[0].device)
             self.performed += left
         self._mark(batch, StepStatus.DONE)
 
-    def _perform(self, steps: list[Step]) -> None:
-        left = left_to_do(self._host, steps)
+    def _perform(self, steps: list[Step], looked: list[list[Step]]) -> None:
+        left = looked.pop() if looked else left_to_do(self._host, steps)
         if left:
             perform(self._host, left)
             verify(self._host, left)

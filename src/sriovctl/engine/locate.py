@@ -8,6 +8,8 @@ from sriovctl.model.address import is_pci_address
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from sriovctl.host.api import FileTree
     from sriovctl.model.plan import Step
 
@@ -42,12 +44,16 @@ def vf_index_of(step: Step) -> int:
     return step.vf_index
 
 
-def vf_device(files: FileTree, step: Step) -> str:
-    """Find the sysfs device name of the VF that a step is about.
+def vf_devices(files: FileTree, steps: Sequence[Step]) -> list[str]:
+    """Find the sysfs device names of the VFs that steps on one PF are about.
 
-    :raises LostError: the VF is not there.
+    :raises LostError: a VF is not there.
     """
-    directory = find_directory(files, step.device)
+    directory = find_directory(files, steps[0].device)
+    return [_vf_device(files, directory, step) for step in steps]
+
+
+def _vf_device(files: FileTree, directory: str, step: Step) -> str:
     name = files.read_link(f"{directory}/virtfn{vf_index_of(step)}")
     if name is None:
         raise LostError("the VF is gone", subject=step.subject)

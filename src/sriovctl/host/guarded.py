@@ -4,6 +4,11 @@ A driver can keep ``write(2)`` to ``sriov_numvfs`` from ever returning ("other o
 pending"), and a process in such a write cannot be killed.  So it is not ours: a child is forked at
 the first write, does one after the other, and is left behind when one takes too long.  It keeps
 what it inherited, among it the lock of the PF, until the kernel lets go of it.
+
+Binding a thousand VFs takes thousands of writes, and a round trip through two pipes takes longer
+than most of them.  So a request holds any number of writes.  The child answers each by itself, and
+ends when nobody reads its answers: a parent that gave it up or was killed is the last to have made
+it write.
 """
 
 from __future__ import annotations
@@ -12,12 +17,19 @@ import os
 from struct import Struct
 
 from sriovctl.errors import HostError, WedgedError
+from sriovctl.model.record import NamedTuple
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
 
 DEFAULT_TIMEOUT_S = 120.0  # creating some hundred VFs takes a minute with some drivers
 
-_REQUEST = Struct("=II")  # length of the path, length of what is written
-_ANSWER = Struct("=i")  # errno, 0 when all went well
-_LOST = -1
+_REQUEST = Struct("=II")  # its number, and the length of all its writes
+_WRITE = Struct("=II")  # length of the path, length of what is written
+_ANSWER = Struct("=Ii")  # number of the request, and errno of one write: 0 when it went well
+_HUNG, _LOST = -1, -2  # in place of an errno
+_ANSWERS_AT_ONCE = 512
 
 
 def write_file(path: str, data: bytes) -> None:
@@ -30,6 +42,13 @@ def write_file(path: str, data: bytes) -> None:
         os.write(descriptor, data)
     finally:
         os.close(descriptor)
+
+
+class Refused(NamedTuple):
+    """The first of several writes that the kernel refused."""
+
+    position: int
+    errno: int
 
 
 class GuardedWriter:
@@ -49,20 +68,41 @@ class GuardedWriter:
         :raises WedgedError: the kernel has not answered in time; the write still hangs.
         :raises HostError: the child was killed.
         """
+        refused = self.write_each([(path, data)])
+        if refused is not None:
+            raise OSError(refused.errno, os.strerror(refused.errno))
+
+    def write_each(self, writes: Sequence[tuple[str, bytes]]) -> Refused | None:
+        """Do what :func:`write_file` does, one after the other, up to the first that is refused.
+
+        :raises WedgedError: the kernel has not answered one in time; it still hangs.
+        :raises HostError: the child was killed.
+        """
         if self._child is None:
             self._child = _start_child()
-        number = self._child.ask(path, data, self._timeout_s)
-        if number is None:
-            raise self._give_up(path, data)
+        position, number = self._ask(self._child, writes)
+        if number == _HUNG:
+            raise self._give_up(*writes[position])
         if number == _LOST:
             self._child = None
             raise HostError(
                 "the process that writes for sriovctl was killed; whether the kernel took the "
                 "value is not known",
-                subject=path,
+                subject=writes[position][0],
             )
-        if number:
-            raise OSError(number, os.strerror(number))
+        return Refused(position, number) if number else None
+
+    def _ask(self, child: _Child, writes: Sequence[tuple[str, bytes]]) -> tuple[int, int]:
+        try:
+            child.send(writes)
+        except BrokenPipeError:
+            return 0, _LOST
+        except BaseException:
+            # Of half a request nothing is done, and no other can follow it.
+            child.leave()
+            self._child = None
+            raise
+        return child.wait_for(len(writes), self._timeout_s)
 
     def _give_up(self, path: str, data: bytes) -> WedgedError:
         assert self._child is not None
@@ -85,34 +125,57 @@ class _Child:
     # One forked writer and the two pipes to and from it.
 
     def __init__(self, pid: int, requests: int, answers: int) -> None:
+        import select
+
         self.pid = pid
         self._requests = requests
         self._answers = answers
+        self._number = 0
+        self._poll = select.poll()
+        self._poll.register(answers, select.POLLIN)
 
-    # The errno; None when there was no answer in time, _LOST when there will be none.
-    def ask(self, path: str, data: bytes, timeout_s: float) -> int | None:
-        import select
+    def send(self, writes: Sequence[tuple[str, bytes]]) -> None:
+        self._number += 1
+        body = b"".join(map(_pack, writes))
+        _write_all(self._requests, _REQUEST.pack(self._number, len(body)) + body)
 
-        raw = os.fsencode(path)
-        try:
-            os.write(self._requests, _REQUEST.pack(len(raw), len(data)) + raw + data)
-        except BrokenPipeError:
-            return _LOST
-        poll = select.poll()
-        poll.register(self._answers, select.POLLIN)
-        if not poll.poll(timeout_s * 1000):
-            self._close_pipes()
-            return None
-        answer = os.read(self._answers, _ANSWER.size)
-        return int(_ANSWER.unpack(answer)[0]) if len(answer) == _ANSWER.size else _LOST
+    # How many writes went well, and the errno of the next: 0 when there is none; _HUNG when there
+    # was no answer in time, _LOST when there will be none.
+    def wait_for(self, count: int, timeout_s: float) -> tuple[int, int]:
+        done = 0
+        while done < count:
+            if not self._poll.poll(timeout_s * 1000):
+                self.leave()
+                return done, _HUNG
+            # Pipes keep what is shorter than a page together, so there is no half of an answer.
+            read = os.read(self._answers, _ANSWER.size * _ANSWERS_AT_ONCE)
+            if not read:
+                return done, _LOST
+            for number, refusal in _ANSWER.iter_unpack(read):
+                # A Ctrl-C may have left answers to an earlier request unread.
+                if number == self._number and refusal:
+                    return done, int(refusal)
+                done += number == self._number
+        return done, 0
 
     def end(self) -> None:
-        self._close_pipes()
+        self.leave()
         os.waitpid(self.pid, 0)
 
-    def _close_pipes(self) -> None:
+    def leave(self) -> None:
         os.close(self._requests)
         os.close(self._answers)
+
+
+def _pack(write: tuple[str, bytes]) -> bytes:
+    path, data = os.fsencode(write[0]), write[1]
+    return _WRITE.pack(len(path), len(data)) + path + data
+
+
+def _write_all(descriptor: int, data: bytes) -> None:
+    view = memoryview(data)
+    while view:
+        view = view[os.write(descriptor, view) :]
 
 
 def _start_child() -> _Child:
@@ -145,10 +208,23 @@ def _serve(requests: int, answers: int) -> None:
     for stream in range(3):
         os.dup2(nowhere, stream)
     while head := _read_exactly(requests, _REQUEST.size):
-        path_length, data_length = _REQUEST.unpack(head)
-        path = os.fsdecode(_read_exactly(requests, path_length))
-        data = _read_exactly(requests, data_length)
-        os.write(answers, _ANSWER.pack(_attempt(path, data)))
+        number, size = _REQUEST.unpack(head)
+        # Of a request that was not sent to its end, nothing is to be done.
+        body = _read_exactly(requests, size)
+        for path, data in _unpack(body):
+            refusal = _attempt(path, data)
+            os.write(answers, _ANSWER.pack(number, refusal))
+            if refusal:
+                break
+
+
+def _unpack(body: bytes) -> Iterator[tuple[str, bytes]]:
+    here = 0
+    while here < len(body):
+        path_length, data_length = _WRITE.unpack_from(body, here)
+        start = here + _WRITE.size + path_length
+        here = start + data_length
+        yield os.fsdecode(body[start - path_length : start]), body[start:here]
 
 
 def _attempt(path: str, data: bytes) -> int:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import time
 
 from sriovctl.host.guarded import DEFAULT_TIMEOUT_S, GuardedWriter
+from sriovctl.host.kernel_errors import write_error
 from sriovctl.host.kernel_log import LogTree
 from sriovctl.host.sysfs import SysfsTree
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from sriovctl.host.devlink import DevlinkDoor
     from sriovctl.host.namespaces import KernelNetworkNamespaces
     from sriovctl.host.rtnl import KernelRouteNetlink
@@ -39,6 +43,14 @@ class LiveTree(LogTree):
 
     def _write(self, real: str, data: bytes) -> None:
         self._writer.write(real, data)
+
+    def write_each(self, writes: Sequence[tuple[str, str]]) -> None:
+        """Write several attributes in order; see :class:`sriovctl.host.api.FileTree`."""
+        refused = self._writer.write_each([(path, text.encode()) for path, text in writes])
+        if refused is not None:
+            path, text = writes[refused.position]
+            error = OSError(refused.errno, os.strerror(refused.errno))
+            raise write_error(error, path=path, value=text, exists=self.exists(path)) from error
 
     def close(self) -> None:
         """End the process that writes, if one was needed."""

@@ -12,6 +12,10 @@ import os
 from sriovctl.host.guarded import write_file
 from sriovctl.host.kernel_errors import NO_SUCH_VALUE, kernel_error, write_error
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
 _PAGE = 4096
 _MAX_LINKS = 40  # as many as the kernel follows (MAXSYMLINKS, include/linux/namei.h)
 
@@ -138,6 +142,14 @@ class SysfsTree:
             self._write(real, text.encode())
         except OSError as exc:
             raise write_error(exc, path=path, value=text, exists=self.exists(path)) from exc
+
+    def write_each(self, writes: Sequence[tuple[str, str]]) -> None:
+        """Write several attributes in order, up to the first that is refused.
+
+        :raises SriovctlError: for that one, as :meth:`write_text` does.
+        """
+        for path, text in writes:
+            self.write_text(path, text)
 
     def _write(self, real: str, data: bytes) -> None:
         write_file(real, data)

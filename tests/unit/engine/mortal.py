@@ -64,6 +64,10 @@ class MortalFiles:
         self._files.write_text(path, text)
         self._fate.point()
 
+    def write_each(self, writes: Sequence[tuple[str, str]]) -> None:
+        for path, text in writes:
+            self.write_text(path, text)
+
     def __getattr__(self, name: str) -> Any:
         return getattr(self._files, name)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from sriovctl.errors import WedgedError
@@ -202,6 +202,11 @@ class VirtualTree:
             node.store(text)
         except OSError as exc:
             raise write_error(exc, path=path, value=text, exists=self.exists(path)) from exc
+
+    def write_each(self, writes: Sequence[tuple[str, str]]) -> None:
+        """Write several attributes in order; see :class:`sriovctl.host.api.FileTree`."""
+        for path, text in writes:
+            self.write_text(path, text)
 
     def _find(self, path: str) -> Node | None:
         found = self._walk(path)
