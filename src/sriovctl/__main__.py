@@ -158,7 +158,7 @@ def _live_journal() -> Journal:
 
 
 def _state_directory() -> str:
-    from sriovctl.host.journal import DEFAULT_DIRECTORY
+    from sriovctl.host.database import DEFAULT_DIRECTORY
 
     return os.environ.get("SRIOVCTL_STATE_DIR", DEFAULT_DIRECTORY)
 

@@ -1,20 +1,18 @@
 """The journal of runs: an SQLite file that survives kill -9 and a power cut.
 
-``synchronous=FULL`` with the default rollback journal makes each commit durable before the next
-write to the host.  Several processes may use it at once, each for PFs of its own.
+Each commit is durable before the next write to the host.  Several processes may use it at once,
+each for PFs of its own.
 """
 
 from __future__ import annotations
 
 import json
-import os
-import sqlite3
 from contextlib import contextmanager
 from datetime import UTC, datetime
 
-from sriovctl.errors import HostError, PermissionDenied
-from sriovctl.host.journal_schema import prepare_schema
-from sriovctl.host.kernel_errors import kernel_error
+from sriovctl.errors import HostError
+from sriovctl.host.database import Database, make_directory
+from sriovctl.host.journal_schema import SCHEMA
 from sriovctl.host.locks import HeldLocks, hold_locks
 from sriovctl.model.plan import Action, Disruption, Step
 from sriovctl.model.run import STANDING, Ending, RecordedStep, Run, RunKind, RunStatus, StepStatus
@@ -23,9 +21,6 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from typing import Any
-
-DEFAULT_DIRECTORY = "/var/lib/sriovctl"
-_WAIT_FOR_OTHERS_S = 30.0  # a commit of theirs takes milliseconds; a slow disk takes longer
 
 # In the order of Run's fields.
 _RUN_COLUMNS = (
@@ -38,7 +33,7 @@ class SQLiteJournal:
 
     def __init__(self, directory: str | None) -> None:
         self._directory = directory
-        self._connection: sqlite3.Connection | None = None
+        self._database = Database(directory, "journal.db", what="the journal", schema=SCHEMA)
 
     @contextmanager
     def locked(self, devices: Sequence[str]) -> Iterator[HeldLocks]:
@@ -46,7 +41,7 @@ class SQLiteJournal:
         if self._directory is None:
             yield HeldLocks({})
             return
-        _make_directory(f"{self._directory}/locks")
+        make_directory(f"{self._directory}/locks")
         with hold_locks(f"{self._directory}/locks", devices) as held:
             yield held
 
@@ -64,7 +59,7 @@ class SQLiteJournal:
     ) -> int:
         """Write a run and its steps in one transaction."""
         devices = json.dumps(sorted({step.device for step in steps}))
-        with self._transaction() as connection:
+        with self._database.transaction() as connection:
             cursor = connection.execute(
                 "INSERT INTO runs (kind, status, started, boot_id, devices, source, undoes, "
                 "confirm_by) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
@@ -83,7 +78,7 @@ class SQLiteJournal:
 
     def mark(self, run_id: int, positions: Sequence[int], status: StepStatus) -> None:
         """Note how far steps have come."""
-        with self._transaction() as connection:
+        with self._database.transaction() as connection:
             connection.executemany(
                 "UPDATE steps SET status = ? WHERE run_id = ? AND position = ?",
                 [(status, run_id, position) for position in positions],
@@ -91,7 +86,7 @@ class SQLiteJournal:
 
     def finish(self, *endings: Ending) -> None:
         """Note how runs ended, all in one transaction."""
-        with self._transaction() as connection:
+        with self._database.transaction() as connection:
             connection.executemany(
                 "UPDATE runs SET status = ?, ended = ?, note = ?, confirm_by = NULL "
                 "WHERE run_id = ?",
@@ -100,7 +95,7 @@ class SQLiteJournal:
 
     def await_confirmation(self, run_id: int, confirm_by: float) -> None:
         """Note that a run is done, and stands only if it is confirmed in time."""
-        with self._transaction() as connection:
+        with self._database.transaction() as connection:
             connection.execute(
                 "UPDATE runs SET status = ?, ended = ?, confirm_by = ? WHERE run_id = ?",
                 (RunStatus.UNCONFIRMED, _now(), confirm_by, run_id),
@@ -110,13 +105,13 @@ class SQLiteJournal:
 
     def runs(self) -> tuple[Run, ...]:
         """Read all runs, the newest first."""
-        rows = self._select(f"SELECT {_RUN_COLUMNS} FROM runs ORDER BY run_id DESC")
+        rows = self._database.select(f"SELECT {_RUN_COLUMNS} FROM runs ORDER BY run_id DESC")
         return tuple(_decode_run(row) for row in rows)
 
     def standing(self, boot_id: str | None) -> tuple[Run, ...]:
         """Read the applies of one boot that are on the host, and open undos; the newest first."""
         marks = ", ".join("?" * len(STANDING))
-        rows = self._select(
+        rows = self._database.select(
             f"SELECT {_RUN_COLUMNS} FROM runs WHERE boot_id IS ? AND status IN ({marks}) "
             "AND (kind = ? OR status != ?) ORDER BY run_id DESC",
             (boot_id, *STANDING, RunKind.APPLY, RunStatus.DONE),
@@ -125,7 +120,7 @@ class SQLiteJournal:
 
     def steps(self, run_id: int) -> tuple[RecordedStep, ...]:
         """Read the steps of a run, in order."""
-        rows = self._select(
+        rows = self._database.select(
             "SELECT position, status, step FROM steps WHERE run_id = ? ORDER BY position",
             (run_id,),
         )
@@ -136,7 +131,7 @@ class SQLiteJournal:
 
     def vfs_made(self, boot_id: str | None) -> dict[str, int]:
         """Read how many VFs sriovctl left each PF with in one boot, of those that it changed."""
-        rows = self._select(
+        rows = self._database.select(
             "SELECT device, json_extract(step, '$.after.num_vfs') FROM steps "
             "JOIN runs USING (run_id) WHERE boot_id IS ? AND action = ? "
             "AND steps.status != 'planned' ORDER BY run_id, position",
@@ -144,70 +139,9 @@ class SQLiteJournal:
         )
         return dict(rows)
 
-    def _select(self, query: str, values: Sequence[object] = ()) -> list[Any]:
-        if not self._is_there():
-            return []
-        with self._transaction() as connection:
-            return connection.execute(query, values).fetchall()
-
-    # A journal is not made for being asked.
-    def _is_there(self) -> bool:
-        if self._directory is None:
-            return True
-        try:
-            os.stat(self._path())
-        except FileNotFoundError:
-            return False
-        except OSError as error:
-            raise kernel_error(error, subject=self._path(), action="cannot read") from error
-        return True
-
-    # --- the file ------------------------------------------------------------------------
-
-    @contextmanager
-    def _transaction(self) -> Iterator[sqlite3.Connection]:
-        try:
-            connection = self._open()
-            with connection:
-                yield connection
-        except sqlite3.Error as error:
-            raise HostError(
-                f"the journal cannot be used: {error}",
-                subject=self._path(),
-                hint="is the disk full or read-only?",
-            ) from error
-
-    def _path(self) -> str:
-        return ":memory:" if self._directory is None else f"{self._directory}/journal.db"
-
-    def _open(self) -> sqlite3.Connection:
-        if self._connection is None:
-            if self._directory is not None:
-                _make_directory(self._directory)
-            connection = sqlite3.connect(self._path(), timeout=_WAIT_FOR_OTHERS_S)
-            connection.execute("PRAGMA synchronous = FULL")
-            prepare_schema(connection, subject=self._path())
-            self._connection = connection
-        return self._connection
-
     def close(self) -> None:
         """Close the file."""
-        if self._connection is not None:
-            self._connection.close()
-            self._connection = None
-
-
-def _make_directory(directory: str) -> None:
-    try:
-        os.makedirs(directory, mode=0o700, exist_ok=True)
-    except PermissionError:
-        raise PermissionDenied("cannot be written", subject=directory, hint="run as root") from None
-    except OSError as error:
-        raise HostError(
-            f"cannot be made: {error.strerror}",
-            subject=directory,
-            hint="nothing was changed; free the disk, or name another with SRIOVCTL_STATE_DIR",
-        ) from error
+        self._database.close()
 
 
 def _now() -> str:

@@ -1,20 +1,17 @@
 """The tables of the journal, and how those of earlier versions become today's.
 
-SQLite's ``user_version`` tells which version a file has; 0 is a new file, or one of version 1,
-which did not say.
+A file whose ``user_version`` is 0 is a new one, or one of version 1, which did not say.
 """
 
 from __future__ import annotations
 
 import json
 
-from sriovctl.errors import UnsupportedError
+from sriovctl.host.database import Schema, create_tables
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import sqlite3
-
-VERSION = 2
 
 _TABLES = """
 CREATE TABLE runs (
@@ -42,29 +39,6 @@ CREATE TABLE steps (
 """
 
 
-def prepare_schema(connection: sqlite3.Connection, *, subject: str) -> None:
-    """Make the tables, or bring those of an earlier version up to date; in one transaction.
-
-    :raises UnsupportedError: the file is of a later version.
-    :raises sqlite3.Error: the file cannot be written, or is no database.
-    """
-    (version,) = connection.execute("PRAGMA user_version").fetchone()
-    if version == VERSION:
-        return
-    if version > VERSION:
-        raise UnsupportedError(
-            f"is of version {version}, and this sriovctl knows {VERSION}",
-            subject=subject,
-            hint="use the newer sriovctl that wrote it",
-        )
-    connection.execute("BEGIN IMMEDIATE")
-    with connection:  # commits, or takes back
-        # Another process may have been faster while we waited for the file.
-        (version,) = connection.execute("PRAGMA user_version").fetchone()
-        if version != VERSION:
-            _upgrade(connection)
-
-
 def _upgrade(connection: sqlite3.Connection) -> None:
     (is_version_1,) = connection.execute(
         "SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name = 'runs'"
@@ -72,11 +46,9 @@ def _upgrade(connection: sqlite3.Connection) -> None:
     if is_version_1:
         for table in ("runs", "steps"):
             connection.execute(f"ALTER TABLE {table} RENAME TO {table}_1")
-    for statement in filter(str.strip, _TABLES.split(";")):
-        connection.execute(statement)
+    create_tables(connection, _TABLES)
     if is_version_1:
         _copy_version_1(connection)
-    connection.execute(f"PRAGMA user_version = {VERSION}")
 
 
 # Version 1 did not say on which boot a run was: it counts as one of an earlier boot.
@@ -99,3 +71,6 @@ def _copy_version_1(connection: sqlite3.Connection) -> None:
         )
     for table in ("steps_1", "runs_1"):
         connection.execute(f"DROP TABLE {table}")
+
+
+SCHEMA = Schema(version=2, upgrade=_upgrade)
