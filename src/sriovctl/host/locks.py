@@ -3,12 +3,16 @@
 The kernel drops a lock when the last process that holds it is gone.  A child that hangs in a
 write to sysfs holds it too (see ``guarded.py``), so that nobody else touches a PF on which the
 kernel is still at work, even after the sriovctl that asked for it was killed.
+
+Who changes a PF holds its lock alone.  Who lends its VFs, or cleans one of them, shares it with
+others that do so: they keep changes of the PF away, but not each other.
 """
 
 from __future__ import annotations
 
 import fcntl
 import os
+import time
 from contextlib import contextmanager
 
 from sriovctl.errors import BusyError
@@ -19,16 +23,30 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
 
-class HeldLocks:
-    """Locks that this process holds: sysfs device name of the PF -> open file."""
+# Sharers hold a lock for milliseconds, unless they clean a VF: worth waiting for.
+_WAIT_FOR_SHARERS_S = 2.0
+_PAUSE_S = 0.01
 
-    def __init__(self, handles: dict[str, int]) -> None:
+
+class HeldLocks:
+    """Locks that this process holds: sysfs device name of the PF -> open file.
+
+    The file is None where nobody else could want the lock: on a simulated host.
+    """
+
+    def __init__(self, handles: dict[str, int | None]) -> None:
         self._handles = handles
+
+    @property
+    def devices(self) -> frozenset[str]:
+        """The PFs whose locks are held."""
+        return frozenset(self._handles)
 
     def abandon(self, device: str) -> None:
         """Leave a lock to the child that hangs in the kernel for this PF."""
-        if device in self._handles:
-            os.close(self._handles.pop(device))
+        handle = self._handles.pop(device, None)
+        if handle is not None:
+            os.close(handle)
 
 
 @contextmanager
@@ -39,30 +57,75 @@ def hold_locks(directory: str, devices: Sequence[str]) -> Iterator[HeldLocks]:
     :raises PermissionDenied: the directory may not be written.
     :raises HostError: a lock cannot be made (disk full, read-only).
     """
-    handles: dict[str, int] = {}
+    handles: dict[str, int | None] = {}
     try:
         for device in sorted(set(devices)):
             handles[device] = _take(f"{directory}/{device}.lock", device)
         yield HeldLocks(handles)
     finally:
-        for handle in handles.values():
-            _let_go(handle)
+        for held in handles.values():
+            if held is not None:
+                _let_go(held)
+
+
+@contextmanager
+def share_locks(directory: str, devices: Sequence[str]) -> Iterator[HeldLocks]:
+    """Share the locks of those PFs in *devices* that nobody changes at this moment.
+
+    :return: those that could be had.
+    :raises PermissionDenied: the directory may not be written.
+    :raises HostError: a lock cannot be made (disk full, read-only).
+    """
+    handles: dict[str, int | None] = {}
+    try:
+        for device in sorted(set(devices)):
+            handle = _open(f"{directory}/{device}.lock")
+            if _try(handle, fcntl.LOCK_SH):
+                handles[device] = handle
+            else:
+                os.close(handle)
+        yield HeldLocks(handles)
+    finally:
+        for held in handles.values():
+            if held is not None:
+                _let_go(held)
+
+
+def _open(path: str) -> int:
+    try:
+        return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise kernel_error(error, subject=path, action="cannot make the lock of a PF") from error
+
+
+def _try(handle: int, kind: int) -> bool:
+    try:
+        fcntl.flock(handle, kind | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def _take(path: str, device: str) -> int:
+    handle = _open(path)
     try:
-        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    except OSError as error:
-        raise kernel_error(error, subject=path, action="cannot make the lock of a PF") from error
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        _sign(handle)
-    except BlockingIOError:
-        raise _busy(handle, device, path) from None
+        _wait_for_sharers(handle, path, device)
     except BaseException:
         os.close(handle)
         raise
+    _sign(handle)
     return handle
+
+
+def _wait_for_sharers(handle: int, path: str, device: str) -> None:
+    deadline = time.monotonic() + _WAIT_FOR_SHARERS_S
+    while not _try(handle, fcntl.LOCK_EX):
+        if not _try(handle, fcntl.LOCK_SH):
+            raise _busy(handle, device, path)
+        fcntl.flock(handle, fcntl.LOCK_UN)
+        if time.monotonic() > deadline:
+            raise _shared(device, path)
+        time.sleep(_PAUSE_S)
 
 
 def _sign(handle: int) -> None:
@@ -76,12 +139,20 @@ def _sign(handle: int) -> None:
 
 def _busy(handle: int, device: str, path: str) -> BusyError:
     holder = os.pread(handle, 200, 0).decode("utf-8", "replace").strip()
-    os.close(handle)
     return BusyError(
         "another sriovctl is at work on this PF, or the kernel still is for one that was killed",
         subject=device,
         hint="wait for it; 'sriovctl history' shows what it does",
         evidence={"lock": path, "held by": holder or "an unknown process"},
+    )
+
+
+def _shared(device: str, path: str) -> BusyError:
+    return BusyError(
+        "VFs of this PF are being lent or scrubbed, or the kernel hangs in scrubbing one",
+        subject=device,
+        hint="try again; 'sriovctl lease list' shows which",
+        evidence={"lock": path},
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import threading
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ import pytest
 from sriovctl.errors import BusyError, SriovctlError, WedgedError
 from sriovctl.host.guarded import GuardedWriter
 from sriovctl.host.journal import SQLiteJournal
-from sriovctl.host.locks import hold_locks
+from sriovctl.host.locks import hold_locks, share_locks
 
 ONE, OTHER = "0000:01:00.0", "0000:04:00.0"
 
@@ -31,6 +32,28 @@ def test_a_failed_attempt_holds_nothing(tmp_path: Path) -> None:
         hold_locks(str(tmp_path), [ONE, OTHER]).__enter__()
     with hold_locks(str(tmp_path), [ONE]):
         pass
+
+
+def test_many_share_a_lock_and_keep_changes_away(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sriovctl.host.locks._WAIT_FOR_SHARERS_S", 0.0)
+    with share_locks(str(tmp_path), [ONE]), share_locks(str(tmp_path), [ONE, OTHER]) as shared:
+        assert shared.devices == {ONE, OTHER}
+        with pytest.raises(BusyError, match="being lent or scrubbed"):
+            hold_locks(str(tmp_path), [ONE]).__enter__()
+    with hold_locks(str(tmp_path), [ONE]), share_locks(str(tmp_path), [ONE, OTHER]) as shared:
+        assert shared.devices == {OTHER}
+
+
+def test_a_change_waits_for_those_who_share(tmp_path: Path) -> None:
+    sharing = share_locks(str(tmp_path), [ONE])
+    sharing.__enter__()
+    timer = threading.Timer(0.05, lambda: sharing.__exit__(None, None, None))
+    timer.start()
+    with hold_locks(str(tmp_path), [ONE]) as held:
+        assert held.devices == {ONE}
+    timer.join()
 
 
 def test_the_lock_stays_with_a_child_that_hangs_in_the_kernel(tmp_path: Path) -> None:
