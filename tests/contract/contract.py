@@ -147,6 +147,20 @@ class NumVFsContract:
         assert not host.files.exists(f"{DEVICES}/{VF0}")
         assert host.files.read_link(f"{DEVICES}/{IGB}/virtfn0") is None
 
+    def test_a_vf_that_is_made_anew_is_told_from_the_one_before(self, host: Host) -> None:
+        enable(host, 2, autoprobe=False)
+        births = {host.files.birth_of(f"{DEVICES}/{name}") for name in (VF0, VF1)}
+        write(host, VF0, "driver_override", "vfio-pci")
+        host.files.write_text(f"{BUS}/drivers_probe", VF0)
+        assert driver_of(host, VF0) == "vfio-pci"
+        assert {host.files.birth_of(f"{DEVICES}/{name}") for name in (VF0, VF1)} == births
+        for _ in range(3):
+            write(host, IGB, "sriov_numvfs", "0")
+            assert host.files.birth_of(f"{DEVICES}/{VF0}") is None
+            write(host, IGB, "sriov_numvfs", "2")
+            births |= {host.files.birth_of(f"{DEVICES}/{name}") for name in (VF0, VF1)}
+        assert len(births) == 8
+
     def test_vfs_are_where_offset_and_stride_say(self, host: Host) -> None:
         enable(host, 7, autoprobe=False)
         offset, stride = read(host, IGB, "sriov_offset"), read(host, IGB, "sriov_stride")

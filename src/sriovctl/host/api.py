@@ -64,6 +64,14 @@ class FileTree(Protocol):
     def exists(self, path: str) -> bool:
         """Say whether the path leads to something."""
 
+    def birth_of(self, path: str) -> int | None:
+        """Number that tells what is at *path* from what will be there when it was made anew.
+
+        None if nothing is there.
+
+        Source: kernel ``fs/kernfs/dir.c`` (``__kernfs_new_node()``): inode numbers go round.
+        """
+
     def write_text(self, path: str, text: str) -> None:
         """Write an attribute in one ``write(2)``.
 

@@ -123,6 +123,14 @@ class SysfsTree:
         real = self._follow(path) if self._root else path
         return real is not None and os.access(real, os.F_OK)
 
+    def birth_of(self, path: str) -> int | None:
+        """Inode number; kernfs gives a new directory another one than that before it had."""
+        real = self._follow(path) if self._root else path
+        try:
+            return None if real is None else os.stat(real).st_ino
+        except OSError:
+            return None
+
     def write_text(self, path: str, text: str) -> None:
         """Write an attribute in one ``write(2)``: for sysfs each write is a command of its own.
 

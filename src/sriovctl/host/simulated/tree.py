@@ -6,6 +6,7 @@ import errno
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from itertools import count
 
 from sriovctl.errors import WedgedError
 from sriovctl.host.kernel_errors import NO_SUCH_VALUE, kernel_error, write_error
@@ -42,6 +43,7 @@ class Directory:
     """A directory."""
 
     children: dict[str, Node] = field(default_factory=dict)
+    birth: int = 0
 
 
 Node = Attribute | Link | Directory
@@ -66,6 +68,7 @@ class VirtualTree:
 
     def __init__(self) -> None:
         self._root = Directory()
+        self._births = count(1)
         self._failures: dict[str, list[OSError]] = {}
         self._hooks: dict[str, list[Callable[[], None]]] = {}
         self._hanging: set[str] = set()
@@ -92,7 +95,9 @@ class VirtualTree:
     def _make_directory(self, path: str) -> Directory:
         here = self._root
         for name in filter(None, path.split("/")):
-            child = here.children.setdefault(name, Directory())
+            child = here.children.get(name)
+            if child is None:
+                child = here.children[name] = Directory(birth=next(self._births))
             if not isinstance(child, Directory):
                 raise TypeError(f"{path} runs through a file or link")
             here = child
@@ -184,6 +189,11 @@ class VirtualTree:
     def exists(self, path: str) -> bool:
         """Say whether the path leads to something."""
         return self._find(path) is not None
+
+    def birth_of(self, path: str) -> int | None:
+        """Tell a directory from a later one; see :class:`sriovctl.host.api.FileTree`."""
+        node = self._find(path)
+        return node.birth if isinstance(node, Directory) else None
 
     def write_text(self, path: str, text: str) -> None:
         """Write an attribute; see :class:`sriovctl.host.api.FileTree`."""
