@@ -5,6 +5,7 @@ from __future__ import annotations
 from sriovctl.engine.inventory import read_inventory
 from sriovctl.errors import EXIT_DONE, InputError
 from sriovctl.model.address import is_pci_address, parse_pci_address
+from sriovctl.model.functions import name_of_vf
 from sriovctl.render.owners import format_owners, owners_as_json, select_functions
 
 TYPE_CHECKING = False
@@ -50,10 +51,10 @@ def _find(pfs: Sequence[PF], text: str) -> tuple[str, ...]:
     name = str(parse_pci_address(text)) if is_pci_address(text) else text
     for pf in pfs:
         if name in (pf.device, pf.netdev):
-            return (pf.device, *(str(vf.address) for vf in pf.vfs))
+            return (pf.device, *(name_of_vf(pf, vf) for vf in pf.vfs))
         for vf in pf.vfs:
-            if name in (str(vf.address), vf.netdev):
-                return (str(vf.address),)
+            if name in (name_of_vf(pf, vf), vf.netdev):
+                return (name_of_vf(pf, vf),)
     raise InputError(
         "is no PF or VF here", subject=text, hint="'sriovctl ls' lists them by address and netdev"
     )

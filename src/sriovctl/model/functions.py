@@ -116,6 +116,11 @@ class PF(NamedTuple):
     owner: str | None = None  # tokens of its users, as of a VF; None: nobody, or not asked
 
 
+def name_of_vf(pf: PF, vf: VF) -> str:
+    """Name a VF by its function; where it has none of its own, by its PF and index.  Pure."""
+    return f"{pf.device} vf {vf.vf_index}" if vf.address is None else str(vf.address)
+
+
 class IOMMUGroup(NamedTuple):
     """An IOMMU group: the smallest set of functions that can be given away together."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 
+from sriovctl.model.functions import name_of_vf
 from sriovctl.model.record import NamedTuple
 
 TYPE_CHECKING = False
@@ -46,7 +47,7 @@ class Owner(NamedTuple):
         return f"{self.kind}:{self.name}"
 
 
-# By sysfs device name: that of a PF, or the PCI address of a VF.
+# By sysfs device name of a PF, and by what ``name_of_vf`` says of a VF.
 OwnerMap = dict[str, tuple[Owner, ...]]
 
 
@@ -62,7 +63,7 @@ def name_owners(pfs: Iterable[PF], owners: OwnerMap) -> tuple[PF, ...]:
     return tuple(
         pf._replace(
             owner=_tokens(owners, pf.device),
-            vfs=tuple(vf._replace(owner=_tokens(owners, str(vf.address))) for vf in pf.vfs),
+            vfs=tuple(vf._replace(owner=_tokens(owners, name_of_vf(pf, vf))) for vf in pf.vfs),
         )
         for pf in pfs
     )

@@ -122,7 +122,9 @@ def _destroy_step(case: Case) -> Step:
     # What dies is kept in full: undo makes the VFs anew and gives it back to them.
     before: dict[str, object] = {
         "num_vfs": pf.num_vfs,
-        "vfs": [remember_vf(case.card, vf, owners_of_vf(vf, case.owners)) for vf in pf.vfs],
+        "vfs": [
+            remember_vf(case.card, vf, owners_of_vf(case.pf, vf, case.owners)) for vf in pf.vfs
+        ],
     }
     if case.rules.eswitch_resets_at_zero and pf.eswitch_mode == EswitchMode.SWITCHDEV:
         before["eswitch_mode"] = str(pf.eswitch_mode)
@@ -143,7 +145,7 @@ def _why_zero(case: Case) -> str:
 
 
 def _name(case: Case, vf: VF) -> str:
-    users = ", ".join(owner.token for owner in owners_of_vf(vf, case.owners))
+    users = ", ".join(owner.token for owner in owners_of_vf(case.pf, vf, case.owners))
     name = str(vf.address or f"VF {vf.vf_index}")
     return f"{name} ({users})" if users else name
 

@@ -26,6 +26,7 @@ from __future__ import annotations
 
 from itertools import islice
 
+from sriovctl.model.functions import name_of_vf
 from sriovctl.model.owner import Owner, OwnerKind
 from sriovctl.model.plan import Action, Disruption, Plan, Step
 from sriovctl.model.record import NamedTuple
@@ -127,13 +128,13 @@ def _who_feels(
     pf = scene.pf
     if step.action in _VF_ACTIONS:
         vf = scene.vfs.get(step.vf_index)
-        yield from () if vf is None else _users_of_vfs((vf,), owners)
+        yield from () if vf is None else _users_of_vfs(pf, (vf,), owners)
     elif step.action is Action.SET_NUM_VFS:
         yield from _feel_count(step, pf, owners, _next_count(later, step.device))
     elif (effect := _effect_on_all(step, pf)) is not None:
         of_pf, of_vfs = effect
         yield from _users_of_pf(pf, owners) if of_pf else ()
-        yield from _users_of_vfs(pf.vfs, owners) if of_vfs else ()
+        yield from _users_of_vfs(pf, pf.vfs, owners) if of_vfs else ()
 
 
 # Of a step to 0: how many VFs the plan makes after it.
@@ -168,7 +169,7 @@ def _feel_count(step: Step, pf: PF, owners: Owners | None, num_vfs_then: int) ->
     creates = bool(_count(step))
     if not creates:
         for vf in pf.vfs:
-            for owner in owners_of_vf(vf, owners):
+            for owner in owners_of_vf(pf, vf, owners):
                 if owner.kind is not OwnerKind.GUEST_CONFIG or vf.vf_index >= num_vfs_then:
                     yield owner
     # A driver without a row may reset the PF, link or no link.
@@ -185,9 +186,9 @@ def _users_of_pf(pf: PF, owners: Owners | None) -> Iterator[Owner]:
     return (owner for owner in owners_of_pf(pf, owners) if owner.kind not in _NOT_OF_TRAFFIC)
 
 
-def _users_of_vfs(vfs: Iterable[VF], owners: Owners | None) -> Iterator[Owner]:
+def _users_of_vfs(pf: PF, vfs: Iterable[VF], owners: Owners | None) -> Iterator[Owner]:
     for vf in vfs:
-        for owner in owners_of_vf(vf, owners):
+        for owner in owners_of_vf(pf, vf, owners):
             if owner.kind not in _NOT_OF_TRAFFIC:
                 yield owner
 
@@ -197,9 +198,9 @@ def owners_of_pf(pf: PF, owners: Owners | None) -> tuple[Owner, ...]:
     return _owners_of(pf.device, pf.driver, owners)
 
 
-def owners_of_vf(vf: VF, owners: Owners | None) -> tuple[Owner, ...]:
-    """Find who uses a VF; a VF without a function of its own cannot be used by others.  Pure."""
-    return () if vf.address is None else _owners_of(str(vf.address), vf.driver, owners)
+def owners_of_vf(pf: PF, vf: VF, owners: Owners | None) -> tuple[Owner, ...]:
+    """Find who uses a VF; one without a function of its own can only be leased.  Pure."""
+    return _owners_of(name_of_vf(pf, vf), vf.driver, owners)
 
 
 def _owners_of(device: str, driver: str | None, owners: Owners | None) -> tuple[Owner, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from sriovctl.model.functions import name_of_vf
 from sriovctl.model.record import NamedTuple
 from sriovctl.render.table import format_table
 
@@ -18,7 +19,7 @@ _HEADER = ("DEVICE", "VF", "USED BY", "HOW IT IS KNOWN")
 class OwnedFunction(NamedTuple):
     """A PF or VF, as far as a list of owners shows it."""
 
-    device: str  # sysfs name
+    device: str  # sysfs name, or "DEVICE vf N"
     vf_of: str | None = None  # sysfs name of its PF; None: it is one
     vf_index: int | None = None
 
@@ -26,9 +27,9 @@ class OwnedFunction(NamedTuple):
 def select_functions(
     pfs: Sequence[PF], wanted: Collection[str] | None
 ) -> tuple[OwnedFunction, ...]:
-    """List PFs and VFs with a device of their own, each PF before its VFs.  Pure.
+    """List PFs and VFs, each PF before its VFs.  Pure.
 
-    :param wanted: sysfs names; None: all.
+    :param wanted: names as the owners have them; None: all.
     """
     found = (function for pf in pfs for function in _functions_of(pf))
     return tuple(each for each in found if wanted is None or each.device in wanted)
@@ -37,8 +38,7 @@ def select_functions(
 def _functions_of(pf: PF) -> Iterator[OwnedFunction]:
     yield OwnedFunction(pf.device)
     for vf in pf.vfs:
-        if vf.address is not None:
-            yield OwnedFunction(str(vf.address), pf.device, vf.vf_index)
+        yield OwnedFunction(name_of_vf(pf, vf), pf.device, vf.vf_index)
 
 
 def owners_as_json(functions: Sequence[OwnedFunction], report: OwnerReport) -> dict[str, object]:
