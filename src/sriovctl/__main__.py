@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from sriovctl.host.api import Host, Journal
     from sriovctl.host.boot_api import BootDoors
     from sriovctl.host.guardian import Guardian
+    from sriovctl.host.lease_api import LeaseBook
     from sriovctl.host.libvirt_api import Libvirt
     from sriovctl.model.snapshot import HostSnapshot
 
@@ -72,6 +73,7 @@ def _make_context(args: argparse.Namespace) -> Context:
         open_host=lambda: _open_host(args),
         open_libvirt=lambda: _open_libvirt(args),
         open_journal=lambda: _open_journal(args),
+        open_leases=lambda: _open_leases(args),
         kind=kind if args.host_tree is None else HostKind.RECORDED,
         start_guardian=None if args.simulated else _start_guardian,
         open_boot=lambda root: _open_boot(args, root),
@@ -149,6 +151,14 @@ def _open_journal(args: argparse.Namespace) -> Journal:
     if args.host_tree is not None or args.simulated:
         return SQLiteJournal(None)
     return _live_journal()
+
+
+def _open_leases(args: argparse.Namespace) -> LeaseBook:
+    from sriovctl.host.leases import SQLiteLeaseBook
+
+    _refuse_dump(args)
+    is_live = args.host_tree is None and not args.simulated
+    return SQLiteLeaseBook(_state_directory() if is_live else None)
 
 
 def _live_journal() -> Journal:

@@ -111,6 +111,7 @@ def _apply(plan: Plan, args: argparse.Namespace, context: Context) -> Outcome:
         allowed=frozenset(args.allow),
         source=args.file,
         affected=context.users().affected,
+        leased=context.users().leased,
         confirm_within_s=args.confirm_within,
         on_begun=tell,
     )

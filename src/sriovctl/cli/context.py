@@ -13,10 +13,12 @@ if TYPE_CHECKING:
     from typing import TextIO
 
     from sriovctl.engine.execute import Site
+    from sriovctl.engine.lending import Desk, Survey
     from sriovctl.engine.users import Users
     from sriovctl.host.api import Host, Journal
     from sriovctl.host.boot_api import BootDoors
     from sriovctl.host.guardian import Guardian
+    from sriovctl.host.lease_api import LeaseBook
     from sriovctl.host.libvirt_api import Libvirt
     from sriovctl.model.functions import PF
     from sriovctl.model.owner import OwnerMap, OwnerReport
@@ -34,6 +36,7 @@ class HostKind(StrEnum):
 class Context:
     """The host that the user chose, the way to libvirt, and the way to the user.
 
+    :param open_leases: None: a book in memory, which ends with the command.
     :param read_dump: reads the dump that the user gave in place of a host; None: there is a host.
     :param read_log: reads the kernel log that the user gave beside it.
     """
@@ -46,6 +49,7 @@ class Context:
         open_journal: Callable[[], Journal],
         out: TextIO,
         color: bool,
+        open_leases: Callable[[], LeaseBook] | None = None,
         kind: HostKind = HostKind.LIVE,
         start_guardian: Callable[[], Guardian] | None = None,
         open_boot: Callable[[str | None], BootDoors] | None = None,
@@ -55,6 +59,7 @@ class Context:
         self._open_host = open_host
         self._open_libvirt = open_libvirt
         self._open_journal = open_journal
+        self._open_leases = open_leases
         self._start_guardian = start_guardian
         self._open_boot = open_boot
         self._kind = kind
@@ -64,6 +69,7 @@ class Context:
         self._snapshot: HostSnapshot | None = None
         self._libvirt: Libvirt | None = None
         self._journal: Journal | None = None
+        self._leases: LeaseBook | None = None
         self._users: Users | None = None
         self._out = out
         self.color = color
@@ -74,6 +80,7 @@ class Context:
             open_host=self.host,
             open_libvirt=self.libvirt,
             open_journal=self.journal,
+            open_leases=self.leases,
             kind=self._kind,
             start_guardian=self._start_guardian,
             open_boot=self._open_boot,
@@ -136,6 +143,29 @@ class Context:
             self._journal = self._open_journal()
         return self._journal
 
+    def leases(self) -> LeaseBook:
+        """Return the book of this host's leases; opened once."""
+        if self._leases is None:
+            self._leases = self._open_leases() if self._open_leases else _book_in_memory()
+        return self._leases
+
+    def desk(self) -> Desk:
+        """Return where VFs of this host are lent and given back."""
+        from sriovctl.engine.lending import Desk
+
+        return Desk(self.site(), self.leases(), self._survey)
+
+    def _survey(self) -> Survey:
+        from sriovctl.engine.inventory import read_inventory
+        from sriovctl.engine.lending import Survey
+
+        pfs = read_inventory(self.host(), name_of=lambda *_: None)
+        if self._kind is HostKind.RECORDED:
+            return Survey(pfs, None)
+        report = self.users().but_leases(pfs)
+        self.users().tell(report.notes)
+        return Survey(pfs, report.owners)
+
     def site(self) -> Site:
         """Return where runs take place."""
         from sriovctl.engine.execute import Site
@@ -179,6 +209,7 @@ class Context:
             self._users = Users(
                 self.site(),
                 open_libvirt=self.libvirt if self._kind is HostKind.LIVE else None,
+                open_leases=self.leases,
                 warn=self.warn,
             )
         return self._users
@@ -207,12 +238,18 @@ class Context:
         """End what was opened."""
         if self._journal is not None:
             self._journal.close()
+        if self._leases is not None:
+            self._leases.close()
         if self._libvirt is not None:
             self._libvirt.close()
 
     def print(self, text: str) -> None:
         """Write *text* and a newline to the user."""
         self._out.write(text + "\n")
+
+    def flush(self) -> None:
+        """Hand over what was written."""
+        self._out.flush()
 
     def print_json(self, verb: str, payload: Mapping[str, object]) -> None:
         """Write *payload* as one JSON document whose first key names its schema.
@@ -233,3 +270,9 @@ class Context:
         """Tell a person at a terminal what takes time; silent in scripts."""
         if sys.stderr.isatty():
             sys.stderr.write(text + "\n")
+
+
+def _book_in_memory() -> LeaseBook:
+    from sriovctl.host.leases import SQLiteLeaseBook
+
+    return SQLiteLeaseBook(None)

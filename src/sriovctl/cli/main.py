@@ -60,6 +60,8 @@ VERBS = {
     "attach": "give a VF to a libvirt guest, with its MAC and VLAN",
     "detach": "take a VF back from a libvirt guest",
     "xml": "print the libvirt XML of a VF, and change nothing",
+    "pool": "say which VFs can be leased together, and how many are free",
+    "lease": "lend VFs to one owner at a time, and make them clean when they come back",
     "lab": "run things on emulated SR-IOV hardware under QEMU",
     "completion": "print the shell completion for bash or zsh",
 }

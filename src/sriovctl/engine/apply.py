@@ -36,6 +36,7 @@ class ApplyOptions(NamedTuple):
     :param source: where the plan came from, for the journal.
     :param affected: writes into steps who would feel them at this moment; asked again just
         before VFs are destroyed.  None: nobody is asked.
+    :param leased: the same of leases alone; asked again before each step.
     :param confirm_within_s: the run is undone unless it is confirmed so soon after its end.
     :param on_begun: told the run's number before the host is touched.
     """
@@ -43,6 +44,7 @@ class ApplyOptions(NamedTuple):
     allowed: frozenset[str] = frozenset()
     source: str = ""
     affected: Callable[[Sequence[Step]], Sequence[Step]] | None = None
+    leased: Callable[[Sequence[Step]], Sequence[Step]] | None = None
     confirm_within_s: float | None = None
     on_begun: Callable[[int], None] = lambda _: None
 
@@ -160,6 +162,10 @@ def _last_look(plan: Plan, options: ApplyOptions) -> Check:
         if leaving:
             known = {token for step in leaving for token in step.affected}
             refuse_users(options.affected(leaving), options.allowed | known)
+        if options.leased is not None and not dying:
+            # Nobody takes a lease of a PF whose lock we hold, but somebody may have before.
+            known = {token for step in steps for token in step.affected}
+            refuse_users(options.leased(steps), options.allowed | known)
 
     return look
 

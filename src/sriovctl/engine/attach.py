@@ -37,7 +37,7 @@ from sriovctl.render.libvirt_xml import format_attachment
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from sriovctl.engine.vf_place import VFPlace
     from sriovctl.host.api import FileTree, Host
@@ -122,11 +122,15 @@ def plan_attachment(
     )
 
 
-def pick_vf(host: Host, libvirt: Libvirt, *, pf: str) -> PCIAddress:
+def pick_vf(
+    host: Host, libvirt: Libvirt, *, pf: str, lent: Mapping[str, str] | None = None
+) -> PCIAddress:
     """Choose the free VF with the lowest index of a PF, given by its netdev or address.
 
-    Free means: no guest has it, now or after its next boot, and its netdev is down and here.
+    Free means: it is not lent, no guest has it, now or after its next boot, and its netdev is
+    down and here.
 
+    :param lent: address of a VF -> who has a lease of it.
     :raises InputError: there is no such PF.
     :raises UnsupportedError: it has no VFs.
     :raises BusyError: all VFs are taken.
@@ -135,7 +139,9 @@ def pick_vf(host: Host, libvirt: Libvirt, *, pf: str) -> PCIAddress:
     if not addresses:
         raise UnsupportedError("has no VFs", subject=pf, hint="create some first: num_vfs")
     guests = read_guests(libvirt)
-    users = {str(vf): _user_of(host.files, guests, vf) for vf in addresses}
+    users = {
+        str(vf): (lent or {}).get(str(vf)) or _user_of(host.files, guests, vf) for vf in addresses
+    }
     for vf in addresses:
         if users[str(vf)] is None:
             return vf

@@ -6,8 +6,8 @@ from sriovctl.engine.apply import refuse_users
 from sriovctl.engine.boot import read_boot_id
 from sriovctl.engine.inventory import read_inventory
 from sriovctl.engine.owners import read_owners
-from sriovctl.errors import PermissionDenied
-from sriovctl.model.owner import Owner, OwnerKind, OwnerReport
+from sriovctl.errors import PermissionDenied, SriovctlError
+from sriovctl.model.owner import Owner, OwnerKind, OwnerMap, OwnerReport
 from sriovctl.model.plan import Plan
 from sriovctl.planner.safety import name_affected
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from sriovctl.engine.execute import Check, Site
+    from sriovctl.host.lease_api import LeaseBook
     from sriovctl.host.libvirt_api import Libvirt
     from sriovctl.model.functions import PF
     from sriovctl.model.plan import Step
@@ -26,6 +27,7 @@ class Users:
 
     :param site: the host, and the journal that tells which VFs sriovctl made.
     :param open_libvirt: called only where a daemon of libvirt listens; None: do not ask it.
+    :param open_leases: opens the book that tells which VFs are lent; None: none are.
     :param warn: told what could not be seen.
     """
 
@@ -34,22 +36,56 @@ class Users:
         site: Site,
         *,
         open_libvirt: Callable[[], Libvirt] | None,
+        open_leases: Callable[[], LeaseBook] | None = None,
         warn: Callable[[str], None] = lambda _: None,
     ) -> None:
         self._site = site
         self._open_libvirt = open_libvirt
+        self._open_leases = open_leases
         self._warn = warn
         self._warned: set[str] = set()
 
     def of(self, pfs: Sequence[PF]) -> OwnerReport:
-        """Read who uses *pfs* and their VFs; who made VFs that sriovctl did not make is a user.
+        """Read who uses *pfs* and their VFs.
+
+        Leases are users, and so is who made VFs that sriovctl did not make.
 
         :raises HostError: the kernel or the journal refused to be read.
         """
-        report = read_owners(
+        report = self._with_leases(self.but_leases(pfs))
+        return self._with_foreign(report, pfs)
+
+    def but_leases(self, pfs: Sequence[PF]) -> OwnerReport:
+        """Read who uses *pfs* and their VFs in fact, lent or not.
+
+        :raises HostError: the kernel refused to be read.
+        """
+        return read_owners(
             self._site.host, pfs, open_libvirt=self._open_libvirt, progress=self._site.progress
         )
-        return self._with_foreign(report, pfs)
+
+    def _with_leases(self, report: OwnerReport) -> OwnerReport:
+        try:
+            leased = self._lease_owners()
+        except SriovctlError as error:
+            note = f"which VFs are lent could not be seen: {error}"
+            return report._replace(notes=(*report.notes, note))
+        owners = dict(report.owners)
+        for name, lenders in leased.items():
+            owners[name] = (*owners.get(name, ()), *lenders)
+        return report._replace(owners=owners)
+
+    def _lease_owners(self) -> OwnerMap:
+        if self._open_leases is None:
+            return {}
+        stored = self._open_leases().leases()
+        if not stored:
+            return {}
+        from sriovctl.engine.lease_owners import lease_owners
+        from sriovctl.engine.lease_sight import judge_all
+
+        host = self._site.host
+        return lease_owners(judge_all(host, stored), now_s=host.clock.now())
 
     def _with_foreign(self, report: OwnerReport, pfs: Sequence[PF]) -> OwnerReport:
         try:
@@ -74,6 +110,17 @@ class Users:
         report = self.of(pfs)
         self.tell(report.notes)
         return name_affected(Plan(tuple(steps)), pfs, report.owners).steps
+
+    def leased(self, steps: Sequence[Step]) -> tuple[Step, ...]:
+        """Read which leases would feel each of *steps* now, and nobody else.
+
+        :raises HostError: the kernel or the book of leases refused to be read.
+        """
+        owners = self._lease_owners()
+        if not owners:
+            return tuple(step._replace(affected=()) for step in steps)
+        pfs = read_inventory(self._site.host, name_of=lambda *_: None)
+        return name_affected(Plan(tuple(steps)), pfs, owners).steps
 
     def tell(self, notes: Sequence[str]) -> None:
         """Warn of what could not be seen, once."""

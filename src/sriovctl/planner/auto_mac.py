@@ -36,10 +36,18 @@ def pf_identity(pf: PF) -> str:
 
     The functions of one card share its serial, hence the function number beside it.
     """
+    return next(iter(pf_identities(pf)), f"device {pf.device}")
+
+
+def pf_identities(pf: PF) -> tuple[str, ...]:
+    """Say all that tells this PF from every other one wherever it is plugged in, best first.  Pure.
+
+    Empty where its place is all that is known.
+    """
+    found = []
     if pf.permanent_mac is not None:
-        return f"permanent_mac {pf.permanent_mac}"
-    if pf.serial is None:
-        return f"device {pf.device}"
-    if pf.address is None:
-        return f"serial {pf.serial}"
-    return f"serial {pf.serial} function {pf.address.routing_id & 0xFF}"
+        found.append(f"permanent_mac {pf.permanent_mac}")
+    if pf.serial is not None:
+        function = "" if pf.address is None else f" function {pf.address.routing_id & 0xFF}"
+        found.append(f"serial {pf.serial}{function}")
+    return tuple(found)

@@ -136,7 +136,7 @@ def test_the_host_that_ends_with_the_command_cannot_wait(
     assert "still there after this command" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("time", ["0", "soon", "60 s", "-5", "1d"])
+@pytest.mark.parametrize("time", ["0", "soon", "60 s", "-5", "1w"])
 def test_what_is_no_time_is_wrong_usage(
     desk: Desk, time: str, capsys: pytest.CaptureFixture[str]
 ) -> None:

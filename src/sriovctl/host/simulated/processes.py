@@ -79,6 +79,7 @@ class SimulatedProcesses:
         self._tree.add(f"{directory}/cmdline", constant(_joined(command_line or (program,))))
         self._tree.add(f"{directory}/environ", constant(_joined(tuple(pairs))))
         self._tree.add(f"{directory}/status", _status(process.pid, program, parent))
+        self._tree.add(f"{directory}/stat", _stat(process.pid, program, parent))
         self._tree.add_directory(f"{directory}/fd")
         self._tree.add_directory(f"{directory}/fdinfo")
         self.open(process, "/dev/null")
@@ -130,6 +131,12 @@ class SimulatedProcesses:
 
     def _members(self, number: str) -> list[Function]:
         return [f for f in self._kernel.functions.values() if str(f.iommu_group) == number]
+
+
+# proc(5): the 18th value after the name is the number of threads, the 20th when it began.
+def _stat(pid: int, program: str, parent: int) -> Attribute:
+    values = ["S", str(parent), *["0"] * 15, "1", "0", str(pid * 100), *["0"] * 30]
+    return constant(f"{pid} ({program}) {' '.join(values)}")
 
 
 def _status(pid: int, program: str, parent: int) -> Attribute:

@@ -1,0 +1,259 @@
+"""``sriovctl lease``: a VF for one owner at a time."""
+
+from __future__ import annotations
+
+import argparse
+import os
+
+from sriovctl.cli.change_arguments import refuse_recording
+from sriovctl.cli.durations import duration_s
+from sriovctl.cli.pool_argument import add_pool_argument, find_pool
+from sriovctl.cli.sub_verbs import SubVerbs, run_sub_verb
+from sriovctl.engine.inventory import PCI_DEVICES, read_netdev
+from sriovctl.engine.lease_sight import read_process
+from sriovctl.errors import EXIT_DONE, EXIT_FAILED, EXIT_REFUSED, InputError
+from sriovctl.model.lease import LeaseStatus, Request, Terms
+from sriovctl.render.leases import (
+    ShownLease,
+    format_lease,
+    format_leases,
+    format_returned,
+    lease_as_json,
+)
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sriovctl.cli.context import Context
+    from sriovctl.model.lease import Lease
+
+SUMMARY = "lend VFs to one owner at a time, and make them clean when they come back"
+EXAMPLES = """\
+  sriovctl lease take finance --owner MyGuest --ttl 8h
+  sriovctl lease take finance --numa 1 --count 2 --group-disjoint --json
+  sriovctl lease take netdev=eth0,vfs=0-3
+  sriovctl lease run finance -- ./my-program
+  sriovctl lease renew 3
+  sriovctl lease list
+  sriovctl lease release 3
+  sriovctl lease release --owner MyGuest
+"""
+
+_NUMA = ("required", "preferred", "any")
+_POLICIES = ("spread", "pack")
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the verbs of leases."""
+    verbs = SubVerbs(parser)
+    take = verbs.add("take", "take one or several VFs of a pool", _take)
+    add_pool_argument(take)
+    _add_request(take)
+    take.add_argument("--count", type=_positive, default=1, metavar="K", help="so many, or none")
+    until = take.add_mutually_exclusive_group()
+    until.add_argument("--pid", type=int, metavar="PID", help="until this process ends")
+    until.add_argument(
+        "--pin", action="store_true", help="also after a restart of the host: until it is released"
+    )
+    run = verbs.add("run", "hold a VF as long as a command runs", _run)
+    add_pool_argument(run)
+    _add_request(run)
+    run.add_argument("command", nargs="+", metavar="COMMAND", help="after --: what to run")
+    _configure_the_rest(verbs)
+
+
+def _configure_the_rest(verbs: SubVerbs) -> None:
+    release = verbs.add("release", "give leases back, and make their VFs clean", _release)
+    release.add_argument("leases", nargs="*", type=int, metavar="LEASE", help="its number")
+    release.add_argument("--owner", metavar="NAME", help="all leases of this owner")
+    renew = verbs.add("renew", "let a lease last on from now", _renew)
+    renew.add_argument("lease", type=int, metavar="LEASE", help="its number")
+    renew.add_argument("--ttl", type=duration_s, metavar="TIME", help="default: as it was taken")
+    listing = verbs.add("list", "list leases, and say what is wrong with those that are", _list)
+    listing.add_argument("--owner", metavar="NAME", help="those of this owner")
+    listing.add_argument("--pool", metavar="POOL", help="those of this pool")
+    listing.add_argument("--all", action="store_true", help="also the last that have ended")
+    show = verbs.add("show", "show one lease", _show)
+    show.add_argument("lease", type=int, metavar="LEASE", help="its number")
+    verbs.add("reap", "take back what is over, and make the VFs clean", _reap)
+
+
+def _add_request(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--owner", metavar="NAME", help="who holds it (default: this user)")
+    parser.add_argument(
+        "--ttl", type=duration_s, metavar="TIME", help="for so long (default: until released)"
+    )
+    parser.add_argument("--numa", type=int, metavar="NODE", help="NUMA node of who will use it")
+    parser.add_argument(
+        "--numa-policy", choices=_NUMA, help="how much that matters (default: as the pool says)"
+    )
+    parser.add_argument("--policy", choices=_POLICIES, help="default: as the pool says")
+    parser.add_argument("--pf", metavar="PF", help="only of this PF: label, netdev or address")
+    parser.add_argument(
+        "--group-disjoint",
+        action="store_true",
+        help="share the IOMMU group with no other owner, now and as long as it is held",
+    )
+
+
+def _positive(text: str) -> int:
+    if not text.isdigit() or not int(text):
+        raise argparse.ArgumentTypeError(f"'{text}' is no number of VFs")
+    return int(text)
+
+
+def run(args: argparse.Namespace, context: Context) -> int:
+    """Do what the verb says."""
+    return run_sub_verb(args, context)
+
+
+def request_from(args: argparse.Namespace, *, owner: str, vfs: int = 1) -> Request:
+    """Read what is asked for."""
+    return Request(
+        owner=args.owner or owner,
+        vfs=vfs,
+        numa_node=args.numa,
+        numa=args.numa_policy,
+        policy=args.policy,
+        pf=args.pf,
+        group_disjoint=args.group_disjoint,
+    )
+
+
+def shown(context: Context, leases: Sequence[Lease]) -> list[ShownLease]:
+    """Add what the host says of leases at this moment."""
+    host = context.host()
+    now_s = host.clock.now()
+    return [
+        ShownLease(
+            lease,
+            now_s,
+            None
+            if lease.address is None
+            else read_netdev(host.files, f"{PCI_DEVICES}/{lease.address}"),
+        )
+        for lease in leases
+    ]
+
+
+# --- lending -----------------------------------------------------------------------------------
+
+
+def _take(args: argparse.Namespace, context: Context) -> int:
+    refuse_recording(args)
+    if args.pin and args.ttl is not None:
+        raise InputError(
+            "a pinned lease lasts until it is released", subject="--pin", hint="leave --ttl out"
+        )
+    files = context.host().files
+    bound = None if args.pid is None else read_process(files, args.pid)
+    pool, desk = find_pool(args, context), context.desk()
+    # Until its number is told it is ours, so that it goes with us if we are killed before.
+    terms = Terms(args.ttl, bound or read_process(files), pinned=args.pin)
+    leases = desk.take(pool, request_from(args, owner=_this_user(), vfs=args.count), terms)
+    # As they will be in a moment.
+    told = leases if bound else [one._replace(pid=None, pid_started=None) for one in leases]
+    _print(context, args, "lease-take", told)
+    context.flush()
+    if bound is None:
+        desk.bind(leases, None)
+    return EXIT_DONE
+
+
+def _this_user() -> str:
+    return os.environ.get("SUDO_USER") or os.environ.get("USER") or f"uid-{os.getuid()}"
+
+
+def _run(args: argparse.Namespace, context: Context) -> int:
+    from sriovctl.cli.lease_run import run_with_lease
+
+    return run_with_lease(args, context)
+
+
+def _renew(args: argparse.Namespace, context: Context) -> int:
+    refuse_recording(args)
+    lease = context.desk().renew(args.lease, args.ttl)
+    _print(context, args, "lease-renew", [lease])
+    return EXIT_DONE
+
+
+# --- giving back -------------------------------------------------------------------------------
+
+
+def _release(args: argparse.Namespace, context: Context) -> int:
+    refuse_recording(args)
+    if bool(args.leases) == bool(args.owner):
+        raise InputError("needs leases, or --owner, and not both", subject="lease release")
+    desk = context.desk()
+    ids = list(dict.fromkeys(args.leases))
+    if args.owner:
+        ids = [one.lease_id for one in desk.leases() if one.owner == args.owner]
+    leases = desk.release(ids)
+    _tell_returned(context, args, "lease-release", leases)
+    return exit_code_of(leases)
+
+
+def _reap(args: argparse.Namespace, context: Context) -> int:
+    refuse_recording(args)
+    leases = context.desk().reap()
+    _tell_returned(context, args, "lease-reap", leases)
+    return exit_code_of(leases)
+
+
+def _tell_returned(
+    context: Context, args: argparse.Namespace, schema: str, leases: Sequence[Lease]
+) -> None:
+    if args.json:
+        _print(context, args, schema, leases)
+        return
+    for lease in leases:
+        context.print(format_returned(lease))
+    if not leases:
+        context.print("no lease to take back")
+
+
+def exit_code_of(leases: Sequence[Lease]) -> int:
+    """Say how it went: refused where a VF is still in use, failed where it could not be cleaned."""
+    dirty = [lease for lease in leases if lease.status is LeaseStatus.DIRTY]
+    if not dirty:
+        return EXIT_DONE
+    in_use = any((lease.note or "").startswith("in use") for lease in dirty)
+    return EXIT_REFUSED if in_use else EXIT_FAILED
+
+
+# --- looking -----------------------------------------------------------------------------------
+
+
+def _list(args: argparse.Namespace, context: Context) -> int:
+    leases = [
+        lease
+        for lease in context.desk().leases(ended=args.all)
+        if args.owner in (None, lease.owner) and args.pool in (None, lease.pool)
+    ]
+    if args.json:
+        _print(context, args, "lease-list", leases)
+    else:
+        context.print(format_leases(shown(context, leases)))
+    return EXIT_DONE
+
+
+def _show(args: argparse.Namespace, context: Context) -> int:
+    found = [one for one in context.desk().leases(ended=True) if one.lease_id == args.lease]
+    if not found:
+        raise InputError(
+            "there is no such lease", subject=f"lease {args.lease}", hint="sriovctl lease list"
+        )
+    _print(context, args, "lease-show", found)
+    return EXIT_DONE
+
+
+def _print(
+    context: Context, args: argparse.Namespace, schema: str, leases: Sequence[Lease]
+) -> None:
+    told = shown(context, leases)
+    if args.json:
+        context.print_json(schema, {"leases": [lease_as_json(one) for one in told]})
+        return
+    for one in told:
+        context.print(format_lease(one))
