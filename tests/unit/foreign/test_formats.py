@@ -227,11 +227,10 @@ def test_a_list_is_known_by_the_module_or_by_its_taint() -> None:
     assert read_modules(host.files, None, pfs) == one_number
 
 
-def test_a_module_may_be_called_otherwise() -> None:
-    crypto = WantedPF("c", PFMatch(driver="thunder-cpt", all=True), num_vfs=2)
-    assert text_of(export_state("modprobe", state(crypto), [])).endswith(
-        "\noptions cptpf num_vfs=2\n"
-    )
+def test_the_module_is_named_where_the_host_says_it() -> None:
+    modules = (DriverModule("igb", "igb_of_intel"),)
+    export = export_state("modprobe", state(wanted(num_vfs=2)), host_pfs(), modules=modules)
+    assert text_of(export).endswith("\noptions igb_of_intel max_vfs=2\n")
 
 
 def test_each_driver_that_makes_vfs_at_load_is_exported() -> None:

@@ -107,16 +107,11 @@ _NO_PLACE = (
 )
 
 
-# Without the host at hand a module is taken to be called like its driver, but for these.
-# Source: drivers/crypto/cavium/cpt/Makefile.
-_MODULES = {"thunder-cpt": "cptpf"}
-
-
 def _module_of(driver: str, request: ExportRequest) -> DriverModule:
     for module in request.modules:
         if module.driver == driver:
             return module
-    return DriverModule(driver, _MODULES.get(driver, driver))
+    return DriverModule(driver, driver)  # it is called like its driver with all that have one
 
 
 def _driver_of(target: ExportTarget) -> str | None:
