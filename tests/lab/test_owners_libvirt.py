@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import subprocess
@@ -18,10 +17,10 @@ from sriovctl.engine.owners import read_owners
 from sriovctl.host.libvirt import LibvirtConnection
 from sriovctl.host.live import LiveHost
 from sriovctl.host.patient_libvirt import PatientLibvirt
+from tests.lab.owners_seen import PCI, document, netdev, run
 
 pytestmark = pytest.mark.lab("82576", services=("libvirt",))
 
-PCI = Path("/sys/bus/pci/devices")
 PF = "0000:01:00.0"
 VF0, VF1 = "0000:01:10.0", "0000:01:10.2"
 HOSTDEV = """
@@ -36,25 +35,10 @@ POOL = (
 FROM_POOL = "<interface type='network'><source network='pool1'/></interface>"
 
 
-def run(*argv: str) -> str:
-    """Run a program that must succeed."""
-    done = subprocess.run(argv, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, f"{' '.join(argv)}: {done.stdout}{done.stderr}"
-    return done.stdout
-
-
-def document(*prefix: str) -> dict[str, list[dict[str, str]]]:
-    found = json.loads(run(*prefix, "sriovctl", "owners", "--json"))
-    assert isinstance(found, dict)
-    # The VFs are this test's, and so foreign to sriovctl.
-    found["owners"] = [owner for owner in found["owners"] if owner["kind"] != "foreign"]
-    return found
-
-
-def owners(*prefix: str) -> dict[str, dict[str, str]]:
+def owners() -> dict[str, dict[str, str]]:
     """Evidence by token by device."""
     found: dict[str, dict[str, str]] = {}
-    for owner in document(*prefix)["owners"]:
+    for owner in document()["owners"]:
         found.setdefault(owner["device"], {})[owner["token"]] = owner["evidence"]
     return found
 
@@ -71,17 +55,14 @@ def sources(guest: str, *flags: str) -> set[str]:
 
 @pytest.fixture(scope="module", autouse=True)
 def vfs() -> Iterator[None]:
-    run("ip", "link", "set", netdev(), "up")
+    run("ip", "link", "set", netdev(PF), "up")
+    (PCI / PF / "sriov_numvfs").write_text("0")
     (PCI / PF / "sriov_drivers_autoprobe").write_text("0")
     (PCI / PF / "sriov_numvfs").write_text("2")
     yield
     (PCI / PF / "sriov_numvfs").write_text("0")
     (PCI / PF / "sriov_drivers_autoprobe").write_text("1")
-    run("ip", "link", "set", netdev(), "down")
-
-
-def netdev() -> str:
-    return next((PCI / PF / "net").iterdir()).name
+    run("ip", "link", "set", netdev(PF), "down")
 
 
 def define(name: str, device: str) -> None:
@@ -122,7 +103,7 @@ def test_a_guest_before_while_and_after_it_runs(guest: str) -> None:
 
 
 def test_a_guest_that_takes_a_vf_from_a_pool() -> None:
-    Path("/tmp/pool1.xml").write_text(POOL.format(netdev()))
+    Path("/tmp/pool1.xml").write_text(POOL.format(netdev(PF)))
     run("virsh", "net-define", "/tmp/pool1.xml")
     define("Pooled", FROM_POOL)
     try:

@@ -10,9 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from sriovctl.engine.inventory import read_inventory
-from sriovctl.engine.owners import read_owners
-from sriovctl.host.live import LiveHost
+from tests.lab.owners_seen import owners as owners_of_all
+from tests.lab.owners_seen import run
 
 pytestmark = pytest.mark.lab("nvme-disk")
 
@@ -20,21 +19,11 @@ PF = "0000:01:00.0"
 DISK = "/dev/nvme0n1"
 
 
-def run(*argv: str) -> str:
-    """Run a program that must succeed."""
-    done = subprocess.run(argv, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, f"{' '.join(argv)}: {done.stdout}{done.stderr}"
-    return done.stdout
-
-
 def owners() -> dict[str, str]:
     """Evidence by token, all of the PF."""
-    host = LiveHost()
-    pfs = read_inventory(host, name_of=lambda *_: None)
-    found = read_owners(host, pfs, open_libvirt=None, progress=lambda _: None).owners
-    host.close()
+    found = owners_of_all()
     assert set(found) <= {PF}
-    return {owner.token: owner.evidence for owner in found.get(PF, ())}
+    return found.get(PF, {})
 
 
 @pytest.fixture
