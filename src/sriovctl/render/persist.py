@@ -76,7 +76,8 @@ def format_checks(checks: Sequence[Check]) -> str:
     failed = sum(check.ok is False for check in checks)
     unknown = sum(check.ok is None for check in checks)
     told = f", {unknown} could not be seen" if unknown else ""
-    lines.append(f"{len(checks)} checks, {failed} failed{told}")
+    counted = f"{len(checks)} check" + ("s" if len(checks) > 1 else "")
+    lines.append(f"{counted}, {failed} failed{told}")
     return "\n".join(lines)
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 import json
 import shlex
+import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -214,6 +216,21 @@ def test_an_image(desk: Desk, tmp_path: Path) -> None:
     assert (image / "var/lib/sriovctl/persisted.json").exists()
     assert desk.run(f"persist --remove --root {image}")[0] == 0
     assert not (image / "etc/sriovctl").exists()
+
+
+@pytest.mark.skipif(shutil.which("systemctl") is None, reason="no systemctl: install systemd")
+def test_systemctl_finds_the_units_of_an_image_enabled(desk: Desk, tmp_path: Path) -> None:
+    image = tmp_path / "image"
+    (image / "usr/bin").mkdir(parents=True)
+    (image / "usr/bin/sriovctl").write_text("#!/bin/sh\n")
+    (image / "usr/bin/sriovctl").chmod(0o755)
+    desk.run(f"persist FILE --root {image}")
+    command = ("systemctl", f"--root={image}", "is-enabled", *UNITS)
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (0, "enabled\nenabled\n"), done.stderr
+    desk.run(f"persist --remove --root {image}")
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode != 0
 
 
 @pytest.mark.parametrize(
