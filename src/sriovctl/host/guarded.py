@@ -6,9 +6,10 @@ the first write, does one after the other, and is left behind when one takes too
 what it inherited, among it the lock of the PF, until the kernel lets go of it.
 
 Binding a thousand VFs takes thousands of writes, and a round trip through two pipes takes longer
-than most of them.  So a request holds any number of writes.  The child answers each by itself, and
-ends when nobody reads its answers: a parent that gave it up or was killed is the last to have made
-it write.
+than most of them.  So a request holds any number of writes, and has one answer.  How far the child
+is stands in memory that both share, so that the deadline is for each write.  Before each, the
+child looks whether its parent is still there and has not given it up: what follows a write that
+hung is never done.
 """
 
 from __future__ import annotations
@@ -27,9 +28,10 @@ DEFAULT_TIMEOUT_S = 120.0  # creating some hundred VFs takes a minute with some 
 
 _REQUEST = Struct("=II")  # its number, and the length of all its writes
 _WRITE = Struct("=II")  # length of the path, length of what is written
-_ANSWER = Struct("=Ii")  # number of the request, and errno of one write: 0 when it went well
+_ANSWER = Struct("=IIi")  # number of the request, how many writes went well, errno of the next
 _HUNG, _LOST = -1, -2  # in place of an errno
-_ANSWERS_AT_ONCE = 512
+_LOOKS = 8  # at how far the child is, while one write may take
+_DONE, _GIVEN_UP = 0, 1  # places in the memory that both share
 
 
 def write_file(path: str, data: bytes) -> None:
@@ -78,9 +80,12 @@ class GuardedWriter:
         :raises WedgedError: the kernel has not answered one in time; it still hangs.
         :raises HostError: the child was killed.
         """
+        if not writes:
+            return None
         if self._child is None:
             self._child = _start_child()
-        position, number = self._ask(self._child, writes)
+        done, number = self._ask(self._child, writes)
+        position = min(done, len(writes) - 1)  # it may have died of an earlier request
         if number == _HUNG:
             raise self._give_up(*writes[position])
         if number == _LOST:
@@ -102,7 +107,7 @@ class GuardedWriter:
             child.leave()
             self._child = None
             raise
-        return child.wait_for(len(writes), self._timeout_s)
+        return child.wait_for_answer(self._timeout_s)
 
     def _give_up(self, path: str, data: bytes) -> WedgedError:
         assert self._child is not None
@@ -122,14 +127,15 @@ class GuardedWriter:
 
 
 class _Child:
-    # One forked writer and the two pipes to and from it.
+    # One forked writer, the two pipes to and from it, and the memory that it shares with us.
 
-    def __init__(self, pid: int, requests: int, answers: int) -> None:
+    def __init__(self, pid: int, requests: int, answers: int, shared: memoryview) -> None:
         import select
 
         self.pid = pid
         self._requests = requests
         self._answers = answers
+        self._shared = shared
         self._number = 0
         self._poll = select.poll()
         self._poll.register(answers, select.POLLIN)
@@ -141,22 +147,28 @@ class _Child:
 
     # How many writes went well, and the errno of the next: 0 when there is none; _HUNG when there
     # was no answer in time, _LOST when there will be none.
-    def wait_for(self, count: int, timeout_s: float) -> tuple[int, int]:
-        done = 0
-        while done < count:
-            if not self._poll.poll(timeout_s * 1000):
+    def wait_for_answer(self, timeout_s: float) -> tuple[int, int]:
+        while True:
+            if not self._answers_in_time(timeout_s):
+                self._shared[_GIVEN_UP] = 1
                 self.leave()
-                return done, _HUNG
-            # Pipes keep what is shorter than a page together, so there is no half of an answer.
-            read = os.read(self._answers, _ANSWER.size * _ANSWERS_AT_ONCE)
-            if not read:
-                return done, _LOST
-            for number, refusal in _ANSWER.iter_unpack(read):
-                # A Ctrl-C may have left answers to an earlier request unread.
-                if number == self._number and refusal:
-                    return done, int(refusal)
-                done += number == self._number
-        return done, 0
+                return self._shared[_DONE], _HUNG
+            answer = os.read(self._answers, _ANSWER.size)
+            if len(answer) < _ANSWER.size:
+                return self._shared[_DONE], _LOST
+            number, done, refusal = _ANSWER.unpack(answer)
+            # A Ctrl-C may have left the answer to an earlier request unread.
+            if number == self._number:
+                return done, refusal
+
+    # In time: while no write takes longer than *timeout_s*.
+    def _answers_in_time(self, timeout_s: float) -> bool:
+        looks, done = 0, self._shared[_DONE]
+        while looks < _LOOKS:
+            if self._poll.poll(timeout_s * 1000 / _LOOKS):
+                return True
+            looks, done = (looks + 1 if done == self._shared[_DONE] else 0), self._shared[_DONE]
+        return False
 
     def end(self) -> None:
         self.leave()
@@ -179,25 +191,29 @@ def _write_all(descriptor: int, data: bytes) -> None:
 
 
 def _start_child() -> _Child:
+    import mmap
+
     requests_out, requests_in = os.pipe()
     answers_out, answers_in = os.pipe()
+    shared = memoryview(mmap.mmap(-1, mmap.PAGESIZE)).cast("Q")
+    parent = os.getpid()
     pid = os.fork()
     if pid == 0:
         status = 1
         try:
             os.close(requests_in)
             os.close(answers_out)
-            _serve(requests_out, answers_in)
+            _serve(requests_out, answers_in, shared, parent)
             status = 0
         finally:
             os._exit(status)  # nothing that the parent began is to be ended twice
     os.close(requests_out)
     os.close(answers_in)
-    return _Child(pid, requests_in, answers_out)
+    return _Child(pid, requests_in, answers_out, shared)
 
 
-# Until the parent closes its end, or is gone.
-def _serve(requests: int, answers: int) -> None:
+# Until the parent closes its end, is gone, or gave us up.
+def _serve(requests: int, answers: int, shared: memoryview, parent: int) -> None:
     import signal
 
     # A Ctrl-C or a lost terminal is for the parent, which then needs us to take things back.
@@ -208,14 +224,18 @@ def _serve(requests: int, answers: int) -> None:
     for stream in range(3):
         os.dup2(nowhere, stream)
     while head := _read_exactly(requests, _REQUEST.size):
-        number, size = _REQUEST.unpack(head)
+        request, size = _REQUEST.unpack(head)
         # Of a request that was not sent to its end, nothing is to be done.
         body = _read_exactly(requests, size)
+        refusal, shared[_DONE] = 0, 0
         for path, data in _unpack(body):
+            if shared[_GIVEN_UP] or os.getppid() != parent:
+                return
             refusal = _attempt(path, data)
-            os.write(answers, _ANSWER.pack(number, refusal))
             if refusal:
                 break
+            shared[_DONE] += 1
+        os.write(answers, _ANSWER.pack(request, shared[_DONE], refusal))
 
 
 def _unpack(body: bytes) -> Iterator[tuple[str, bytes]]:
