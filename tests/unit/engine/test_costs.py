@@ -1,0 +1,118 @@
+"""What an apply costs in questions and writes, so that it cannot become slow unseen."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+import pytest
+
+from sriovctl.codec.netlink import decode_header
+from sriovctl.codec.rtnl import RTM_SETLINK
+from sriovctl.engine.apply import ApplyOptions, Outcome, apply_plan
+from sriovctl.engine.execute import Site
+from sriovctl.engine.inventory import read_inventory
+from sriovctl.engine.users import Users
+from sriovctl.host.journal import SQLiteJournal
+from sriovctl.host.simulated import (
+    INTEL_E810,
+    QEMU_NVME,
+    Card,
+    MachineSpec,
+    SimulatedHost,
+    simulate,
+)
+from sriovctl.model.functions import VLAN
+from sriovctl.model.netlink import NetlinkAnswer
+from sriovctl.model.state import DesiredState, PFMatch, WantedPF, WantedVF
+from sriovctl.planner.diff import plan_state
+
+
+class Counted:
+    """A host with one card, and what was asked of its route netlink."""
+
+    def __init__(self, card: Card) -> None:
+        self.host: SimulatedHost = simulate(MachineSpec(cards=(card,)))
+        self.site = Site(self.host, SQLiteJournal(None), lambda _: None)
+        self.requests: list[bytes] = []
+        exchange = self.host.rtnl.exchange
+
+        def counting(requests: Sequence[bytes]) -> tuple[NetlinkAnswer, ...]:
+            self.requests += requests
+            return exchange(requests)
+
+        self.host.rtnl.exchange = counting  # type: ignore[method-assign]
+        (pf,) = read_inventory(self.host, name_of=lambda *_: None)
+        self.device = pf.device
+
+    def apply(self, num_vfs: int, *vfs: WantedVF) -> Outcome:
+        pfs = read_inventory(self.host, name_of=lambda *_: None)
+        users = Users(self.site, open_libvirt=None)
+        wanted = WantedPF(
+            "it",
+            PFMatch(address=self.device),
+            num_vfs=num_vfs,
+            drivers_autoprobe=False,
+            vfs=tuple(enumerate(vfs)),
+        )
+        plan = plan_state(DesiredState((wanted,)), pfs, owners=users.of(pfs).owners)
+        self.requests.clear()
+        self.host.files.writes.clear()
+        return apply_plan(self.site, plan, options=ApplyOptions())
+
+    def messages(self) -> Counter[bool]:
+        """Count messages: True those that set something."""
+        return Counter(decode_header(one).type == RTM_SETLINK for one in self.requests)
+
+    def written(self) -> Counter[str]:
+        return Counter(path.rpartition("/")[2] for path, _ in self.host.files.writes)
+
+
+def five(vf_index: int) -> WantedVF:
+    return WantedVF(
+        admin_mac=f"52:54:00:00:{vf_index >> 8:02x}:{vf_index & 255:02x}",
+        vlan=VLAN(vf_index % 4094 + 1, 3),
+        spoofchk=False,
+        trust=True,
+        max_tx_rate_mbps=100,
+    )
+
+
+@pytest.mark.parametrize("num_vfs", [8, 64])
+def test_attributes_of_many_vfs_travel_in_as_many_messages_as_those_of_few(num_vfs: int) -> None:
+    counted = Counted(Card(INTEL_E810))
+    counted.apply(num_vfs)
+    outcome = counted.apply(num_vfs, *map(five, range(num_vfs)))
+    assert len(outcome.steps) == num_vfs
+    assert counted.messages()[True] == 1
+    assert counted.messages()[False] <= 3
+    assert counted.host.files.writes == []
+
+
+def test_each_vf_is_bound_with_three_writes_and_left_alone_when_it_is() -> None:
+    counted = Counted(Card(QEMU_NVME))
+    counted.apply(4)
+    stub = [WantedVF(driver="pci-stub")] * 4
+    assert len(counted.apply(4, *stub).steps) == 4
+    assert counted.written() == {"driver_override": 8, "drivers_probe": 4}
+    assert counted.apply(4, *stub).run_id is None
+    assert counted.host.files.writes == []
+
+
+def test_vfio_keeps_its_override_and_so_needs_two() -> None:
+    counted = Counted(Card(QEMU_NVME))
+    counted.apply(4)
+    counted.apply(4, *([WantedVF(driver="vfio-pci")] * 4))
+    assert counted.written() == {"driver_override": 4, "drivers_probe": 4}
+
+
+def test_a_survey_of_owners_asks_no_more_where_there_are_more_vfs() -> None:
+    asked = []
+    for num_vfs in (1, 64):
+        counted = Counted(Card(INTEL_E810))
+        counted.apply(num_vfs)
+        pfs = read_inventory(counted.host, name_of=lambda *_: None)
+        counted.requests.clear()
+        Users(counted.site, open_libvirt=None).of(pfs)
+        asked.append(len(counted.requests))
+    assert asked[0] == asked[1] <= 5
