@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from sriovctl.host.guardian import Guardian
     from sriovctl.host.lease_api import LeaseBook
     from sriovctl.host.libvirt_api import Libvirt
+    from sriovctl.host.qmp_api import QMP
     from sriovctl.model.snapshot import HostSnapshot
 
 
@@ -74,6 +75,7 @@ def _make_context(args: argparse.Namespace) -> Context:
         open_libvirt=lambda: _open_libvirt(args),
         open_journal=lambda: _open_journal(args),
         open_leases=lambda: _open_leases(args),
+        open_qmp=_open_qmp,
         kind=kind if args.host_tree is None else HostKind.RECORDED,
         start_guardian=None if args.simulated else _start_guardian,
         open_boot=lambda root: _open_boot(args, root),
@@ -142,6 +144,12 @@ def _open_libvirt(args: argparse.Namespace) -> Libvirt:
     from sriovctl.host.patient_libvirt import PatientLibvirt
 
     return PatientLibvirt(LibvirtConnection)
+
+
+def _open_qmp(socket: str) -> QMP:
+    from sriovctl.host.qmp import QMPConnection
+
+    return QMPConnection(socket)
 
 
 def _open_journal(args: argparse.Namespace) -> Journal:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from sriovctl.host.guardian import Guardian
     from sriovctl.host.lease_api import LeaseBook
     from sriovctl.host.libvirt_api import Libvirt
+    from sriovctl.host.qmp_api import QMP
     from sriovctl.model.functions import PF
     from sriovctl.model.owner import OwnerMap, OwnerReport
     from sriovctl.model.snapshot import HostSnapshot
@@ -31,6 +32,10 @@ class HostKind(StrEnum):
     LIVE = "this host"
     SIMULATED = "a simulated host"
     RECORDED = "a recording"
+
+
+def _no_qmp(socket: str) -> QMP:
+    raise UnsupportedError("this host has no QEMU that could be asked", subject=socket)
 
 
 class Context:
@@ -47,6 +52,7 @@ class Context:
         open_host: Callable[[], Host],
         open_libvirt: Callable[[], Libvirt],
         open_journal: Callable[[], Journal],
+        open_qmp: Callable[[str], QMP] = _no_qmp,
         out: TextIO,
         color: bool,
         open_leases: Callable[[], LeaseBook] | None = None,
@@ -60,6 +66,8 @@ class Context:
         self._open_libvirt = open_libvirt
         self._open_journal = open_journal
         self._open_leases = open_leases
+        self._open_qmp = open_qmp
+        self._qmp: dict[str, QMP] = {}
         self._start_guardian = start_guardian
         self._open_boot = open_boot
         self._kind = kind
@@ -81,6 +89,7 @@ class Context:
             open_libvirt=self.libvirt,
             open_journal=self.journal,
             open_leases=self.leases,
+            open_qmp=self.qmp,
             kind=self._kind,
             start_guardian=self._start_guardian,
             open_boot=self._open_boot,
@@ -136,6 +145,17 @@ class Context:
         if self._libvirt is None:
             self._libvirt = self._open_libvirt()
         return self._libvirt
+
+    def qmp(self, socket: str) -> QMP:
+        """Return a connection to the QEMU that listens on a socket; opened once for each.
+
+        :raises UnsupportedError: the library is not installed.
+        :raises InputError: there is no such socket.
+        :raises LostError: nobody listens on it any more.
+        """
+        if socket not in self._qmp:
+            self._qmp[socket] = self._open_qmp(socket)
+        return self._qmp[socket]
 
     def journal(self) -> Journal:
         """Return the journal of this host's runs; opened once."""
@@ -242,6 +262,8 @@ class Context:
             self._leases.close()
         if self._libvirt is not None:
             self._libvirt.close()
+        for qmp in self._qmp.values():
+            qmp.close()
 
     def print(self, text: str) -> None:
         """Write *text* and a newline to the user."""

@@ -54,8 +54,8 @@ def wanted_from(args: argparse.Namespace) -> Wanted:
     :raises InputError: one of them is malformed.
     """
     return Wanted(
-        mac=_mac(args.mac),
-        vlan=_vlan(args.vlan),
+        mac=parse_mac_option(args.mac),
+        vlan=parse_vlan_option(args.vlan),
         live=getattr(args, "live", False),
         config=getattr(args, "config", False),
         boot_order=args.boot_order,
@@ -75,7 +75,11 @@ def require_this_host(args: argparse.Namespace) -> None:
         )
 
 
-def _mac(text: str | None) -> str | None:
+def parse_mac_option(text: str | None) -> str | None:
+    """Read ``--mac``; None when it was left out.
+
+    :raises InputError: it is no MAC that a station can have.
+    """
     if text is None:
         return None
     try:
@@ -87,7 +91,11 @@ def _mac(text: str | None) -> str | None:
     return mac
 
 
-def _vlan(text: str | None) -> int | None:
+def parse_vlan_option(text: str | None) -> int | None:
+    """Read ``--vlan``; None when it was left out.
+
+    :raises InputError: it is no VLAN id.
+    """
     if text is None:
         return None
     return NO_VLAN if text == "0" else parse_vlan_id(text)

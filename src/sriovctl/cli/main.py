@@ -62,6 +62,7 @@ VERBS = {
     "xml": "print the libvirt XML of a VF, and change nothing",
     "pool": "say which VFs can be leased together, and how many are free",
     "lease": "lend VFs to one owner at a time, and make them clean when they come back",
+    "qemu": "give VFs to a QEMU without libvirt: its arguments, hot plug, old command lines",
     "lab": "run things on emulated SR-IOV hardware under QEMU",
     "completion": "print the shell completion for bash or zsh",
 }

@@ -79,7 +79,7 @@ def _named(journal: Journal, standing: Sequence[Run], run_id: int) -> Run:
             hint="'sriovctl history' shows which runs stand",
         )
     for later in standing:
-        if later.run_id > run_id and later.kind is RunKind.APPLY and _overlap(later, run):
+        if later.run_id > run_id and later.kind is RunKind.APPLY and _overlap(journal, later, run):
             raise SafetyError(
                 f"run {later.run_id} changed the same PFs later, and stands",
                 subject=f"run {run_id}",
@@ -94,8 +94,21 @@ def _state_of(run: Run) -> str:
     return "of an earlier boot" if run.status in STANDING else str(run.status)
 
 
-def _overlap(one: Run, other: Run) -> bool:
-    return bool(set(one.devices) & set(other.devices))
+# Runs on single VFs have nothing to do with each other unless they share one.
+def _overlap(journal: Journal, one: Run, other: Run) -> bool:
+    if not set(one.devices) & set(other.devices):
+        return False
+    mine, theirs = _places(journal, one), _places(journal, other)
+    return any(
+        device == another and (None in (vf_index, index) or vf_index == index)
+        for device, vf_index in mine
+        for another, index in theirs
+    )
+
+
+def _places(journal: Journal, run: Run) -> set[tuple[str, int | None]]:
+    steps = (one.step for one in journal.steps(run.run_id))
+    return {(step.device, step.vf_index) for step in steps}
 
 
 def _require_standing(journal: Journal, boot_id: str | None, run: Run) -> None:

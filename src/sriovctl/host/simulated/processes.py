@@ -123,6 +123,26 @@ class SimulatedProcesses:
         path = f"pos:\t0\nvfio-device-syspath: {found.path}" if named_in_fdinfo else "pos:\t0"
         self.open(process, _VFIO_DEVICE, fdinfo=path)
 
+    def holds_vfio_group(self, process: SimulatedProcess, function: str) -> bool:
+        """Say whether a process has the IOMMU group of a function open."""
+        return self._groups.get(str(self._find(function).iommu_group)) is process
+
+    def close_vfio(self, process: SimulatedProcess, function: str) -> None:
+        """Let a process close a function, and with its last one the IOMMU group."""
+        found = self._find(function)
+        found.times_open -= 1
+        self._close(process, _VFIO_DEVICE)
+        number = str(found.iommu_group)
+        if not any(member.times_open for member in self._members(number)):
+            del self._groups[number]
+            self._close(process, f"/dev/vfio/{number}")
+
+    def _close(self, process: SimulatedProcess, target: str) -> None:
+        number = process.open_files.index(target)
+        process.open_files[number] = ""  # so that the others keep their numbers
+        self._tree.remove(f"/proc/{process.pid}/fd/{number}")
+        self._tree.remove(f"/proc/{process.pid}/fdinfo/{number}")
+
     def _find(self, name: str) -> Function:
         function = self._kernel.find_by_name(name)
         if function is None:

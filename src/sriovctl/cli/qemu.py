@@ -1,0 +1,124 @@
+"""``sriovctl qemu``: VFs for a QEMU that no libvirt looks after."""
+
+from __future__ import annotations
+
+import argparse
+
+from sriovctl.cli.change_arguments import add_change_arguments
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from sriovctl.cli.context import Context
+
+SUMMARY = "give VFs to a QEMU without libvirt: its arguments, hot plug, old command lines"
+EXAMPLES = """\
+  sriovctl qemu args 0000:01:10.0
+  qemu-system-x86_64 -M q35 ... $(sriovctl qemu args 0000:01:10.0 --rombar 0)
+  sriovctl qemu attach /run/my.qmp 0000:01:10.0 --mac 52:54:00:6d:90:02 --vlan 42
+  sriovctl qemu list /run/my.qmp
+  sriovctl qemu detach /run/my.qmp 0000:01:10.0 --timeout 60
+  sriovctl qemu translate -- -device pci-assign,host=01:10.0
+  sriovctl qemu translate start-my-guest.sh
+"""
+_DETACH_TIMEOUT_S = 30.0
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the verbs of qemu and their options."""
+    verbs = parser.add_subparsers(dest="qemu_verb", metavar="VERB", required=True)
+    _configure_args(verbs.add_parser("args", help="print the arguments that give VFs to a guest"))
+    _configure_attach(verbs.add_parser("attach", help="plug a VF into a running guest"))
+    _configure_detach(verbs.add_parser("detach", help="pull a VF out of a running guest"))
+    listing = verbs.add_parser("list", help="list the functions in a running guest, and its ports")
+    listing.set_defaults(qemu_run="list_functions")
+    _add_socket(listing)
+    translate = verbs.add_parser(
+        "translate", help="turn an old command line (pci-assign, -pcidevice) into today's"
+    )
+    translate.set_defaults(qemu_run="translate")
+    translate.add_argument(
+        "words",
+        metavar="WORD",
+        nargs="+",
+        help="a file with the command line, - for standard input, or after -- the words themselves",
+    )
+    _add_json(translate)
+
+
+def run(args: argparse.Namespace, context: Context) -> int:
+    """Do what the verb says."""
+    from sriovctl.cli import qemu_verbs
+
+    status: int = getattr(qemu_verbs, args.qemu_run)(args, context)
+    return status
+
+
+def _configure_args(parser: argparse.ArgumentParser) -> None:
+    parser.set_defaults(qemu_run="print_arguments")
+    parser.add_argument(
+        "vf_names", metavar="VF", nargs="+", help="a VF, by PCI address or netdev (repeatable)"
+    )
+    _add_device_options(parser, bus_help="this bus, instead of a root port that comes with it")
+    parser.add_argument(
+        "--multifunction",
+        action="store_true",
+        help="make the VFs functions of one device in the guest, on one port",
+    )
+    _add_json(parser)
+
+
+def _configure_attach(parser: argparse.ArgumentParser) -> None:
+    parser.set_defaults(qemu_run="attach_vf", multifunction=False)
+    _add_socket(parser)
+    _add_vf(parser)
+    parser.add_argument(
+        "--mac", metavar="MAC", help="or auto: one of the VF's own; default: what the VF has"
+    )
+    parser.add_argument(
+        "--vlan", metavar="ID", help="1 to 4094, or 0 for none; default: what the VF has"
+    )
+    _add_device_options(parser, bus_help="this bus; default: the first free root port")
+    add_change_arguments(parser)
+
+
+def _configure_detach(parser: argparse.ArgumentParser) -> None:
+    parser.set_defaults(qemu_run="detach_vf")
+    _add_socket(parser)
+    _add_vf(parser)
+    parser.add_argument(
+        "--timeout",
+        type=float,
+        default=_DETACH_TIMEOUT_S,
+        metavar="SECONDS",
+        help="how long to wait for the guest to let go (default: %(default).0f)",
+    )
+    add_change_arguments(parser)
+
+
+def _add_socket(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "socket", metavar="SOCKET", help="of QEMU's monitor: -qmp unix:SOCKET,server=on,wait=off"
+    )
+    _add_json(parser)
+
+
+def _add_vf(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("vf_name", metavar="VF", help="the VF, by PCI address or netdev")
+
+
+def _add_device_options(parser: argparse.ArgumentParser, *, bus_help: str) -> None:
+    parser.add_argument("--bus", metavar="ID", help=bus_help)
+    parser.add_argument("--id", dest="device_id", metavar="ID", help="of the device in QEMU")
+    parser.add_argument(
+        "--rombar", type=int, choices=(0, 1), help="0 hides the VF's ROM from the guest's firmware"
+    )
+    parser.add_argument(
+        "--vf-token", metavar="UUID", help="where a program drives the PF: what it has set"
+    )
+
+
+def _add_json(parser: argparse.ArgumentParser) -> None:
+    # Suppressed, so as not to overwrite what stood before the verb.
+    parser.add_argument(
+        "--json", action="store_true", default=argparse.SUPPRESS, help="answer as JSON"
+    )

@@ -1,0 +1,193 @@
+"""What the verbs of ``sriovctl qemu`` do."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from sriovctl.cli.vf_arguments import find_vf
+from sriovctl.engine.inventory import read_inventory
+from sriovctl.errors import EXIT_DONE, InputError, LostError
+from sriovctl.model.qemu_line import DeviceOptions, parse_qemu_id, parse_vf_token
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import argparse
+
+    from sriovctl.cli.context import Context
+    from sriovctl.engine.qemu_attach import Desk
+    from sriovctl.model.address import PCIAddress
+    from sriovctl.model.functions import PF
+    from sriovctl.model.qemu import HandoverSettings, QEMUDetachResult
+
+_MAX_CHARACTERS = 1 << 20
+
+
+def print_arguments(args: argparse.Namespace, context: Context) -> int:
+    """Print arguments on one line, so that ``$(…)`` takes them; doubts go to standard error."""
+    from sriovctl.engine.qemu_arguments import read_doubts
+    from sriovctl.render.qemu_line import arguments_as_json, lay_out_devices, qemu_arguments
+
+    options = _device_options(args)
+    host = context.host()
+    pfs = read_inventory(host, name_of=lambda *_: None)
+    vfs = tuple(dict.fromkeys(_address(name, pfs) for name in args.vf_names))
+    devices = lay_out_devices(vfs, options)
+    doubts = [doubt for vf in vfs for doubt in read_doubts(host, vf, options)]
+    if args.json:
+        context.print_json("qemu-args", arguments_as_json(devices, options, doubts))
+        return EXIT_DONE
+    for doubt in doubts:
+        context.warn(doubt)
+    context.print(" ".join(qemu_arguments(devices, options)))
+    return EXIT_DONE
+
+
+def attach_vf(args: argparse.Namespace, context: Context) -> int:
+    """Plug one VF and say what the guest has now."""
+    from sriovctl.engine.qemu_attach import attach
+    from sriovctl.host.signals import stopping_in_order
+    from sriovctl.render.qemu import format_qemu_attach, qemu_attach_as_json
+
+    _require_this_host(args)
+    settings, options = _settings(args), _device_options(args)
+    vf = _vf(args, context)
+    with stopping_in_order():
+        qmp = context.qmp(_socket(args))
+        result = attach(_desk(args, context), qmp, vf=vf, settings=settings, options=options)
+    if args.json:
+        context.print_json("qemu-attach", qemu_attach_as_json(result))
+    else:
+        context.print(format_qemu_attach(result))
+    return EXIT_DONE
+
+
+def detach_vf(args: argparse.Namespace, context: Context) -> int:
+    """Pull one VF out, make it what it was, and say what became of it."""
+    from sriovctl.host.signals import stopping_in_order
+    from sriovctl.render.qemu import format_qemu_detach, qemu_detach_as_json
+
+    _require_this_host(args)
+    vf = _vf(args, context)
+    with stopping_in_order():
+        result = _detach(args, context, vf)
+    if args.json:
+        context.print_json("qemu-detach", qemu_detach_as_json(result))
+    else:
+        context.print(format_qemu_detach(result))
+    return EXIT_DONE
+
+
+def _detach(args: argparse.Namespace, context: Context, vf: PCIAddress) -> QEMUDetachResult:
+    from sriovctl.engine.qemu_attach import detach, reclaim
+
+    desk = _desk(args, context)
+    try:
+        qmp = context.qmp(_socket(args))
+    except (LostError, InputError):  # the socket of a QEMU that has ended, or was killed
+        result = reclaim(desk, _socket(args), vf=vf)
+        if result is None:
+            raise
+        return result
+    return detach(desk, qmp, vf=vf, timeout_s=args.timeout)
+
+
+def list_functions(args: argparse.Namespace, context: Context) -> int:
+    """List what of this host is in a guest, and what room there is."""
+    from sriovctl.engine.qemu_machine import read_machine
+    from sriovctl.render.qemu import format_machine, machine_as_json
+
+    _require_this_host(args)
+    machine = read_machine(context.qmp(_socket(args)))
+    pfs = read_inventory(context.host(), name_of=lambda *_: None)
+    known = {str(vf.address): (pf, vf) for pf in pfs for vf in pf.vfs}
+    if args.json:
+        context.print_json("qemu-list", machine_as_json(machine, known))
+    else:
+        context.print(format_machine(machine, known))
+    return EXIT_DONE
+
+
+def translate(args: argparse.Namespace, context: Context) -> int:
+    """Translate an old command line; it need not be one of this host."""
+    from sriovctl.codec.qemu_line import translate_qemu_line
+    from sriovctl.render.qemu_line import format_translation, translation_as_json
+
+    line = translate_qemu_line(_old_line(args.words))
+    if args.json:
+        context.print_json("qemu-translate", translation_as_json(line))
+    else:
+        context.print(format_translation(line))
+    return EXIT_DONE
+
+
+def _old_line(words: list[str]) -> str:
+    if words == ["-"]:
+        return sys.stdin.read(_MAX_CHARACTERS)
+    if len(words) > 1 or words[0].startswith("-"):
+        import shlex
+
+        return shlex.join(words)
+    try:
+        with open(words[0], encoding="utf-8") as stream:
+            return stream.read(_MAX_CHARACTERS)
+    except OSError as error:
+        raise InputError(
+            f"cannot be read: {error.strerror}",
+            subject=words[0],
+            hint="write the words of a command line after --",
+        ) from None
+    except UnicodeDecodeError:
+        raise InputError("is not UTF-8 text", subject=words[0]) from None
+
+
+# --- arguments -------------------------------------------------------------------------------
+
+
+def _device_options(args: argparse.Namespace) -> DeviceOptions:
+    return DeviceOptions(
+        bus=None if args.bus is None else parse_qemu_id(args.bus),
+        device_id=None if args.device_id is None else parse_qemu_id(args.device_id),
+        multifunction=args.multifunction,
+        rombar=args.rombar,
+        vf_token=None if args.vf_token is None else parse_vf_token(args.vf_token),
+    )
+
+
+def _settings(args: argparse.Namespace) -> HandoverSettings:
+    from sriovctl.cli.guest_arguments import parse_mac_option, parse_vlan_option
+    from sriovctl.model.qemu import HandoverSettings
+    from sriovctl.model.state import AUTO_MAC
+
+    mac = AUTO_MAC if args.mac == AUTO_MAC else parse_mac_option(args.mac)
+    return HandoverSettings(mac, parse_vlan_option(args.vlan))
+
+
+def _vf(args: argparse.Namespace, context: Context) -> PCIAddress:
+    return _address(args.vf_name, read_inventory(context.host(), name_of=lambda *_: None))
+
+
+def _address(name: str, pfs: tuple[PF, ...]) -> PCIAddress:
+    _, vf = find_vf(name, pfs)
+    assert vf.address is not None  # by which it was found
+    return vf.address
+
+
+# As the journal has it: a later command may be given from another directory.
+def _socket(args: argparse.Namespace) -> str:
+    path: str = args.socket
+    return os.path.abspath(path)
+
+
+def _desk(args: argparse.Namespace, context: Context) -> Desk:
+    from sriovctl.engine.qemu_attach import Desk
+
+    return Desk(context.site(), context.users(), frozenset(args.allow))
+
+
+def _require_this_host(args: argparse.Namespace) -> None:
+    if args.host_tree is not None or args.simulated:
+        raise InputError(
+            f"'qemu {args.qemu_verb}' asks a QEMU of this machine, which has this machine's VFs",
+            hint="leave --host-tree and --simulated out",
+        )
