@@ -198,7 +198,7 @@ def _open_boot(args: argparse.Namespace, root: str | None) -> BootDoors:
 
 def _start_guardian() -> Guardian:
     # What it will need when the host can no longer be reached, nor perhaps its disks.
-    import sriovctl.engine.confirm
+    import sriovctl.engine.runs.confirm
     import sriovctl.host.journal
     import sriovctl.host.live
     import sriovctl.host.rtnl  # noqa: F401
@@ -208,8 +208,8 @@ def _start_guardian() -> Guardian:
 
 
 def _expire_run(run_id: int) -> None:
-    from sriovctl.engine.confirm import expire_run
-    from sriovctl.engine.execute import Site
+    from sriovctl.engine.runs.confirm import expire_run
+    from sriovctl.engine.runs.execute import Site
     from sriovctl.host.live import LiveHost
 
     expire_run(Site(LiveHost(), _live_journal(), lambda _: None), run_id)

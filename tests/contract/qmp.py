@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import pytest
 
-from sriovctl.engine.handover import wait_until_closed
-from sriovctl.engine.qemu_machine import read_machine
+from sriovctl.engine.guests.qemu_machine import read_machine
+from sriovctl.engine.runs.handover import wait_until_closed
 from sriovctl.errors import BusyError, HostError, UnsupportedError
 from sriovctl.host.api import Host
 from sriovctl.host.qmp_api import QMP

@@ -28,7 +28,7 @@ from sriovctl.codec.rtnl_nsid import decode_nsid
 from sriovctl.codec.rtnl_route import decode_get_route, decode_route, encode_route
 from sriovctl.codec.state_file import parse_state, parse_states
 from sriovctl.codec.state_text import format_state
-from sriovctl.engine.foreign import IMPORTED, import_sources
+from sriovctl.engine.exchange.foreign import IMPORTED, import_sources
 from sriovctl.errors import InputError, SriovctlError
 from sriovctl.model.inet import InterfaceAddress, Route
 from sriovctl.model.snapshot import SourceKind

@@ -11,12 +11,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
-from sriovctl.engine.apply import ApplyOptions, apply_plan
 from sriovctl.engine.boot import read_boot_id
-from sriovctl.engine.execute import Site
 from sriovctl.engine.inventory import read_inventory
-from sriovctl.engine.resume import resume_run
-from sriovctl.engine.undo import undo_run
+from sriovctl.engine.runs.apply import ApplyOptions, apply_plan
+from sriovctl.engine.runs.execute import Site
+from sriovctl.engine.runs.resume import resume_run
+from sriovctl.engine.runs.undo import undo_run
 from sriovctl.errors import BusyError
 from sriovctl.host.journal import SQLiteJournal
 from sriovctl.host.live import LiveHost

@@ -5,8 +5,8 @@ from __future__ import annotations
 from sriovctl.cli.change_arguments import add_change_arguments, refuse_recording
 from sriovctl.cli.durations import duration_s
 from sriovctl.cli.state_arguments import add_file_argument, read_plan, read_plan_when_ready
-from sriovctl.engine.apply import ApplyOptions, Outcome, apply_plan
-from sriovctl.engine.resume import resume_run
+from sriovctl.engine.runs.apply import ApplyOptions, Outcome, apply_plan
+from sriovctl.engine.runs.resume import resume_run
 from sriovctl.errors import EXIT_DONE, EXIT_FAILED, InputError
 from sriovctl.host.signals import stopping_in_order
 from sriovctl.model.run import RunStatus

@@ -11,9 +11,9 @@ from sriovctl.cli.guest_arguments import (
     require_this_host,
     wanted_from,
 )
-from sriovctl.engine.attach import attach, pick_vf
-from sriovctl.engine.reservation import leased_vf, lent_vfs, reserving
-from sriovctl.engine.vf_place import read_vf_place
+from sriovctl.engine.guests.attach import attach, pick_vf
+from sriovctl.engine.guests.reservation import leased_vf, lent_vfs, reserving
+from sriovctl.engine.guests.vf_place import read_vf_place
 from sriovctl.errors import EXIT_DONE, PermissionDenied
 from sriovctl.model.address import parse_pci_address
 from sriovctl.render.guests import attach_as_json, format_attach

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from sriovctl.cli.change_arguments import refuse_recording
 from sriovctl.cli.vf_arguments import find_vfs
-from sriovctl.engine.apply import ApplyOptions, apply_plan
+from sriovctl.engine.guests.iommu_group import read_groups
 from sriovctl.engine.inventory import read_inventory
-from sriovctl.engine.iommu_group import read_groups
-from sriovctl.engine.rebind import plan_rebinding
+from sriovctl.engine.runs.apply import ApplyOptions, apply_plan
+from sriovctl.engine.runs.rebind import plan_rebinding
 from sriovctl.errors import EXIT_DONE
 from sriovctl.host.signals import stopping_in_order
 from sriovctl.planner.safety import name_affected
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from sriovctl.cli.context import Context
-    from sriovctl.engine.apply import Outcome
-    from sriovctl.engine.rebind import Chosen
+    from sriovctl.engine.runs.apply import Outcome
+    from sriovctl.engine.runs.rebind import Chosen
     from sriovctl.model.binding import GroupView
     from sriovctl.model.plan import Step
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sriovctl.engine.confirm import confirm_run
+from sriovctl.engine.runs.confirm import confirm_run
 from sriovctl.errors import EXIT_DONE
 
 TYPE_CHECKING = False

@@ -12,9 +12,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from typing import TextIO
 
-    from sriovctl.engine.execute import Site
-    from sriovctl.engine.lending import Desk, Survey
-    from sriovctl.engine.users import Users
+    from sriovctl.engine.leases.lending import Desk, Survey
+    from sriovctl.engine.runs.execute import Site
+    from sriovctl.engine.runs.users import Users
     from sriovctl.host.api import Host, Journal
     from sriovctl.host.boot_api import BootDoors
     from sriovctl.host.guardian import Guardian
@@ -171,13 +171,13 @@ class Context:
 
     def desk(self) -> Desk:
         """Return where VFs of this host are lent and given back."""
-        from sriovctl.engine.lending import Desk
+        from sriovctl.engine.leases.lending import Desk
 
         return Desk(self.site(), self.leases(), self._survey)
 
     def _survey(self) -> Survey:
         from sriovctl.engine.inventory import read_inventory
-        from sriovctl.engine.lending import Survey
+        from sriovctl.engine.leases.lending import Survey
 
         pfs = read_inventory(self.host(), name_of=lambda *_: None)
         if self._kind is HostKind.RECORDED:
@@ -188,7 +188,7 @@ class Context:
 
     def site(self) -> Site:
         """Return where runs take place."""
-        from sriovctl.engine.execute import Site
+        from sriovctl.engine.runs.execute import Site
 
         return Site(self.host(), self.journal(), self.progress)
 
@@ -224,7 +224,7 @@ class Context:
     def users(self) -> Users:
         """Return who uses what on this host; libvirt is asked on this host only."""
         if self._users is None:
-            from sriovctl.engine.users import Users
+            from sriovctl.engine.runs.users import Users
 
             self._users = Users(
                 self.site(),

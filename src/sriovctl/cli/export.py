@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sriovctl.cli.foreign_arguments import add_output_arguments, hand_over, pfs_at_hand
-from sriovctl.engine.foreign import ALIASES, FORMATS, export_state
+from sriovctl.engine.exchange.foreign import ALIASES, FORMATS, export_state
 from sriovctl.errors import InputError, UnsupportedError
 from sriovctl.model.translation import Export, OutputFile
 
@@ -72,7 +72,7 @@ def _state(args: argparse.Namespace, context: Context) -> tuple[DesiredState, tu
         from sriovctl.cli.state_arguments import read_state
 
         return read_state(args.file), ()
-    from sriovctl.engine.export_host import export_host
+    from sriovctl.engine.exchange.export_host import export_host
 
     state, left_out = export_host(context.host())
     if not state.pfs:
@@ -103,7 +103,7 @@ def _modules(
 ) -> tuple[DriverModule, ...]:
     if args.format != "modprobe" or not pfs:
         return ()
-    from sriovctl.engine.export_state import read_modules
+    from sriovctl.engine.exchange.export_state import read_modules
 
     try:
         installed = context.boot().modules

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sriovctl.codec.mac import parse_mac
-from sriovctl.engine.attach import NO_VLAN, Wanted
+from sriovctl.engine.guests.attach import NO_VLAN, Wanted
 from sriovctl.errors import InputError
 from sriovctl.model.guest import parse_alias, parse_vlan_id
 

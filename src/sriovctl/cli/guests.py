@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sriovctl.cli.guest_arguments import require_this_host
-from sriovctl.engine.guests import read_guests
+from sriovctl.engine.guests.holders import read_guests
 from sriovctl.errors import EXIT_DONE
 from sriovctl.render.guests import format_guests, guests_as_json
 

@@ -6,7 +6,7 @@ import sys
 
 from sriovctl.cli.foreign_arguments import add_output_arguments, hand_over, pfs_at_hand
 from sriovctl.codec.foreign.sources import Source
-from sriovctl.engine.foreign import ALIASES, IMPORTED, guess_format, import_sources
+from sriovctl.engine.exchange.foreign import ALIASES, IMPORTED, guess_format, import_sources
 from sriovctl.errors import InputError
 from sriovctl.model.translation import OutputFile
 

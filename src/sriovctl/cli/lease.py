@@ -10,7 +10,7 @@ from sriovctl.cli.durations import duration_s
 from sriovctl.cli.pool_argument import add_pool_argument, find_pool
 from sriovctl.cli.sub_verbs import SubVerbs, run_sub_verb
 from sriovctl.engine.inventory import PCI_DEVICES, read_netdev
-from sriovctl.engine.lease_sight import read_process
+from sriovctl.engine.leases.lease_sight import read_process
 from sriovctl.errors import EXIT_DONE, EXIT_FAILED, EXIT_REFUSED, InputError
 from sriovctl.model.lease import LeaseStatus, Request, Terms
 from sriovctl.render.leases import (

@@ -8,7 +8,7 @@ import sys
 from sriovctl.cli.change_arguments import refuse_recording
 from sriovctl.cli.lease import request_from, shown
 from sriovctl.cli.pool_argument import find_pool
-from sriovctl.engine.lease_sight import read_process
+from sriovctl.engine.leases.lease_sight import read_process
 from sriovctl.errors import InputError
 from sriovctl.host.children import hold_command
 from sriovctl.model.lease import LeaseStatus, Terms
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import argparse
 
     from sriovctl.cli.context import Context
-    from sriovctl.engine.lending import Desk
+    from sriovctl.engine.leases.lending import Desk
     from sriovctl.model.lease import Lease
     from sriovctl.render.leases import ShownLease
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import argparse
 
     from sriovctl.cli.context import Context
-    from sriovctl.engine.persist import Outcome
+    from sriovctl.engine.persistence.persist import Outcome
 
 SUMMARY = "have systemd bring this host to the state of a file at each boot"
 EXAMPLES = """\
@@ -91,7 +91,7 @@ def run(args: argparse.Namespace, context: Context) -> int:
 
 
 def _status(args: argparse.Namespace, context: Context) -> int:
-    from sriovctl.engine.persist_status import read_status
+    from sriovctl.engine.persistence.persist_status import read_status
     from sriovctl.render.persist import format_status
 
     status = read_status(context.boot(args.root), _boot_id(args, context))
@@ -109,7 +109,7 @@ def _boot_id(args: argparse.Namespace, context: Context) -> str | None:
 
 
 def _remove(args: argparse.Namespace, context: Context) -> int:
-    from sriovctl.engine.persist import remove
+    from sriovctl.engine.persistence.persist import remove
 
     doors = context.boot(args.root)
     with doors.files.exclusive():
@@ -120,7 +120,7 @@ def _remove(args: argparse.Namespace, context: Context) -> int:
 
 def _install(args: argparse.Namespace, context: Context) -> int:
     from sriovctl.cli.persist_request import make_request
-    from sriovctl.engine.persist import Outcome, install, plan_persist
+    from sriovctl.engine.persistence.persist import Outcome, install, plan_persist
 
     doors = context.boot(args.root)
     request, warnings, notes = make_request(args, context, doors)

@@ -6,7 +6,7 @@ import os
 import sys
 
 from sriovctl.codec.state_file import parse_states
-from sriovctl.engine.persist import Request
+from sriovctl.engine.persistence.persist import Request
 from sriovctl.errors import InputError
 from sriovctl.model.record import NamedTuple
 
@@ -109,7 +109,7 @@ def _for_this_host(
     state: DesiredState,
 ) -> Made:
     from sriovctl.cli.state_arguments import read_pfs
-    from sriovctl.engine.persist_checks import check_on_host
+    from sriovctl.engine.persistence.persist_checks import check_on_host
 
     found = check_on_host(
         context.host(), doors, state, read_pfs(context, state), on_request=args.by_parameter

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sriovctl.cli.state_arguments import read_state, read_state_texts
-from sriovctl.engine.pools import (
+from sriovctl.engine.leases.pools import (
     find_stored,
     is_selector,
     pool_in_state,

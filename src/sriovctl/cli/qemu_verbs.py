@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import argparse
 
     from sriovctl.cli.context import Context
-    from sriovctl.engine.qemu_attach import Desk
+    from sriovctl.engine.guests.qemu_attach import Desk
     from sriovctl.model.address import PCIAddress
     from sriovctl.model.functions import PF
     from sriovctl.model.qemu import HandoverSettings, QEMUDetachResult
@@ -25,7 +25,7 @@ _MAX_CHARACTERS = 1 << 20
 
 def print_arguments(args: argparse.Namespace, context: Context) -> int:
     """Print arguments on one line, so that ``$(…)`` takes them; doubts go to standard error."""
-    from sriovctl.engine.qemu_arguments import read_doubts
+    from sriovctl.engine.guests.qemu_arguments import read_doubts
     from sriovctl.render.qemu_line import arguments_as_json, lay_out_devices, qemu_arguments
 
     options = _device_options(args)
@@ -45,7 +45,7 @@ def print_arguments(args: argparse.Namespace, context: Context) -> int:
 
 def attach_vf(args: argparse.Namespace, context: Context) -> int:
     """Plug one VF and say what the guest has now."""
-    from sriovctl.engine.qemu_attach import attach
+    from sriovctl.engine.guests.qemu_attach import attach
     from sriovctl.host.signals import stopping_in_order
     from sriovctl.render.qemu import format_qemu_attach, qemu_attach_as_json
 
@@ -79,7 +79,7 @@ def detach_vf(args: argparse.Namespace, context: Context) -> int:
 
 
 def _detach(args: argparse.Namespace, context: Context, vf: PCIAddress) -> QEMUDetachResult:
-    from sriovctl.engine.qemu_attach import detach, reclaim
+    from sriovctl.engine.guests.qemu_attach import detach, reclaim
 
     desk = _desk(args, context)
     try:
@@ -94,7 +94,7 @@ def _detach(args: argparse.Namespace, context: Context, vf: PCIAddress) -> QEMUD
 
 def list_functions(args: argparse.Namespace, context: Context) -> int:
     """List what of this host is in a guest, and what room there is."""
-    from sriovctl.engine.qemu_machine import read_machine
+    from sriovctl.engine.guests.qemu_machine import read_machine
     from sriovctl.render.qemu import format_machine, machine_as_json
 
     _require_this_host(args)
@@ -180,7 +180,7 @@ def _socket(args: argparse.Namespace) -> str:
 
 
 def _desk(args: argparse.Namespace, context: Context) -> Desk:
-    from sriovctl.engine.qemu_attach import Desk
+    from sriovctl.engine.guests.qemu_attach import Desk
 
     return Desk(context.site(), context.users(), frozenset(args.allow))
 

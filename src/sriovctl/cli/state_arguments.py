@@ -54,7 +54,7 @@ def read_plan_when_ready(
     :return: the plan, and what was not there at the end of the wait.
     :raises InputError: the file cannot be read, or is wrong.
     """
-    from sriovctl.engine.wait import wait_for_pfs
+    from sriovctl.engine.runs.wait import wait_for_pfs
     from sriovctl.planner.readiness import without_lacking
 
     state = read_state(file)

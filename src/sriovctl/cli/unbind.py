@@ -5,7 +5,7 @@ from __future__ import annotations
 from sriovctl.cli.binding import rebind_vfs
 from sriovctl.cli.change_arguments import add_change_arguments
 from sriovctl.cli.vf_arguments import add_vf_arguments
-from sriovctl.engine.rebind import NONE
+from sriovctl.engine.runs.rebind import NONE
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

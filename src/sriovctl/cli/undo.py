@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sriovctl.cli.change_arguments import add_change_arguments, refuse_recording
-from sriovctl.engine.undo import Undone, undo_run
+from sriovctl.engine.runs.undo import Undone, undo_run
 from sriovctl.errors import EXIT_DONE
 from sriovctl.host.signals import stopping_in_order
 from sriovctl.render.plan import format_change, steps_as_json

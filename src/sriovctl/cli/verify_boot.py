@@ -40,7 +40,7 @@ def run(args: argparse.Namespace, context: Context) -> int:
     checks = _checks(context, doors)
     result = checks_as_json(checks, read_boot_id(context.host().files))
     if args.record:
-        from sriovctl.engine.persist_status import record_check
+        from sriovctl.engine.persistence.persist_status import record_check
 
         record_check(doors, result)
     if args.json:
@@ -52,9 +52,9 @@ def run(args: argparse.Namespace, context: Context) -> int:
 
 def _checks(context: Context, doors: BootDoors) -> Sequence[Check]:
     from sriovctl.engine.boot import read_boot_id
-    from sriovctl.engine.boot_settings import KERNEL_COMMAND_LINE, read_boot_settings
-    from sriovctl.engine.persist import read_manifest
-    from sriovctl.engine.verify_boot import PERSIST_AGAIN, Facts, verify_boot
+    from sriovctl.engine.persistence.boot_settings import KERNEL_COMMAND_LINE, read_boot_settings
+    from sriovctl.engine.persistence.persist import read_manifest
+    from sriovctl.engine.persistence.verify_boot import PERSIST_AGAIN, Facts, verify_boot
     from sriovctl.model.persistence import Check
 
     manifest = read_manifest(doors)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from sriovctl.cli.guest_arguments import add_settings_arguments, wanted_from
-from sriovctl.engine.attach import Wanted, plan_attachment
-from sriovctl.engine.vf_place import is_present, read_vf_place
+from sriovctl.engine.guests.attach import Wanted, plan_attachment
+from sriovctl.engine.guests.vf_place import is_present, read_vf_place
 from sriovctl.errors import EXIT_DONE, InputError
 from sriovctl.model.address import parse_pci_address
 from sriovctl.model.guest import DeviceKind, VFAttachment, alias_of

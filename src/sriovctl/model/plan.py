@@ -20,7 +20,7 @@ class Disruption(StrEnum):
 
 
 class Action(StrEnum):
-    """What a step does; each has one performer in ``engine/steps.py``."""
+    """What a step does; each has one performer in ``engine/runs/steps.py``."""
 
     SET_NUM_VFS = "set-num-vfs"
     SET_AUTOPROBE = "set-drivers-autoprobe"

@@ -2,7 +2,7 @@
 
 A lease ends without anybody's doing: its time runs out, its process dies, its VF is removed, the
 host is restarted.  None of this writes into the book of leases.  So each reader judges for itself,
-and whoever may write brings the book up to date (see ``engine/lending.py``).
+and whoever may write brings the book up to date (see ``engine/leases/lending.py``).
 """
 
 from __future__ import annotations

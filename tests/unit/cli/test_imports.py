@@ -8,7 +8,7 @@ import sys
 import pytest
 
 COSTLY = ("typing", "dataclasses", "subprocess", "libvirt", "pyroute2", "socket", "yaml", "xml")
-CHANGES = ("sriovctl.host.journal", "sriovctl.host.live", "sriovctl.engine.users")
+CHANGES = ("sriovctl.host.journal", "sriovctl.host.live", "sriovctl.engine.runs.users")
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sriovctl.codec.foreign.sources import Source
-from sriovctl.engine.foreign import FORMATS, IMPORTED, guess_format, import_sources
+from sriovctl.engine.exchange.foreign import FORMATS, IMPORTED, guess_format, import_sources
 from sriovctl.errors import InputError
 from sriovctl.model.functions import PF, VF, VLAN
 from sriovctl.model.state import UNSET, PFMatch, WantedPF, WantedVF

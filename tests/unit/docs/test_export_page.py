@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from sriovctl.engine.foreign import ALIASES, FORMATS, IMPORTED, renderer_of
+from sriovctl.engine.exchange.foreign import ALIASES, FORMATS, IMPORTED, renderer_of
 from sriovctl.model.translation import ALL_KEYS
 from tests.unit.docs.pages import ROOT
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from sriovctl.codec.netlink import decode_header
 from sriovctl.codec.rtnl import RTM_SETLINK
-from sriovctl.engine.execute import Site
+from sriovctl.engine.runs.execute import Site
 from sriovctl.errors import HostError
 from sriovctl.host.api import Devlink, FileTree
 from sriovctl.host.journal import SQLiteJournal

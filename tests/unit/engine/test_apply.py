@@ -10,11 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.unit.engine.mortal import Fate, KilledError, mortal_site
 
-from sriovctl.engine.apply import ApplyOptions, Outcome, apply_plan
-from sriovctl.engine.execute import Site
 from sriovctl.engine.inventory import read_inventory
-from sriovctl.engine.resume import resume_run
-from sriovctl.engine.undo import Undone, undo_run
+from sriovctl.engine.runs.apply import ApplyOptions, Outcome, apply_plan
+from sriovctl.engine.runs.execute import Site
+from sriovctl.engine.runs.resume import resume_run
+from sriovctl.engine.runs.undo import Undone, undo_run
 from sriovctl.errors import (
     BusyError,
     HostError,

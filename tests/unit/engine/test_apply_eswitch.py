@@ -9,10 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.unit.engine.mortal import Fate, KilledError, mortal_site
 
-from sriovctl.engine.apply import ApplyOptions, apply_plan
-from sriovctl.engine.execute import Site
 from sriovctl.engine.inventory import read_inventory
-from sriovctl.engine.undo import undo_run
+from sriovctl.engine.runs.apply import ApplyOptions, apply_plan
+from sriovctl.engine.runs.execute import Site
+from sriovctl.engine.runs.undo import undo_run
 from sriovctl.engine.wanted_details import with_wanted_details
 from sriovctl.errors import HostError, UnsupportedError
 from sriovctl.host.journal import SQLiteJournal

@@ -9,10 +9,10 @@ import pytest
 
 from sriovctl.codec.netlink import decode_header
 from sriovctl.codec.rtnl import RTM_SETLINK
-from sriovctl.engine.apply import ApplyOptions, Outcome, apply_plan
-from sriovctl.engine.execute import Site
 from sriovctl.engine.inventory import read_inventory
-from sriovctl.engine.users import Users
+from sriovctl.engine.runs.apply import ApplyOptions, Outcome, apply_plan
+from sriovctl.engine.runs.execute import Site
+from sriovctl.engine.runs.users import Users
 from sriovctl.host.journal import SQLiteJournal
 from sriovctl.host.simulated import (
     INTEL_E810,

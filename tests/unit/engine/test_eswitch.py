@@ -9,9 +9,9 @@ from sriovctl.engine.eswitch import (
     read_eswitch_mode,
     read_eswitch_report,
 )
-from sriovctl.engine.execute import verify
 from sriovctl.engine.inventory import read_inventory
-from sriovctl.engine.steps import observe, perform
+from sriovctl.engine.runs.execute import verify
+from sriovctl.engine.runs.steps import observe, perform
 from sriovctl.errors import LostError, SriovctlError, UnsupportedError, VerifyError
 from sriovctl.host.devlink import DevlinkDoor
 from sriovctl.host.simulated import (

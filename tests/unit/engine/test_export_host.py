@@ -5,10 +5,10 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sriovctl.engine.apply import ApplyOptions, apply_plan
-from sriovctl.engine.execute import Site
-from sriovctl.engine.export_host import export_host, state_of_host
+from sriovctl.engine.exchange.export_host import export_host, state_of_host
 from sriovctl.engine.inventory import read_inventory
+from sriovctl.engine.runs.apply import ApplyOptions, apply_plan
+from sriovctl.engine.runs.execute import Site
 from sriovctl.host.journal import SQLiteJournal
 from sriovctl.host.simulated import SimulatedHost, simulated_82576
 from sriovctl.model.functions import PF, VF, VLAN, VFAttributes

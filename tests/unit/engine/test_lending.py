@@ -9,8 +9,8 @@ import pytest
 from tests.unit.engine.lending_rig import IGB, OTHER, Rig, mortal_desk
 from tests.unit.engine.mortal import Fate, KilledError
 
-from sriovctl.engine.lease_sight import read_process
-from sriovctl.engine.lending import Desk
+from sriovctl.engine.leases.lease_sight import read_process
+from sriovctl.engine.leases.lending import Desk
 from sriovctl.errors import BusyError, InputError, LostError, UnsupportedError
 from sriovctl.model.functions import VLAN
 from sriovctl.model.lease import Lease, LeaseStatus, Pool, Reason, Request, Terms

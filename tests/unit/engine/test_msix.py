@@ -2,10 +2,10 @@ from __future__ import annotations
 
 import pytest
 
-from sriovctl.engine.execute import verify
 from sriovctl.engine.inventory import read_inventory
 from sriovctl.engine.msix import with_msix_counts
-from sriovctl.engine.steps import observe, perform
+from sriovctl.engine.runs.execute import verify
+from sriovctl.engine.runs.steps import observe, perform
 from sriovctl.errors import BusyError, HostError, LostError, SriovctlError, UnsupportedError
 from sriovctl.host.simulated import (
     CONNECTX_6_DX,

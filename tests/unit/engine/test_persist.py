@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from tests.unit.engine.boot_doors import BOOT_ID, Stage
 
-from sriovctl.engine.persist import (
+from sriovctl.engine.persistence.persist import (
     DROP_IN,
     Outcome,
     Request,
@@ -19,7 +19,7 @@ from sriovctl.engine.persist import (
     read_manifest,
     remove,
 )
-from sriovctl.engine.persist_status import read_status, record_check
+from sriovctl.engine.persistence.persist_status import read_status, record_check
 from sriovctl.errors import HostError, SafetyError
 from sriovctl.host.config_files import RootedFiles
 from sriovctl.model.persistence import (

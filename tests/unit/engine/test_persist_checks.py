@@ -9,7 +9,7 @@ from tests.unit.engine.boot_doors import Stage
 
 from sriovctl.codec.state_file import parse_state
 from sriovctl.engine.inventory import read_inventory
-from sriovctl.engine.persist_checks import Checked, check_on_host
+from sriovctl.engine.persistence.persist_checks import Checked, check_on_host
 from sriovctl.errors import UnsupportedError
 from sriovctl.host.simulated import simulated_82576
 from sriovctl.model.functions import PF

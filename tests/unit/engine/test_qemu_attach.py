@@ -7,12 +7,12 @@ import errno
 import pytest
 
 from sriovctl.engine.binding import read_binding
-from sriovctl.engine.execute import Site
-from sriovctl.engine.qemu_arguments import read_doubts
-from sriovctl.engine.qemu_attach import Desk, attach, detach, reclaim
-from sriovctl.engine.rebind import plan_rebinding
-from sriovctl.engine.undo import undo_run
-from sriovctl.engine.users import Users
+from sriovctl.engine.guests.qemu_arguments import read_doubts
+from sriovctl.engine.guests.qemu_attach import Desk, attach, detach, reclaim
+from sriovctl.engine.runs.execute import Site
+from sriovctl.engine.runs.rebind import plan_rebinding
+from sriovctl.engine.runs.undo import undo_run
+from sriovctl.engine.runs.users import Users
 from sriovctl.errors import (
     BusyError,
     HostError,
@@ -401,8 +401,8 @@ def test_events_of_other_devices_are_passed_over(bench: Bench, qemu: SimulatedQE
 
 
 def test_a_vf_from_the_command_line_keeps_what_it_has(bench: Bench, qemu: SimulatedQEMU) -> None:
-    from sriovctl.engine.apply import ApplyOptions, apply_plan
     from sriovctl.engine.inventory import read_inventory
+    from sriovctl.engine.runs.apply import ApplyOptions, apply_plan
 
     pfs = read_inventory(bench.host, name_of=lambda *_: None)
     plan = plan_rebinding(bench.host.files, [(pfs[0], pfs[0].vfs[0])], "vfio-pci")
@@ -437,8 +437,8 @@ def test_somebody_elses_later_run_on_the_vf_is_not_undone(
 ) -> None:
     bench.attach(qemu, mac=MAC)
     qemu.kill()
-    from sriovctl.engine.apply import ApplyOptions, apply_plan
     from sriovctl.engine.inventory import read_inventory
+    from sriovctl.engine.runs.apply import ApplyOptions, apply_plan
 
     pfs = read_inventory(bench.host, name_of=lambda *_: None)
     plan = plan_rebinding(bench.host.files, [(pfs[0], pfs[0].vfs[0])], "pci-stub")

@@ -6,15 +6,15 @@ import errno
 
 import pytest
 
-from sriovctl.engine.apply import ApplyOptions, Outcome, apply_plan
 from sriovctl.engine.binding import read_binding
-from sriovctl.engine.execute import Site
+from sriovctl.engine.guests.iommu_group import read_group, read_groups
 from sriovctl.engine.inventory import read_inventory
-from sriovctl.engine.iommu_group import read_group, read_groups
 from sriovctl.engine.original_driver import read_original_driver
-from sriovctl.engine.rebind import plan_rebinding
-from sriovctl.engine.undo import undo_run
-from sriovctl.engine.users import Users
+from sriovctl.engine.runs.apply import ApplyOptions, Outcome, apply_plan
+from sriovctl.engine.runs.execute import Site
+from sriovctl.engine.runs.rebind import plan_rebinding
+from sriovctl.engine.runs.undo import undo_run
+from sriovctl.engine.runs.users import Users
 from sriovctl.errors import HostError, InputError, SafetyError, UnsupportedError
 from sriovctl.host.journal import SQLiteJournal
 from sriovctl.host.simulated import (

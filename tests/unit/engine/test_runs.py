@@ -7,12 +7,12 @@ from collections.abc import Sequence
 
 import pytest
 
-from sriovctl.engine.apply import ApplyOptions, Outcome, apply_plan
-from sriovctl.engine.confirm import confirm_run, expire_run
-from sriovctl.engine.execute import Site
 from sriovctl.engine.inventory import read_inventory
-from sriovctl.engine.resume import resume_run
-from sriovctl.engine.undo import undo_run
+from sriovctl.engine.runs.apply import ApplyOptions, Outcome, apply_plan
+from sriovctl.engine.runs.confirm import confirm_run, expire_run
+from sriovctl.engine.runs.execute import Site
+from sriovctl.engine.runs.resume import resume_run
+from sriovctl.engine.runs.undo import undo_run
 from sriovctl.errors import BusyError, HostError, InputError, LostError, SafetyError, WedgedError
 from sriovctl.host.journal import SQLiteJournal
 from sriovctl.host.simulated import (

@@ -8,12 +8,12 @@ import pytest
 from tests.unit.engine.boot_doors import BOOT_ID, Stage, ran
 
 from sriovctl.codec.state_file import parse_state
-from sriovctl.engine.apply import ApplyOptions, apply_plan
-from sriovctl.engine.boot_settings import read_boot_settings
-from sriovctl.engine.execute import Site
 from sriovctl.engine.inventory import read_inventory
-from sriovctl.engine.persist import Request, install, plan_persist, read_manifest
-from sriovctl.engine.verify_boot import Facts, verify_boot
+from sriovctl.engine.persistence.boot_settings import read_boot_settings
+from sriovctl.engine.persistence.persist import Request, install, plan_persist, read_manifest
+from sriovctl.engine.persistence.verify_boot import Facts, verify_boot
+from sriovctl.engine.runs.apply import ApplyOptions, apply_plan
+from sriovctl.engine.runs.execute import Site
 from sriovctl.host.journal import SQLiteJournal
 from sriovctl.host.simulated import SimulatedHost, simulated_82576
 from sriovctl.host.simulated.tree import constant

@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from sriovctl.engine.wait import POLL_S, UDEV_CONTROL, UDEV_DATA, UDEV_QUEUE, Waited, wait_for_pfs
+from sriovctl.engine.runs.wait import (
+    POLL_S,
+    UDEV_CONTROL,
+    UDEV_DATA,
+    UDEV_QUEUE,
+    Waited,
+    wait_for_pfs,
+)
 from sriovctl.host.simulated import SimulatedHost, simulated_82576
 from sriovctl.host.simulated.tree import constant
 from sriovctl.model.state import DesiredState, PFMatch, WantedPF, WantedVF

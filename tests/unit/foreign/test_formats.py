@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 import pytest
 
-from sriovctl.engine.export_state import find_pfs, prepare_export, read_modules
-from sriovctl.engine.foreign import FORMATS, export_state
+from sriovctl.engine.exchange.export_state import find_pfs, prepare_export, read_modules
+from sriovctl.engine.exchange.foreign import FORMATS, export_state
 from sriovctl.engine.inventory import read_inventory
 from sriovctl.host.simulated import simulated_82576
 from sriovctl.model.functions import PF, VLAN

@@ -11,7 +11,7 @@ import pytest
 import yaml
 from hypothesis import given, settings
 
-from sriovctl.engine.foreign import export_state
+from sriovctl.engine.exchange.foreign import export_state
 from sriovctl.model.state import DesiredState, PFMatch, WantedPF
 from sriovctl.model.translation import Export, OutputFile
 from tests.unit.foreign.states import Case, cases

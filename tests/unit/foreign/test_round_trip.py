@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 
 from sriovctl.codec.foreign.sources import Source
-from sriovctl.engine.export_state import prepare_export
-from sriovctl.engine.foreign import (
+from sriovctl.engine.exchange.export_state import prepare_export
+from sriovctl.engine.exchange.foreign import (
     FORMATS,
     IMPORTED,
     export_state,

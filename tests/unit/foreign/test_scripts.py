@@ -7,8 +7,8 @@ import re
 import pytest
 from hypothesis import given, settings
 
-from sriovctl.engine.export_state import prepare_export
-from sriovctl.engine.foreign import export_state
+from sriovctl.engine.exchange.export_state import prepare_export
+from sriovctl.engine.exchange.foreign import export_state
 from sriovctl.model.functions import VLAN
 from sriovctl.model.translation import Export, ExportTarget
 from tests.unit.foreign.states import Case, cases

@@ -32,7 +32,7 @@ def find_guests(
         _note_definitions(files, ledger)
         return frozenset()
     # Here, not above: parsing XML costs start-up time where there is no libvirt.
-    from sriovctl.engine.guests import read_guests
+    from sriovctl.engine.guests.holders import read_guests
 
     try:
         libvirt = open_libvirt()

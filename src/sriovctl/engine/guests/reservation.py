@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 
-from sriovctl.engine.lease_owners import lease_name
-from sriovctl.engine.lease_sight import Sight, judge_all, read_birth, read_process
+from sriovctl.engine.leases.lease_owners import lease_name
+from sriovctl.engine.leases.lease_sight import Sight, judge_all, read_birth, read_process
 from sriovctl.errors import BusyError, InputError, LostError, SafetyError
 from sriovctl.model.address import parse_pci_address
 from sriovctl.model.lease import OPEN, Lease, LeaseStatus, Reason
@@ -18,7 +18,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from sriovctl.engine.vf_place import VFPlace
+    from sriovctl.engine.guests.vf_place import VFPlace
     from sriovctl.host.api import Host
     from sriovctl.host.lease_api import LeaseBook, LeaseTable
     from sriovctl.model.address import PCIAddress

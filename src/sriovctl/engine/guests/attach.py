@@ -12,10 +12,10 @@ Source: libvirt ``src/hypervisor/virhostdev.c``, ``src/util/virnetdev.c`` and
 
 from __future__ import annotations
 
-from sriovctl.engine import attach_checks as checks
-from sriovctl.engine.attach_checks import Scope
-from sriovctl.engine.guests import holders, read_guest, read_guests
-from sriovctl.engine.vf_place import (
+from sriovctl.engine.guests import attach_checks as checks
+from sriovctl.engine.guests.attach_checks import Scope
+from sriovctl.engine.guests.holders import holders, read_guest, read_guests
+from sriovctl.engine.guests.vf_place import (
     find_pf,
     is_vf,
     read_attributes,
@@ -39,7 +39,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from sriovctl.engine.vf_place import VFPlace
+    from sriovctl.engine.guests.vf_place import VFPlace
     from sriovctl.host.api import FileTree, Host
     from sriovctl.host.libvirt_api import Libvirt
     from sriovctl.model.address import PCIAddress

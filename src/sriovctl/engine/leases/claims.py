@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sriovctl.engine.lease_owners import lease_name
+from sriovctl.engine.leases.lease_owners import lease_name
 from sriovctl.model.lease import Lease, LeaseStatus, Reason
 from sriovctl.model.owner import OwnerKind
 from sriovctl.planner.lease_status import TO_SCRUB

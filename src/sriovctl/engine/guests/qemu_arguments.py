@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from sriovctl.engine.attach_checks import check_isolated
-from sriovctl.engine.qemu_checks import check_token, warnings_for
-from sriovctl.engine.vf_place import read_attributes, read_vf_place
+from sriovctl.engine.guests.attach_checks import check_isolated
+from sriovctl.engine.guests.qemu_checks import check_token, warnings_for
+from sriovctl.engine.guests.vf_place import read_attributes, read_vf_place
 from sriovctl.errors import UnsupportedError
 
 TYPE_CHECKING = False

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from importlib import import_module
 
-from sriovctl.engine.export_state import prepare_export
+from sriovctl.engine.exchange.export_state import prepare_export
 from sriovctl.errors import InputError
 from sriovctl.model.record import NamedTuple
 from sriovctl.model.translation import Export
@@ -73,7 +73,7 @@ def export_state(
 
     :param name: one of ``FORMATS``.
     :param pfs: the PFs of the host at hand; empty where there is none.
-    :param modules: as :func:`sriovctl.engine.export_state.read_modules` finds them.
+    :param modules: as :func:`sriovctl.engine.exchange.export_state.read_modules` finds them.
     """
     request, left_out = prepare_export(state, pfs, modules=modules)
     written = renderer_of(name).render(request)

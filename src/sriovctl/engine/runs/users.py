@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from sriovctl.engine.apply import refuse_users
 from sriovctl.engine.boot import read_boot_id
 from sriovctl.engine.inventory import read_inventory
 from sriovctl.engine.owners import read_owners
+from sriovctl.engine.runs.apply import refuse_users
 from sriovctl.errors import PermissionDenied, SriovctlError
 from sriovctl.model.owner import Owner, OwnerKind, OwnerMap, OwnerReport
 from sriovctl.model.plan import Plan
@@ -15,7 +15,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from sriovctl.engine.execute import Check, Site
+    from sriovctl.engine.runs.execute import Check, Site
     from sriovctl.host.lease_api import LeaseBook
     from sriovctl.host.libvirt_api import Libvirt
     from sriovctl.model.functions import PF
@@ -81,8 +81,8 @@ class Users:
         stored = self._open_leases().leases()
         if not stored:
             return {}
-        from sriovctl.engine.lease_owners import lease_owners
-        from sriovctl.engine.lease_sight import judge_all
+        from sriovctl.engine.leases.lease_owners import lease_owners
+        from sriovctl.engine.leases.lease_sight import judge_all
 
         host = self._site.host
         return lease_owners(judge_all(host, stored), now_s=host.clock.now())

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from sriovctl.engine.inventory import PCI_DRIVERS
-from sriovctl.engine.persist_checks import functions_of
+from sriovctl.engine.persistence.persist_checks import functions_of
 from sriovctl.model.state import AUTO_MAC, UNSET, WantedVF
 from sriovctl.model.translation import (
     POOLS_KEY,

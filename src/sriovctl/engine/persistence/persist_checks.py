@@ -5,8 +5,8 @@ What a driver makes by a module parameter is taken to be there already, as it is
 
 from __future__ import annotations
 
-from sriovctl.engine.boot_settings import KERNEL_COMMAND_LINE, read_boot_settings
 from sriovctl.engine.inventory import NET_CLASS, PCI_DEVICES, PCI_DRIVERS
+from sriovctl.engine.persistence.boot_settings import KERNEL_COMMAND_LINE, read_boot_settings
 from sriovctl.model.record import NamedTuple
 from sriovctl.model.state import UNSET
 from sriovctl.planner.boot_conflicts import Surroundings, find_conflicts

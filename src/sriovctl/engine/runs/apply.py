@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from sriovctl.engine.boot import read_boot_id
-from sriovctl.engine.execute import Execution, as_planned
-from sriovctl.engine.undo import take_back
+from sriovctl.engine.runs.execute import Execution, as_planned
+from sriovctl.engine.runs.undo import take_back
 from sriovctl.errors import BusyError, SafetyError, WedgedError
 from sriovctl.model.plan import Action, Plan, Step
 from sriovctl.model.record import NamedTuple
@@ -16,7 +16,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from sriovctl.engine.execute import Check, Site
+    from sriovctl.engine.runs.execute import Check, Site
     from sriovctl.host.api import Host, Journal
     from sriovctl.model.run import RecordedStep
 

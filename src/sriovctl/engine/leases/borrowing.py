@@ -6,7 +6,7 @@ import json
 
 from sriovctl.engine.eswitch import in_switchdev
 from sriovctl.engine.identity import read_serial
-from sriovctl.engine.lease_sight import Sight, read_birth
+from sriovctl.engine.leases.lease_sight import Sight, read_birth
 from sriovctl.errors import BusyError, UnsupportedError
 from sriovctl.model.functions import EswitchMode
 from sriovctl.model.lease import Lease

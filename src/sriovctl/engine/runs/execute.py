@@ -17,7 +17,7 @@ from __future__ import annotations
 from itertools import groupby
 
 from sriovctl.engine.locate import driver_of
-from sriovctl.engine.steps import observe, perform
+from sriovctl.engine.runs.steps import observe, perform
 from sriovctl.errors import (
     BusyError,
     HostError,
@@ -62,7 +62,7 @@ class Site(NamedTuple):
 class Execution:
     """The carrying out of one run.
 
-    :param run_id: None for a run that could not be written down; see :mod:`sriovctl.engine.undo`.
+    :param run_id: None for a run that could not be written down; see ``undo.py``.
 
     :param patience_s: how long to wait for a PF or VF that is gone: a driver that is being
         loaded anew comes back within seconds.

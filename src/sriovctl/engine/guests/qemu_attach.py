@@ -13,9 +13,11 @@ from __future__ import annotations
 
 from contextlib import suppress
 
-from sriovctl.engine import qemu_checks as checks
-from sriovctl.engine.attach_checks import check_isolated, check_settings_possible
-from sriovctl.engine.handover import (
+from sriovctl.engine.guests import qemu_checks as checks
+from sriovctl.engine.guests.attach_checks import check_isolated, check_settings_possible
+from sriovctl.engine.guests.qemu_machine import read_machine
+from sriovctl.engine.guests.vf_place import read_attributes, read_driver, read_vf_place
+from sriovctl.engine.runs.handover import (
     carry_out,
     find_handover,
     give_back,
@@ -24,9 +26,7 @@ from sriovctl.engine.handover import (
     refuse_owners,
     wait_until_closed,
 )
-from sriovctl.engine.qemu_machine import read_machine
-from sriovctl.engine.rebind import require_loaded
-from sriovctl.engine.vf_place import read_attributes, read_driver, read_vf_place
+from sriovctl.engine.runs.rebind import require_loaded
 from sriovctl.errors import BusyError, SriovctlError, VerifyError
 from sriovctl.model.binding import Binding
 from sriovctl.model.qemu import QEMUAttachResult, QEMUDetachResult
@@ -36,10 +36,10 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-    from sriovctl.engine.apply import Outcome
-    from sriovctl.engine.execute import Site
-    from sriovctl.engine.users import Users
-    from sriovctl.engine.vf_place import VFPlace
+    from sriovctl.engine.guests.vf_place import VFPlace
+    from sriovctl.engine.runs.apply import Outcome
+    from sriovctl.engine.runs.execute import Site
+    from sriovctl.engine.runs.users import Users
     from sriovctl.host.qmp_api import QMP
     from sriovctl.model.address import PCIAddress
     from sriovctl.model.qemu import HandoverSettings, QEMUFunction, QEMUMachine

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from sriovctl.engine.boot import read_boot_id
-from sriovctl.engine.undo import Undone, undo_run
+from sriovctl.engine.runs.undo import Undone, undo_run
 from sriovctl.errors import BusyError, InputError
 from sriovctl.model.run import Ending, Run, RunStatus
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from sriovctl.engine.execute import Site
+    from sriovctl.engine.runs.execute import Site
     from sriovctl.host.api import Host, Journal
 
 _LOOK_AGAIN_S = 1.0

@@ -14,7 +14,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from sriovctl.engine.vf_place import VFPlace
+    from sriovctl.engine.guests.vf_place import VFPlace
     from sriovctl.model.address import PCIAddress
     from sriovctl.model.functions import VFAttributes
     from sriovctl.model.guest import Guest, GuestDevice, VFAttachment

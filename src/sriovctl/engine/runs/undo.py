@@ -5,8 +5,8 @@ from __future__ import annotations
 from contextlib import suppress
 
 from sriovctl.engine.boot import read_boot_id
-from sriovctl.engine.execute import Execution, as_planned, pending
-from sriovctl.engine.steps import observe
+from sriovctl.engine.runs.execute import Execution, as_planned, pending
+from sriovctl.engine.runs.steps import observe
 from sriovctl.errors import (
     BusyError,
     HostError,
@@ -24,7 +24,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from sriovctl.engine.execute import Check, Site
+    from sriovctl.engine.runs.execute import Check, Site
     from sriovctl.host.api import Journal, PFLocks
 
 # A driver that is loaded anew in mid-apply takes its PF away for as long.

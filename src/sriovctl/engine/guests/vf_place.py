@@ -6,8 +6,8 @@ Source: kernel ``Documentation/ABI/testing/sysfs-bus-pci`` (physfn, virtfnN), an
 
 from __future__ import annotations
 
+from sriovctl.engine.guests.iommu_group import read_group
 from sriovctl.engine.inventory import NET_CLASS, PCI_DEVICES, read_netdev, vf_links
-from sriovctl.engine.iommu_group import read_group
 from sriovctl.errors import InputError, LostError, UnsupportedError
 from sriovctl.model.address import PCIAddress, is_pci_address, parse_pci_address
 from sriovctl.model.record import NamedTuple

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 
-from sriovctl.engine.execute import Execution, as_planned
+from sriovctl.engine.runs.execute import Execution, as_planned
 from sriovctl.errors import LostError, SriovctlError, WedgedError
 from sriovctl.model.lease import Lease
 from sriovctl.model.record import NamedTuple
@@ -18,7 +18,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from sriovctl.engine.execute import Site
+    from sriovctl.engine.runs.execute import Site
     from sriovctl.host.api import PFLocks
     from sriovctl.model.functions import PF, VF
     from sriovctl.model.plan import Step

@@ -18,11 +18,11 @@ So either the change sees the lease, or the lender sees the change.
 
 from __future__ import annotations
 
-from sriovctl.engine.borrowing import Borrowing, Offer
-from sriovctl.engine.claims import Claims, in_use
 from sriovctl.engine.identity import with_identities
-from sriovctl.engine.lease_sight import Sight, judge_all, read_process
-from sriovctl.engine.scrub import scrub_vfs
+from sriovctl.engine.leases.borrowing import Borrowing, Offer
+from sriovctl.engine.leases.claims import Claims, in_use
+from sriovctl.engine.leases.lease_sight import Sight, judge_all, read_process
+from sriovctl.engine.leases.scrub import scrub_vfs
 from sriovctl.errors import BusyError, InputError, LostError, SriovctlError, UnsupportedError
 from sriovctl.model.lease import Lease, LeaseStatus
 from sriovctl.model.record import NamedTuple
@@ -34,7 +34,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from sriovctl.engine.execute import Site
+    from sriovctl.engine.runs.execute import Site
     from sriovctl.host.lease_api import LeaseBook, LeaseTable
     from sriovctl.model.functions import PF
     from sriovctl.model.lease import Pool, Process, Request, Terms

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from sriovctl.engine.apply import ApplyOptions, Outcome, carry_out
 from sriovctl.engine.boot import read_boot_id
-from sriovctl.engine.execute import Execution, pending
-from sriovctl.engine.undo import undo_run
+from sriovctl.engine.runs.apply import ApplyOptions, Outcome, carry_out
+from sriovctl.engine.runs.execute import Execution, pending
+from sriovctl.engine.runs.undo import undo_run
 from sriovctl.errors import InputError
 from sriovctl.model.run import Run, RunKind, RunStatus
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from sriovctl.engine.execute import Check, Site
+    from sriovctl.engine.runs.execute import Check, Site
     from sriovctl.host.api import Journal
 
 _OPEN = (RunStatus.RUNNING, RunStatus.FAILED)
@@ -26,7 +26,7 @@ def resume_run(site: Site, *, options: ApplyOptions, check: Check) -> Outcome:
     """Bring the newest run that was cut short to its end, whichever way it was going.
 
     The steps are those that were written down then, not a new plan.  When a step fails, what the
-    run did is taken back, as in :func:`sriovctl.engine.apply.apply_plan`.
+    run did is taken back, as in :func:`sriovctl.engine.runs.apply.apply_plan`.
 
     :param check: called with the steps that are about to be taken; raises to refuse them.
     :raises InputError: there is no such run in this boot.

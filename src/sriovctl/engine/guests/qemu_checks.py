@@ -15,8 +15,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from sriovctl.engine.handover import Candidate
-    from sriovctl.engine.vf_place import VFPlace
+    from sriovctl.engine.guests.vf_place import VFPlace
+    from sriovctl.engine.runs.handover import Candidate
     from sriovctl.host.api import FileTree, Host
     from sriovctl.model.functions import VFAttributes
     from sriovctl.model.plan import Plan

@@ -7,12 +7,12 @@ undo that run, also after the guest, or sriovctl, was killed in between.
 
 from __future__ import annotations
 
-from sriovctl.engine.apply import ApplyOptions, Outcome, apply_plan
 from sriovctl.engine.binding import read_binding
 from sriovctl.engine.boot import read_boot_id
 from sriovctl.engine.identity import with_identities
 from sriovctl.engine.inventory import PCI_DEVICES, read_inventory
-from sriovctl.engine.undo import undo_run
+from sriovctl.engine.runs.apply import ApplyOptions, Outcome, apply_plan
+from sriovctl.engine.runs.undo import undo_run
 from sriovctl.engine.wanted_details import with_wanted_details
 from sriovctl.errors import BusyError, InputError, SafetyError
 from sriovctl.model.binding import Binding, Rebinding
@@ -23,8 +23,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-    from sriovctl.engine.execute import Site
-    from sriovctl.engine.users import Users
+    from sriovctl.engine.runs.execute import Site
+    from sriovctl.engine.runs.users import Users
     from sriovctl.host.api import FileTree, Host
     from sriovctl.model.address import PCIAddress
     from sriovctl.model.functions import PF, VF

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from sriovctl.engine.persist import read_manifest
+from sriovctl.engine.persistence.persist import read_manifest
 from sriovctl.errors import SriovctlError
 from sriovctl.model.persistence import LAST_CHECK_NAME, STATE_FILE, UNITS, Entry, Manifest
 from sriovctl.planner.persist import is_mask

@@ -1,0 +1,1 @@
+"""States in the formats of other tools, and hosts as states."""

@@ -1,0 +1,1 @@
+"""VFs given to guests of libvirt and QEMU, and taken back."""

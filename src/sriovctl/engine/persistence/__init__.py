@@ -1,0 +1,1 @@
+"""A state brought back at each boot, and looked at afterwards."""

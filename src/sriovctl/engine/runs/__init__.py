@@ -1,0 +1,1 @@
+"""Plans carried out: applied, verified, taken up and taken back, with journal and locks."""
