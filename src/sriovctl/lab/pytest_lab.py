@@ -1,10 +1,13 @@
 """pytest plugin: tests marked ``lab(machine, services=...)`` run inside a lab machine.
 
 Theory of operation.  On the host such tests are moved to the end and grouped by machine and
-services.  When the first of a group is due, the machine boots once and a second pytest runs
-inside on exactly the tests of the group.  It writes each report as a line of JSON into the
-results directory; here the reports are replayed, so that each test counts, and shows its
+services.  For each group a machine boots once, and a second pytest runs inside on exactly the
+tests of the group.  It writes each report as a line of JSON into the results directory; when
+the tests are due on the host the reports are replayed, so that each test counts, and shows its
 failure, as if it had run here.  Its fixtures are never set up on the host.
+
+Machines run beside this process, one for each CPU, the largest group first: one CPU is left
+to the tests that run here, and taken too when these are over.
 
 A test without a report failed: the machine was lost, or the pytest inside gave up.
 """
@@ -16,28 +19,34 @@ import os
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from sriovctl.errors import SriovctlError
+from sriovctl.lab.beside import Beside, Errand
 from sriovctl.lab.machines import Machine, Service, find_machine
 from sriovctl.lab.progress import say
-from sriovctl.lab.runner import Job, run_job
-from sriovctl.lab.session import guest_environment, stop_on_sigterm
+from sriovctl.lab.session import stop_on_sigterm
 
 # Set by those who want a test that cannot run to fail instead of being skipped.
 REQUIRE_VARIABLE = "SRIOVCTL_REQUIRE_LAB"
+# How many machines may run beside each other.
+AT_ONCE_VARIABLE = "SRIOVCTL_LAB_MACHINES"
 # What the half inside leaves in the results directory for the half on the host.
 REPORTS = "reports.jsonl"
 COLLECTION_ERRORS = "collection-errors.txt"
+# Its output, and the lab's own words.
+SAID = "said"
 # For all tests of one group together.
 _TIMEOUT_S = float(os.environ.get("SRIOVCTL_LAB_TIMEOUT", "1500"))
 _OUTPUT_TAIL = 3000
+# RAM, and what QEMU needs for translated code and the vIOMMU's tables.
+_MEMORY_OF_MACHINE = 6 << 30
+_TICK_S = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,9 +101,39 @@ def why_unavailable() -> str | None:
     return None
 
 
+def machines_at_once() -> int:
+    """Say how many machines this host runs beside each other: one for each CPU, memory allowing."""
+    if asked := os.environ.get(AT_ONCE_VARIABLE):
+        return max(1, int(asked))
+    memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    return max(1, min(len(os.sched_getaffinity(0)), memory // _MEMORY_OF_MACHINE))
+
+
 def is_required() -> bool:
     """Say whether a lab test that cannot run is a failure."""
     return os.environ.get(REQUIRE_VARIABLE) == "1"
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """The tests of one place, while their machine runs.
+
+    :param work: directory with what goes in and what comes out.
+    """
+
+    beside: Beside
+    work: Path
+
+    def __enter__(self) -> Group:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the machine, if it runs, and forget what it said."""
+        self.beside.stop()
+        shutil.rmtree(self.work)
 
 
 class OnHost:
@@ -102,6 +141,8 @@ class OnHost:
 
     def __init__(self, config: pytest.Config) -> None:
         self._config = config
+        self._waiting: dict[Place, list[pytest.Item]] = {}
+        self._running: dict[Place, Group] = {}
         self._outcomes: dict[Place, Outcome] = {}
 
     @pytest.hookimpl(trylast=True)
@@ -112,45 +153,74 @@ class OnHost:
             for item in items:
                 if item.get_closest_marker("lab") or item.get_closest_marker("qemu"):
                     item.add_marker(pytest.mark.skip(reason=reason))
-        items.sort(key=lambda item: str(place_of(item) or ""))
+        sizes = Counter(place for item in items if (place := place_of(item)))
+        items.sort(key=lambda item: _turn(place_of(item), sizes))
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtestloop(self, session: pytest.Session) -> None:
+        """Line the groups up, in the order in which their tests are due."""
+        if session.config.option.collectonly:
+            return
+        for item in session.items:
+            place = place_of(item)
+            if place is not None and not item.get_closest_marker("skip"):
+                self._waiting.setdefault(place, []).append(item)
 
     def pytest_runtest_protocol(self, item: pytest.Item) -> bool | None:
         """Replay what happened to a lab test inside; leave all others to pytest."""
         place = place_of(item)
         if place is None or item.get_closest_marker("skip"):
+            self._keep_busy(machines_at_once() - 1)
             return None
         if place not in self._outcomes:
-            group = [other for other in item.session.items if place_of(other) == place]
-            self._outcomes[place] = self._run_inside(place, group)
+            self._outcomes[place] = self._wait_for(place)
         _replay(item, self._outcomes[place])
         return True
 
-    def _run_inside(self, place: Place, items: list[pytest.Item]) -> Outcome:
-        capture = self._config.pluginmanager.getplugin("capturemanager")
-        with capture.global_and_fixture_disabled(), _work_directory() as work:
-            print(file=sys.stderr)  # the line that pytest's dots are on ends here
-            say(f"{len(items)} tests run inside {place}")
-            return self._boot_and_collect(place, items, work)
+    def pytest_unconfigure(self) -> None:
+        """Stop what still runs: after Ctrl-C, or when one failure was enough."""
+        for group in self._running.values():
+            group.close()
 
-    def _boot_and_collect(self, place: Place, items: list[pytest.Item], work: Path) -> Outcome:
+    def _keep_busy(self, machines: int) -> None:
+        under_way = sum(group.beside.status is None for group in self._running.values())
+        for place in list(self._waiting)[: max(0, machines - under_way)]:
+            self._begin(place)
+
+    def _begin(self, place: Place) -> None:
+        items = self._waiting.pop(place)
+        work = Path(tempfile.mkdtemp(prefix="sriovctl-lab-tests-"))
         (work / "items.json").write_text(json.dumps([item.nodeid for item in items]))
-        said = bytearray()
-        try:
-            with stop_on_sigterm():
-                status = run_job(
-                    self._job(place, items, work), stdout=_show_progress, stderr=said.extend
-                )
-            failure = f"the tests inside ended with status {status} before this one"
-        except SriovctlError as error:
-            failure = str(error)
-        said += _read_if_there(work / COLLECTION_ERRORS)
-        tail = said.decode(errors="replace")[-_OUTPUT_TAIL:]
-        outcome = Outcome(failure=f"{failure}\n{tail}")
-        for report in self._read_reports(work / REPORTS):
+        say(f"{len(items)} tests run inside {place}")
+        self._running[place] = Group(Beside(self._errand(place, items, work)), work)
+
+    def _wait_for(self, place: Place) -> Outcome:
+        capture = self._config.pluginmanager.getplugin("capturemanager")
+        with capture.global_and_fixture_disabled(), stop_on_sigterm():
+            print(file=sys.stderr)  # the line that pytest's dots are on ends here
+            self._keep_busy(machines_at_once())
+            if place in self._waiting:
+                self._begin(place)
+            self._follow(self._running[place].beside)
+        with self._running.pop(place) as group:
+            return self._collect(group)
+
+    def _follow(self, beside: Beside) -> None:
+        while beside.status is None:
+            _show(beside.news())
+            beside.wait(_TICK_S)
+            self._keep_busy(machines_at_once())
+        _show(beside.news())
+
+    def _collect(self, group: Group) -> Outcome:
+        failure = f"the tests inside ended with status {group.beside.status} before this one"
+        said = _read_if_there(group.work / SAID) + _read_if_there(group.work / COLLECTION_ERRORS)
+        outcome = Outcome(failure=f"{failure}\n{said.decode(errors='replace')[-_OUTPUT_TAIL:]}")
+        for report in self._read_reports(group.work / REPORTS):
             outcome.reports.setdefault(report.nodeid, []).append(report)
         return outcome
 
-    def _job(self, place: Place, items: list[pytest.Item], work: Path) -> Job:
+    def _errand(self, place: Place, items: list[pytest.Item], work: Path) -> Errand:
         files = dict.fromkeys(str(item.path) for item in items)
         tb = self._config.getoption("tbstyle")
         options = (
@@ -161,14 +231,14 @@ class OnHost:
             f"--rootdir={self._config.rootpath}",
         )
         ini = ("-c", str(self._config.inipath)) if self._config.inipath else ()
-        return Job(
+        return Errand(
             machine=place.machine,
             command=(sys.executable, "-m", "pytest", *options, *ini, *files),
             services=place.services,
             results=work,
+            said=work / SAID,
             timeout_s=_TIMEOUT_S,
             environment={
-                **guest_environment(),
                 "SRIOVCTL_LAB_ITEMS": str(work / "items.json"),
                 # Plugins of others take seconds to import under emulation.
                 "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
@@ -187,7 +257,12 @@ class OnHost:
                 yield report
 
 
-def _show_progress(data: bytes) -> None:
+def _turn(place: Place | None, sizes: Mapping[Place, int]) -> tuple[int, int, str]:
+    # The tests of this host, then the largest group: nothing is left to run beside the last.
+    return (0, 0, "") if place is None else (1, -sizes[place], str(place))
+
+
+def _show(data: bytes) -> None:
     sys.stderr.write(data.decode(errors="replace"))
     sys.stderr.flush()
 
@@ -218,12 +293,6 @@ def _failed_report(item: pytest.Item, why: str) -> pytest.TestReport:
         longrepr=why,
         when="call",
     )
-
-
-@contextmanager
-def _work_directory() -> Iterator[Path]:
-    with tempfile.TemporaryDirectory(prefix="sriovctl-lab-tests-") as name:
-        yield Path(name)
 
 
 class Inside:

@@ -8,25 +8,31 @@ import sys
 from pathlib import Path
 
 CONFTEST = """
-import os, subprocess
-from sriovctl.lab import pytest_lab
-from sriovctl.lab.runner import VMLostError
+import os, sys
+from pathlib import Path
+from sriovctl.lab import beside, pytest_lab
 
 pytest_plugins = ["sriovctl.lab.pytest_lab"]
 pytest_lab.why_unavailable = lambda: os.environ.get("UNAVAILABLE")
 
-def run_here(job, *, stdout, stderr):
-    with open("boots", "a") as file:
-        file.write(f"{job.machine.name} {','.join(sorted(job.services))}\\n")
-    names = {"SRIOVCTL_LAB_MACHINE": job.machine.name, "SRIOVCTL_LAB_RESULTS": str(job.results)}
-    done = subprocess.run(job.command, env=dict(os.environ) | dict(job.environment) | names,
-                          capture_output=True)
-    stdout(done.stdout)
-    if done.returncode == 99:
-        raise VMLostError("panic", subject="m", console="last words")
-    return done.returncode
+def run_argv(errand):
+    names = {"SRIOVCTL_LAB_MACHINE": errand.machine.name, "SRIOVCTL_LAB_RESULTS": errand.results}
+    settings = [f"{name}={value}" for name, value in {**errand.environment, **names}.items()]
+    machine = " ".join((errand.machine.name, *sorted(errand.services)))
+    here = str(Path(__file__).parent / "machine")
+    return ("bash", here, machine, "env", *settings, *errand.command)
 
-pytest_lab.run_job = run_here
+beside.run_argv = run_argv
+"""
+# A machine that is just another process.
+MACHINE = """
+echo "begin $1" >> boots
+until [ ! -e wait ] || [ "$(grep -c begin boots)" = "$(cat wait)" ]; do sleep 0.1; done
+"${@:2}"
+status=$?
+echo "end $1" >> boots
+[ $status = 99 ] && echo last words
+exit $status
 """
 TESTS = """
 import os
@@ -63,6 +69,7 @@ def test_after(): pass
 
 def run_pytest(directory: Path, tests: str, **environment: str) -> str:
     (directory / "conftest.py").write_text(CONFTEST)
+    (directory / "machine").write_text(MACHINE)
     (directory / "test_it.py").write_text(tests)
     (directory / "pytest.ini").write_text(
         "[pytest]\nmarkers =\n  lab\n  qemu\naddopts = -ra -p no:cacheprovider\n"
@@ -87,18 +94,47 @@ def test_each_test_inside_counts_on_the_host(tmp_path: Path) -> None:
     assert "assert 1 == 2" in shown
     assert "a reason" in shown
     # One boot for each combination of machine and services.
-    assert (tmp_path / "boots").read_text() == "82576 \n82576 libvirt\n"
+    boots = (tmp_path / "boots").read_text().splitlines()
+    assert sorted(boots) == ["begin 82576", "begin 82576 libvirt", "end 82576", "end 82576 libvirt"]
+
+
+def test_machines_run_beside_each_other(tmp_path: Path) -> None:
+    (tmp_path / "wait").write_text("2")  # each waits until the other has begun
+    shown = run_pytest(tmp_path, TESTS, SRIOVCTL_LAB_MACHINES="2")
+    assert "1 failed, 4 passed, 1 skipped" in shown
+
+
+def test_machines_run_one_by_one_where_there_is_no_room(tmp_path: Path) -> None:
+    run_pytest(tmp_path, TESTS, SRIOVCTL_LAB_MACHINES="1")
+    assert (tmp_path / "boots").read_text().splitlines() == [
+        *("begin 82576", "end 82576"),
+        *("begin 82576 libvirt", "end 82576 libvirt"),
+    ]
+
+
+def test_a_machine_begins_before_the_tests_of_the_host_are_over(tmp_path: Path) -> None:
+    tests = (
+        TESTS
+        + """
+import pathlib, time
+def test_of_the_host_that_sees_it():
+    while not pathlib.Path("boots").exists():
+        time.sleep(0.1)
+"""
+    )
+    assert "5 passed" in run_pytest(tmp_path, tests, SRIOVCTL_LAB_MACHINES="2")
 
 
 def test_a_lost_machine_fails_what_it_did_not_report(tmp_path: Path) -> None:
     shown = run_pytest(tmp_path, LOST)
     assert "2 failed, 1 passed" in shown
-    assert shown.count("last words") == 1
+    assert shown.count("last words") == 2  # as they come, and with the first failure alone
 
 
 def test_a_host_without_lab_skips_with_a_reason(tmp_path: Path) -> None:
     shown = run_pytest(tmp_path, TESTS, UNAVAILABLE="no QEMU here")
     assert "1 passed, 5 skipped" in shown
+    assert not (tmp_path / "boots").exists()
     assert "no QEMU here" in shown
 
 
