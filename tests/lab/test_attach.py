@@ -110,12 +110,17 @@ def define(xml: str) -> None:
 
 
 @pytest.fixture(scope="module", autouse=True)
-def vfs() -> None:
+def vfs() -> Iterator[None]:
     """Three VFs on the card behind the root port, one on the card behind the switch."""
     for pf, num_vfs in ((PF, 3), (PF_BEHIND_SWITCH, 1)):
         run("ip", "link", "set", netdev(pf), "up")
         (PCI / pf / "sriov_drivers_autoprobe").write_text("0")
         (PCI / pf / "sriov_numvfs").write_text(str(num_vfs))
+    yield
+    for pf in (PF, PF_BEHIND_SWITCH):
+        (PCI / pf / "sriov_numvfs").write_text("0")
+        (PCI / pf / "sriov_drivers_autoprobe").write_text("1")
+        run("ip", "link", "set", netdev(pf), "down")
 
 
 @pytest.fixture(scope="module")

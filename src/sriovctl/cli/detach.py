@@ -7,7 +7,7 @@ from sriovctl.cli.guest_arguments import (
     add_scope_arguments,
     require_this_host,
 )
-from sriovctl.engine.guests.attach import DETACH_TIMEOUT_S, detach, held_vfs
+from sriovctl.engine.guests.detach import DETACH_TIMEOUT_S, detach, held_vfs
 from sriovctl.errors import EXIT_DONE
 from sriovctl.model.address import parse_pci_address
 from sriovctl.render.guests import detach_as_json, format_detach

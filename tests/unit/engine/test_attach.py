@@ -6,7 +6,8 @@ from collections.abc import Callable
 
 import pytest
 
-from sriovctl.engine.guests.attach import NO_VLAN, Wanted, attach, detach, held_vfs, pick_vf
+from sriovctl.engine.guests.attach import NO_VLAN, Wanted, attach, pick_vf
+from sriovctl.engine.guests.detach import detach, held_vfs
 from sriovctl.engine.guests.holders import read_guest, read_guests
 from sriovctl.engine.vf_attributes import write_vf_attributes
 from sriovctl.errors import (

@@ -1,10 +1,9 @@
-"""Give a VF to a guest, and take it back.
+"""Give a VF to a guest.
 
 Theory of operation.  libvirt does the work: at attach it saves the VF's MAC and VLAN below
-``/run/libvirt``, sets the new ones through the PF, binds vfio-pci and plugs the device; at detach
-it does the reverse.  What it lacks is what stands here: every check comes before the first
-change, the result is read back rather than believed, and the guest's consent to an unplug has a
-deadline.
+``/run/libvirt``, sets the new ones through the PF, binds vfio-pci and plugs the device.  What it
+lacks is what stands here: every check comes before the first change, and the result is read back
+rather than believed.
 
 Source: libvirt ``src/hypervisor/virhostdev.c``, ``src/util/virnetdev.c`` and
 ``src/qemu/qemu_hotplug.c``.
@@ -17,16 +16,13 @@ from sriovctl.engine.guests.attach_checks import Scope
 from sriovctl.engine.guests.holders import holders, read_guest, read_guests
 from sriovctl.engine.guests.vf_place import (
     find_pf,
-    is_vf,
     read_attributes,
-    read_driver,
     read_vf_addresses,
     read_vf_place,
 )
-from sriovctl.errors import BusyError, InputError, UnsupportedError, VerifyError
+from sriovctl.errors import BusyError, UnsupportedError, VerifyError
 from sriovctl.model.guest import (
     AttachResult,
-    DetachResult,
     DeviceKind,
     GuestDevice,
     VFAttachment,
@@ -46,8 +42,6 @@ if TYPE_CHECKING:
     from sriovctl.model.guest import Guest
 
 NO_VLAN = 0  # "no tag", said on purpose; None means "as it is"
-DETACH_TIMEOUT_S = 30.0
-_POLL_S = 0.5
 
 
 class Wanted(NamedTuple):
@@ -148,55 +142,6 @@ def pick_vf(
     raise BusyError("all its VFs are taken", subject=pf, evidence=users)
 
 
-def held_vfs(host: Host, libvirt: Libvirt, *, guest: str) -> tuple[PCIAddress, ...]:
-    """VFs of this host that a guest holds, now or after its next boot.
-
-    Other functions (a whole GPU, a PF) are left out.
-
-    :raises InputError: there is no guest of that name.
-    """
-    sources = {device.source for device in read_guest(libvirt, guest).devices}
-    return tuple(vf for vf in sorted(sources) if is_vf(host.files, vf))
-
-
-def detach(
-    host: Host,
-    libvirt: Libvirt,
-    *,
-    guest: str,
-    vf: PCIAddress,
-    live: bool = False,
-    config: bool = False,
-    timeout_s: float = DETACH_TIMEOUT_S,
-) -> DetachResult:
-    """Take the VF back from the guest; nothing happens if the guest does not have it.
-
-    Without flags it is taken out of both definitions.
-
-    :raises InputError: there is no such guest, or the VF is in another one.
-    :raises BusyError: the guest did not let go in time; the message says what state is left.
-    :raises VerifyError: libvirt's definition still has it.
-    """
-    target = read_guest(libvirt, guest)
-    held = target.holds(vf)
-    here = checks.scope_of(held)
-    scope = Scope(here.live and (live or not config), here.config and (config or not live))
-    if not any(scope):
-        _check_not_elsewhere(libvirt, target, vf)
-        return DetachResult(guest, vf, False, False, False, 0.0, read_driver(host.files, vf))
-    started = host.clock.now()
-    for device in held:
-        _request_detach(libvirt, guest, device, scope)
-    if scope.live:
-        _wait_for_consent(host, libvirt, guest, vf, deadline=started + timeout_s)
-    after = checks.scope_of(read_guest(libvirt, guest).holds(vf))
-    if scope.config and after.config:
-        raise VerifyError("the guest's next boot still has it", subject=f"{guest}: {vf}")
-    waited_s = host.clock.now() - started
-    driver = read_driver(host.files, vf)
-    return DetachResult(guest, vf, scope.live, scope.config, True, waited_s, driver)
-
-
 def _check(
     guests: tuple[Guest, ...],
     target: Guest,
@@ -283,51 +228,3 @@ def _user_of(files: FileTree, guests: Iterable[Guest], vf: PCIAddress) -> str | 
     if place.netdev_elsewhere:
         return "another network namespace"
     return f"host netdev {place.netdev}" if place.netdev_up or place.netdev_uppers else None
-
-
-def _check_not_elsewhere(libvirt: Libvirt, target: Guest, vf: PCIAddress) -> None:
-    for other in holders(read_guests(libvirt), vf):
-        if other.name != target.name:
-            raise InputError(
-                f"is in guest {other.name}, not in {target.name}",
-                subject=vf,
-                hint=f"sriovctl detach {other.name} --vf {vf}",
-            )
-
-
-def _request_detach(libvirt: Libvirt, guest: str, device: GuestDevice, scope: Scope) -> None:
-    live, config = device.live and scope.live, device.config and scope.config
-    if not (live or config):
-        return
-    # An alias that libvirt made up (hostdev0) names the live device only.
-    own_alias = device.alias if device.alias and device.alias.startswith("ua-") else None
-    xml = format_attachment(
-        VFAttachment(device.kind, device.source, device.mac, device.vlan, own_alias)
-    )
-    try:
-        libvirt.detach_device(guest, xml, live=live, config=config)
-    except BusyError:
-        # An earlier request that the guest has not answered yet: QEMU takes no second one, and
-        # libvirt then leaves the config alone too.
-        if not live:
-            raise
-        if config:
-            libvirt.detach_device(guest, xml, live=False, config=True)
-
-
-def _wait_for_consent(
-    host: Host, libvirt: Libvirt, guest: str, vf: PCIAddress, *, deadline: float
-) -> None:
-    while True:
-        after = checks.scope_of(read_guest(libvirt, guest).holds(vf))
-        if not after.live:
-            return
-        if host.clock.now() >= deadline:
-            raise BusyError(
-                "the running guest has not let go of the VF; the request stays open",
-                subject=f"{guest}: {vf}",
-                hint="the guest's system must answer it: is it up, and is the VF idle there?  "
-                "Run the same command again to keep waiting, or shut the guest down",
-                evidence={"now": "attached", "next boot": "attached" if after.config else "gone"},
-            )
-        host.clock.sleep(_POLL_S)
