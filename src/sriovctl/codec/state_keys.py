@@ -246,7 +246,12 @@ LINK_KEYS = (
     Key("mtu", whole(68, 65535), "largest packet of the PF's netdev, in bytes"),
 )
 ESWITCH_KEYS = (
-    Key("mode", choice(EswitchMode), "how the switch in the card works", field="eswitch_mode"),
+    Key(
+        "mode",
+        choice(EswitchMode),
+        "how the switch in the card works (none there: legacy)",
+        field="eswitch_mode",
+    ),
 )
 PF_KEYS = (
     Key(

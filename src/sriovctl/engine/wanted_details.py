@@ -6,6 +6,7 @@ from sriovctl.engine.eswitch import in_switchdev, read_eswitch_mode
 from sriovctl.engine.msix import with_msix_counts
 from sriovctl.model.functions import EswitchMode
 from sriovctl.model.state import UNSET
+from sriovctl.planner.abilities import may_have_eswitch
 from sriovctl.planner.match import fitting_pfs
 
 TYPE_CHECKING = False
@@ -38,7 +39,7 @@ def with_wanted_details(host: Host, pfs: Sequence[PF], state: DesiredState) -> t
 
 def _detail(host: Host, wanted: WantedPF, pf: PF) -> PF:
     pf = with_msix_counts(host, pf)
-    if wanted.eswitch_mode is not UNSET:
+    if wanted.eswitch_mode is not UNSET and may_have_eswitch(pf):
         return pf._replace(eswitch_mode=read_eswitch_mode(host, pf.device))
     if pf.num_vfs and in_switchdev(host, pf):
         return pf._replace(eswitch_mode=EswitchMode.SWITCHDEV)

@@ -105,6 +105,12 @@ def row_of(pf: PF) -> DriverAbilities | None:
 # --- refusing ----------------------------------------------------------------------------------
 
 
+def may_have_eswitch(pf: PF) -> bool:
+    """Say whether it is worth asking devlink for the eswitch of a PF.  Pure."""
+    row = row_of(pf)
+    return row is None or "eswitch_mode" in row.sets
+
+
 def settable(
     card: Card,
     values: Mapping[str, object],

@@ -54,6 +54,7 @@ def make_case(wanted: WantedPF, pf: PF, now: int, owners: Owners | None) -> Case
 
     :param now: how many VFs it has.
     """
+    wanted = _known_wish(wanted, pf)
     rules = rules_of(pf.driver)
     num_vfs = now if wanted.num_vfs is UNSET else wanted.num_vfs
     recreated = num_vfs != now or _needs_no_vfs(wanted, pf, rules, now)
@@ -76,6 +77,13 @@ def make_case(wanted: WantedPF, pf: PF, now: int, owners: Owners | None) -> Case
         eswitch_after=after,
         owners=owners,
     )
+
+
+def _known_wish(wanted: WantedPF, pf: PF) -> WantedPF:
+    # Legacy is what a card does that has no eswitch: VFs with attributes of the PF's giving.
+    if wanted.eswitch_mode == EswitchMode.LEGACY and pf.eswitch_mode is None:
+        return wanted._replace(eswitch_mode=UNSET)
+    return wanted
 
 
 def _aims(wanted: WantedPF, num_vfs: int) -> tuple[WantedVF, ...]:

@@ -36,6 +36,7 @@ VFIO_DRIVERS = (
     "pds_vfio_pci",
     "qat_vfio_pci",
     "virtio_vfio_pci",
+    "xe_vfio_pci",
     "nvgrace_gpu_vfio_pci",
     "uio_pci_generic",
     "igb_uio",
@@ -216,7 +217,8 @@ _TABLE = (
         creating=_calm("bnxt_en makes VFs of what the PF leaves over, without a reset"),
         destroying=_flap("bnxt_en closes and opens the PF to give it the VFs' resources"),
         changing_mtu=_flap("bnxt_en closes and opens the PF for another MTU"),
-        changing_eswitch=_calm("bnxt_en only adds or removes representors"),
+        # bnxt_vf_reps_destroy, on the way back to legacy alone.
+        changing_eswitch=_flap("bnxt_en closes and opens the PF when it removes representors"),
         up_before_vfs="bnxt_en ignores a new count while the PF is down, without an error",
         vf_driver="bnxt_en",
         new_mac=READ_AT_PROBE,

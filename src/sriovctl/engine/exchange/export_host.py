@@ -23,7 +23,7 @@ from sriovctl.errors import HostError, PermissionDenied, UnsupportedError
 from sriovctl.model.functions import NO_MAC, VLAN, EswitchMode, LinkState, VLANProtocol
 from sriovctl.model.state import UNSET, DesiredState, PFMatch, WantedPF, WantedVF
 from sriovctl.model.translation import LeftOut, said_of_vf
-from sriovctl.planner.abilities import card_of, restorable, row_of
+from sriovctl.planner.abilities import card_of, may_have_eswitch, restorable
 from sriovctl.planner.drivers import VFIO_DRIVERS
 
 TYPE_CHECKING = False
@@ -69,8 +69,7 @@ def _with_eswitch_mode(host: Host, pf: PF) -> tuple[PF, tuple[LeftOut, ...]]:
     # devlink is asked only where representors do not give the answer, and the driver may have one.
     if in_switchdev(host, pf):
         return pf._replace(eswitch_mode=EswitchMode.SWITCHDEV), ()
-    row = row_of(pf)
-    if pf.netdev is None or (row is not None and "eswitch_mode" not in row.sets):
+    if pf.netdev is None or not may_have_eswitch(pf):
         return pf, ()
     try:
         return pf._replace(eswitch_mode=read_eswitch_mode(host, pf.device)), ()
