@@ -26,7 +26,7 @@ class ProcessStat(NamedTuple):
 def parse_process_stat(text: str) -> ProcessStat | None:
     """Read the file's one line; None if it is not one.  Pure."""
     head, _, tail = text.rpartition(")")
-    fields = tail.split()
+    fields = tail.split(maxsplit=_STARTTIME + 1)
     pid = head.partition(" ")[0]
     if not pid.isdigit() or len(fields) <= _STARTTIME:
         return None

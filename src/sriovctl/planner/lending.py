@@ -130,8 +130,14 @@ def _members(
     lent = pool.wanted.vf_indices
     for vf in pf.vfs:
         if lent is None or vf.vf_index in lent:
-            users = (o.token for o in owners_of_vf(pf, vf, owners) if o.kind not in _NO_USERS)
-            yield Member(position, wanted, pf, vf, tuple(users))
+            yield Member(position, wanted, pf, vf, _users_of(pf, vf, owners))
+
+
+def _users_of(pf: PF, vf: VF, owners: OwnerMap | None) -> tuple[str, ...]:
+    if owners is not None and not owners:  # of a thousand VFs none need be asked for
+        return ()
+    found = owners_of_vf(pf, vf, owners)
+    return tuple(owner.token for owner in found if owner.kind not in _NO_USERS)
 
 
 def used_in_groups(pfs: Iterable[PF], owners: OwnerMap | None) -> dict[int, set[Key]]:

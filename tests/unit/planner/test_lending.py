@@ -101,7 +101,7 @@ def scenes(draw: st.DrawFn) -> Scene:
                 vf(
                     number,
                     index,
-                    group=draw(st.sampled_from((None, 1, 2, 3, 10 * number + index))),
+                    group=draw(st.sampled_from((None, 1, 2, 10 * number + index))),
                     node=draw(st.sampled_from((None, 0, 1))),
                     own=draw(st.booleans()),
                 )
@@ -342,6 +342,18 @@ def test_a_guest_in_the_group_of_a_vf_that_is_leased_to_the_same_owner_is_no_str
     other = lease(members[0], "bert")
     assert chosen(ask(owners=owners, leases=(other,), group_disjoint=True)) == [("0000:02:00.0", 0)]
     assert chosen(ask(leases=(other,))) == [("0000:01:00.0", 1)]
+
+
+def test_a_group_that_somebody_has_alone_is_closed_to_all_others() -> None:
+    members = members_of(pool_of(TWO), TWO, {})
+    alone = lease(members[0], "bert", group_disjoint=True)
+    choice = ask(leases=(alone,))
+    assert chosen(choice) == [("0000:02:00.0", 0)]
+    assert choice.refused == {WhyNot.LEASED: 1, WhyNot.SHARED_GROUP: 1}
+    own = alone._replace(owner="anna")
+    assert chosen(ask(leases=(own,))) == [("0000:01:00.0", 1)]
+    no_groups = tuple(vf(3, index) for index in range(2))
+    assert ask((pf(3, no_groups),), group_disjoint=True).refused == {WhyNot.NO_GROUP: 2}
 
 
 # --- over a restart --------------------------------------------------------------------------

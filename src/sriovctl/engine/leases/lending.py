@@ -115,7 +115,8 @@ class Desk:
                 subject=pool.wanted.name,
                 hint="'sriovctl apply' makes those that its state wants",
             )
-        offer = Offer(pool, members, used_in_groups(survey.pfs, survey.owners))
+        used = used_in_groups(survey.pfs, survey.owners) if request.group_disjoint else {}
+        offer = Offer(pool, members, used)
         borrowing = Borrowing(self._host, offer, request, terms)
         with self._book.writing() as table:
             return tuple(table.add(lease) for lease in borrowing.drafts(table))
