@@ -10,7 +10,7 @@ from tests.unit.engine.lending_rig import IGB, OTHER, Rig, mortal_desk
 from tests.unit.engine.mortal import Fate, KilledError
 
 from sriovctl.engine.leases.lease_sight import read_process
-from sriovctl.engine.leases.lending import Desk
+from sriovctl.engine.leases.lending import Desk, Survey
 from sriovctl.errors import BusyError, InputError, LostError, UnsupportedError
 from sriovctl.model.functions import VLAN
 from sriovctl.model.lease import Lease, LeaseStatus, Pool, Reason, Request, Terms
@@ -267,6 +267,23 @@ def test_a_number_that_is_no_lease_gives_none_back(rig: Rig) -> None:
     with pytest.raises(InputError, match="lease 9: there is no such lease"):
         rig.desk.release([lease.lease_id, 9])
     assert rig.now(lease).status is LeaseStatus.HELD
+
+
+def test_what_another_took_up_and_forgot_meanwhile_is_nobodys_concern(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sriovctl.host.leases._KEPT", 0)
+    lease = rig.take(pf="one")
+    with rig.book.writing() as table:
+        table.update(lease._replace(status=LeaseStatus.DIRTY, note="cut short"))
+
+    def slowly() -> Survey:
+        rig.desk.reap()
+        rig.release(rig.take("bert", pf="two"))
+        return rig.survey()
+
+    assert Desk(rig.site, rig.book, slowly).reap() == ()
+    assert rig.book.leases(ended=True) == ()
 
 
 # --- ends without anybody's doing ------------------------------------------------------------

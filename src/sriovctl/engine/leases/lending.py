@@ -32,7 +32,7 @@ from sriovctl.planner.lending import members_of, used_in_groups
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from sriovctl.engine.runs.execute import Site
     from sriovctl.host.lease_api import LeaseBook, LeaseTable
@@ -201,14 +201,18 @@ class Desk:
             return ()
         claims = Claims(read_process(self._host.files), released=released)
         with self._book.writing() as table:
-            stored = [_find(table, lease_id) for lease_id in lease_ids]
+            found = {one: table.find(one) for one in lease_ids}
+            if released:
+                _require_all(found)
+            # What is over may have been taken up, and forgotten, since it was looked at.
+            stored = [lease for lease in found.values() if lease is not None]
             for before, now in zip(stored, judge_all(self._host, stored), strict=True):
                 after = claims.add(now)
                 if after != before:
                     table.update(after)
         if claims.claimed:
             self._scrub(claims)
-        return tuple(claims.outcome[lease_id] for lease_id in lease_ids)
+        return tuple(claims.outcome[lease.lease_id] for lease in stored)
 
     def _scrub(self, claims: Claims) -> None:
         claimed = tuple(claims.claimed)
@@ -245,7 +249,17 @@ def _is_dirty_as_before(lease: Lease, owners: OwnerMap) -> bool:
 def _find(table: LeaseTable, lease_id: int) -> Lease:
     lease = table.find(lease_id)
     if lease is None:
-        raise InputError(
-            "there is no such lease", subject=f"lease {lease_id}", hint="sriovctl lease list"
-        )
+        raise _no_such(lease_id)
     return lease
+
+
+def _require_all(found: Mapping[int, Lease | None]) -> None:
+    for lease_id, lease in found.items():
+        if lease is None:
+            raise _no_such(lease_id)
+
+
+def _no_such(lease_id: int) -> InputError:
+    return InputError(
+        "there is no such lease", subject=f"lease {lease_id}", hint="sriovctl lease list"
+    )
