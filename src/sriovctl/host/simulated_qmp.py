@@ -34,6 +34,8 @@ class SimulatedQEMU:
     :param nameless_ports: how many there are without an id.
     :param consent_s: how long the guest's system takes to let a device go; None: for ever.
     :param refuses: the guest's system says no to every unplug.
+    :param acpi_hotplug: the guest is asked through ACPI, as q35 machines do by themselves since
+        QEMU 6.1, and again as often as somebody says; else once, through the port.
     """
 
     def __init__(
@@ -47,6 +49,7 @@ class SimulatedQEMU:
         nameless_ports: int = 0,
         consent_s: float | None = 1.0,
         refuses: bool = False,
+        acpi_hotplug: bool = True,
     ) -> None:
         self.socket = "/run/qemu/MyGuest.qmp"
         self.name = name
@@ -54,6 +57,7 @@ class SimulatedQEMU:
         self.status = "running"
         self.consent_s = consent_s
         self.refuses = refuses
+        self.acpi_hotplug = acpi_hotplug
         self.commands: list[str] = []  # for tests to count
         self._host = host
         self._ports = dict.fromkeys(ports, True) | dict.fromkeys(closed_ports, False)
@@ -212,7 +216,8 @@ class SimulatedQEMU:
             raise self._refuse(f"Bus '{bus}' not found")
         if any(device.get("bus") == bus for device in self._devices.values() if bus):
             raise self._refuse(
-                "PCI: no slot/function available for vfio-pci, all in use or reserved"
+                "PCI: slot 0 function 0 already occupied by vfio-pci, new func vfio-pci cannot be "
+                "exposed to guest"
             )
         self.plug(str(arguments["host"]), str(device_id), bus=None if bus is None else str(bus))
         return {}
@@ -242,15 +247,19 @@ class SimulatedQEMU:
         if path not in self._devices:
             raise self._refuse(f"Device '{wanted}' not found")
         if path in self._leaving:
-            raise BusyError(
-                f"Device {wanted} is already in the process of unplug", subject=self.socket
-            )
+            return self._ask_again(wanted)
         if self.refuses:
             self._tell("DEVICE_UNPLUG_GUEST_ERROR", path)
             return {}
         consent_s = float("inf") if self.consent_s is None else self.consent_s
         self._leaving[path] = self._host.clock.now() + consent_s
         return {}
+
+    def _ask_again(self, wanted: str) -> object:
+        if self.acpi_hotplug:
+            return {}
+        words = f"Device {wanted} is already in the process of unplug"
+        raise BusyError(words, subject=self.socket)
 
     def _let_go(self) -> None:
         now = self._host.clock.now()

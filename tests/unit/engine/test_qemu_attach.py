@@ -374,8 +374,9 @@ def test_vfs_of_one_pf_come_back_in_any_order(bench: Bench, qemu: SimulatedQEMU)
     assert bench.is_untouched(1, VF1)
 
 
-def test_a_guest_that_does_not_answer_keeps_it(bench: Bench) -> None:
-    qemu = SimulatedQEMU(bench.host, consent_s=60.0)
+@pytest.mark.parametrize("acpi_hotplug", [True, False])
+def test_a_guest_that_does_not_answer_keeps_it(bench: Bench, acpi_hotplug: bool) -> None:
+    qemu = SimulatedQEMU(bench.host, consent_s=60.0, acpi_hotplug=acpi_hotplug)
     bench.attach(qemu, mac=MAC, vlan=42)
     with pytest.raises(BusyError, match=r"the request stays open.*still in the guest"):
         bench.detach(qemu)
