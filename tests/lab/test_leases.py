@@ -162,21 +162,49 @@ def test_a_vf_in_use_is_not_lent_until_it_is_free() -> None:
 # --- what happens under a lease --------------------------------------------------------------
 
 
-def test_a_vf_that_is_removed_under_a_lease_is_lost_and_the_next_is_another() -> None:
-    make_vfs(2)
-    lease = lease_of("take", POOL, "--owner", "anna")
+def resize_by_hand() -> None:
     (PCI / IGB / "sriov_numvfs").write_text("0")
-    assert lease_of("show", str(lease["lease"]))["status"] == "lost"
-    (PCI / IGB / "sriov_numvfs").write_text("2")
-    assert (PCI / VF0).exists()  # at the same address
-    assert lease_of("show", str(lease["lease"]))["status"] == "lost"
-    assert "was removed while it was lent to anna" in sriovctl("lease", "list")
-    assert "is not held any more: VF removed" in sriovctl("lease", "renew", "1", expect=1)
-    again = lease_of("take", f"{POOL},vfs=0", "--owner", "bert")
-    assert (again["address"], again["generation"]) == (VF0, 2)
+
+
+def reload_the_driver() -> None:
+    (PCI / IGB / "driver/unbind").write_text(IGB)
+    assert "was removed while it was lent to anna" in sriovctl("lease", "list")  # also without it
+    Path("/sys/bus/pci/drivers/igb/bind").write_text(IGB)
+
+
+def counted(pool: str) -> dict[str, Any]:
+    answer = json.loads(sriovctl("pool", "capacity", pool, "--json"))
+    return {key: answer[key] for key in ("total", "free", "leased")}
+
+
+@pytest.mark.parametrize("remove", [resize_by_hand, reload_the_driver])
+def test_vfs_that_are_removed_under_leases_are_lost_and_the_next_are_others(
+    state: Path, remove: Callable[[], None]
+) -> None:
+    sriovctl("apply", str(state))
+    sriovctl("pool", "define", str(state))
+    sriovctl("lease", "take", "finance", "--count", "2", "--owner", "anna")
     leave_traces(0)
-    assert lease_of("release", str(lease["lease"]))["reason"] == "VF removed"
-    assert seen(0) == USED  # it is bert's
+    remove()
+    listed = sriovctl("lease", "list")
+    assert listed.count("was removed while it was lent to anna; nobody holds it any more") == 2
+    assert counted("finance") == {"total": 0, "free": 0, "leased": 0}
+    assert "has no VFs now" in sriovctl("lease", "take", "finance", expect=1)
+    assert lease_of("release", "2")["reason"] == "VF removed"
+
+    make_vfs(2)
+    assert (PCI / VF0).exists()  # at the same address
+    assert [seen(index) for index in range(2)] == [CLEAN, CLEAN]
+    assert lease_of("show", "1")["status"] == "lost"
+    assert "is not held any more: VF removed" in sriovctl("lease", "renew", "1", expect=1)
+    assert counted("finance") == {"total": 2, "free": 2, "leased": 0}
+    taken = json.loads(sriovctl("lease", "take", "finance", "--count=2", "--owner=bert", "--json"))
+    assert [(one["vf_index"], one["generation"]) for one in taken["leases"]] == [(0, 2), (1, 2)]
+    leave_traces(0)
+    assert lease_of("release", "1")["reason"] == "VF removed"
+    assert [seen(index) for index in range(2)] == [USED, CLEAN]  # the first is bert's
+    assert counted("finance") == {"total": 2, "free": 0, "leased": 2}
+    assert sriovctl("lease", "list").count("held") == 2
 
 
 def test_apply_and_resize_and_undo_refuse_what_is_lent(state: Path) -> None:

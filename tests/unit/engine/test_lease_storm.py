@@ -12,7 +12,6 @@ from tests.unit.engine.storm import PFS, POOL, VFS_OF_EACH, Place, Storm, StormH
 
 from sriovctl.model.lease import Request, Terms
 
-
 long = pytest.mark.skipif(
     os.environ.get("SRIOVCTL_LONG_TESTS") != "1", reason="long: set SRIOVCTL_LONG_TESTS=1"
 )
