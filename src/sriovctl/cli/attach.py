@@ -10,13 +10,11 @@ from sriovctl.cli.guest_arguments import (
     add_settings_arguments,
     require_this_host,
     wanted_from,
+    wanted_of_each,
 )
-from sriovctl.engine.guests.attach import attach, pick_vf
-from sriovctl.engine.guests.reservation import leased_vf, lent_vfs, reserving
-from sriovctl.engine.guests.vf_place import read_vf_place
-from sriovctl.errors import EXIT_DONE, PermissionDenied
+from sriovctl.errors import EXIT_DONE, InputError, PermissionDenied
+from sriovctl.host.signals import stopping_in_order
 from sriovctl.model.address import parse_pci_address
-from sriovctl.render.guests import attach_as_json, format_attach
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -24,55 +22,181 @@ if TYPE_CHECKING:
 
     from sriovctl.cli.context import Context
     from sriovctl.model.address import PCIAddress
+    from sriovctl.model.guest import AttachResult
 
-SUMMARY = "give a VF to a libvirt guest, with its MAC and VLAN"
+SUMMARY = "give VFs to a libvirt guest, with their MACs and VLANs"
 EXAMPLES = """\
   sriovctl attach MyGuest --vf 0000:01:10.0
   sriovctl attach MyGuest --vf 01:10.0 --mac 52:54:00:6d:90:02 --vlan 42
-  sriovctl attach MyGuest --pf enp1s0 --config
+  sriovctl attach MyGuest --vf 01:10.0 --vf 01:10.2 --vlan 42
+  sriovctl attach MyGuest --pf enp1s0 --count 2 --config
   sriovctl attach MyGuest --lease 3
+  sriovctl attach MyGuest --network finance
+  sriovctl attach MyGuest --vf 01:10.0 --teaming-with ua-backup0
+  sriovctl attach MyGuest --vf 01:10.0 --qbh finance --config
+  sriovctl attach MyGuest --vf 05:00.1 --add-root-ports 2
 """
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    """Add guest, VF and settings."""
+    """Add guest, VFs and settings."""
     add_guest_argument(parser)
     which = parser.add_mutually_exclusive_group(required=True)
-    which.add_argument("--vf", metavar="ADDRESS", help="PCI address of the VF")
-    which.add_argument("--pf", metavar="NAME", help="netdev or address of a PF: its first free VF")
-    which.add_argument("--lease", type=int, metavar="LEASE", help="the VF of this lease")
-    add_settings_arguments(parser)
+    which.add_argument(
+        "--vf",
+        metavar="ADDRESS",
+        action="append",
+        dest="vfs",
+        help="PCI address of the VF (repeatable: all or none)",
+    )
+    which.add_argument("--pf", metavar="NAME", help="netdev or address of a PF: its first free VFs")
+    which.add_argument(
+        "--lease",
+        type=int,
+        metavar="LEASE",
+        action="append",
+        dest="leases",
+        help="the VF of this lease (repeatable)",
+    )
+    which.add_argument(
+        "--network", metavar="NAME", help="a VF that libvirt chooses out of this network"
+    )
+    parser.add_argument(
+        "--count", type=int, default=1, metavar="N", help="with --pf: how many (default: 1)"
+    )
+    add_settings_arguments(parser, several=True)
     add_scope_arguments(parser)
+    parser.add_argument(
+        "--add-root-ports",
+        type=int,
+        default=0,
+        metavar="N",
+        help="add root ports to the definition until N are free for hot plugs, from its next start",
+    )
 
 
 def run(args: argparse.Namespace, context: Context) -> int:
-    """Attach one VF and say what the guest has now."""
+    """Attach what was named and say what the guest has now."""
     require_this_host(args)
-    wanted = wanted_from(args)
-    host, libvirt = context.host(), context.libvirt()
-    vf = _find_vf(args, context)
-    with ExitStack() as reservation:
-        try:
-            place = read_vf_place(host.files, vf)
-            own = reserving(host, context.leases(), place, owner=args.guest, lease_id=args.lease)
-            reservation.enter_context(own)
-        except PermissionDenied as error:  # libvirt lets others than root attach, too
-            context.warn(f"whether the VF is lent could not be seen: {error}")
-        result = attach(host, libvirt, guest=args.guest, vf=vf, wanted=wanted)
-    if args.json:
-        context.print_json("attach", attach_as_json(result))
-    else:
-        context.print(format_attach(result))
+    _check_counts(args)
+    if args.add_root_ports:
+        _choose_scope(args, context)
+    with stopping_in_order():
+        if args.network is not None:
+            _attach_from_network(args, context)
+        else:
+            _attach(args, context)
+        if args.add_root_ports:
+            _add_root_ports(args, context)
     return EXIT_DONE
 
 
-def _find_vf(args: argparse.Namespace, context: Context) -> PCIAddress:
-    if args.vf is not None:
-        return parse_pci_address(args.vf)
-    if args.lease is not None:
-        return leased_vf(context.host(), context.leases(), args.lease)
+def _check_counts(args: argparse.Namespace) -> None:
+    from sriovctl.engine.guests.root_ports import MOST_ROOT_PORTS
+
+    if args.count < 1 or (args.count > 1 and args.pf is None):
+        raise InputError("says how many VFs of a PF: name it with --pf", subject="--count")
+    if not 0 <= args.add_root_ports <= MOST_ROOT_PORTS:
+        raise InputError(f"is not 0 to {MOST_ROOT_PORTS}", subject="--add-root-ports")
+
+
+# A guest without a free port takes nothing now; with new ones, it does from its next start.
+def _choose_scope(args: argparse.Namespace, context: Context) -> None:
+    from sriovctl.engine.guests.holders import read_guest
+
+    guest = read_guest(context.libvirt(), args.guest)
+    wanted = len(args.vfs or args.leases or ()) or args.count
+    if not (args.live or args.config) and guest.room is not None and guest.room.free < wanted:
+        context.warn(f"{args.guest} has no free root port now: it gets the VF at its next start")
+        args.config = True
+
+
+def _attach(args: argparse.Namespace, context: Context) -> None:
+    from sriovctl.engine.guests.attach import attach_all
+    from sriovctl.render.guests import attach_as_json, format_attach
+
+    host, libvirt = context.host(), context.libvirt()
+    wanted = wanted_of_each(args, len(args.vfs or args.leases or ()) or args.count)
+    vfs = _find_vfs(args, context)
+    with ExitStack() as reservations:
+        _reserve(args, context, vfs, reservations)
+        pairs = list(zip(vfs, wanted, strict=True))
+        results = attach_all(host, libvirt, guest=args.guest, wanted=pairs)
+    _warn_of_networks(context, results)
+    if args.json:
+        context.print_json("attach", attach_as_json(results))
+    else:
+        context.print("\n".join(format_attach(result) for result in results))
+
+
+def _reserve(
+    args: argparse.Namespace,
+    context: Context,
+    vfs: tuple[PCIAddress, ...],
+    reservations: ExitStack,
+) -> None:
+    from sriovctl.engine.guests.reservation import reserving
+    from sriovctl.engine.guests.vf_place import read_vf_place
+
+    host = context.host()
+    try:
+        for vf, lease_id in zip(vfs, args.leases or (None,) * len(vfs), strict=True):
+            place = read_vf_place(host.files, vf)
+            own = reserving(host, context.leases(), place, owner=args.guest, lease_id=lease_id)
+            reservations.enter_context(own)
+    except PermissionDenied as error:  # libvirt lets others than root attach, too
+        context.warn(f"whether the VF is lent could not be seen: {error}")
+
+
+def _find_vfs(args: argparse.Namespace, context: Context) -> tuple[PCIAddress, ...]:
+    from sriovctl.engine.guests.reservation import leased_vf, lent_vfs
+
+    if args.vfs is not None:
+        return tuple(parse_pci_address(text) for text in args.vfs)
+    if args.leases is not None:
+        return tuple(leased_vf(context.host(), context.leases(), each) for each in args.leases)
+    from sriovctl.engine.guests.pick import pick_vfs
+
     try:
         lent = lent_vfs(context.host(), context.leases().leases())
     except PermissionDenied:  # the reservation will say so
         lent = {}
-    return pick_vf(context.host(), context.libvirt(), pf=args.pf, lent=lent)
+    return pick_vfs(context.host(), context.libvirt(), pf=args.pf, count=args.count, lent=lent)
+
+
+def _warn_of_networks(context: Context, results: tuple[AttachResult, ...]) -> None:
+    from sriovctl.engine.guests.vf_networks import read_vf_networks
+
+    attached = {result.vf for result in results}
+    for network in read_vf_networks(context.host().files, context.libvirt()):
+        for vf in sorted(attached.intersection(network.pool.sources)):
+            context.warn(
+                f"{vf} is in libvirt's network {network.pool.name}, which may choose it for "
+                "another guest; that one then does not start"
+            )
+
+
+def _attach_from_network(args: argparse.Namespace, context: Context) -> None:
+    from sriovctl.engine.guests.network_attach import attach_from_network
+    from sriovctl.render.guests import format_network_attach, network_attach_as_json
+
+    result = attach_from_network(
+        context.host(),
+        context.libvirt(),
+        guest=args.guest,
+        network=args.network,
+        wanted=wanted_from(args),
+    )
+    if args.json:
+        context.print_json("attach", network_attach_as_json(result))
+    else:
+        context.print(format_network_attach(result))
+
+
+def _add_root_ports(args: argparse.Namespace, context: Context) -> None:
+    from sriovctl.engine.guests.root_ports import ensure_free_root_ports
+
+    added = ensure_free_root_ports(context.libvirt(), args.guest, args.add_root_ports)
+    if added:
+        ports = "root ports" if added > 1 else "root port"
+        context.warn(f"{args.guest} has {added} more {ports} from its next start on")

@@ -15,14 +15,17 @@ from sriovctl.render.guests import detach_as_json, format_detach
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Iterator
 
     from sriovctl.cli.context import Context
+    from sriovctl.model.guest import DetachResult
 
 SUMMARY = "take a VF back from a libvirt guest"
 EXAMPLES = """\
   sriovctl detach MyGuest --vf 0000:01:10.0
   sriovctl detach MyGuest --all --timeout 120
   sriovctl detach MyGuest --vf 01:10.0 --config
+  sriovctl detach MyGuest --network finance
 """
 
 
@@ -38,6 +41,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="PCI address of the VF on the host (repeatable)",
     )
     which.add_argument("--all", action="store_true", help="all VFs that the guest holds")
+    which.add_argument("--network", metavar="NAME", help="what came out of this network of libvirt")
     add_scope_arguments(parser)
     parser.add_argument(
         "--timeout",
@@ -51,19 +55,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace, context: Context) -> int:
     """Detach one VF after the other and say what became of them."""
     require_this_host(args)
-    vfs = tuple(parse_pci_address(text) for text in args.vfs or ())
-    host, libvirt = context.host(), context.libvirt()
     results = []
-    for vf in vfs or held_vfs(host, libvirt, guest=args.guest):
-        result = detach(
-            host,
-            libvirt,
-            guest=args.guest,
-            vf=vf,
-            live=args.live,
-            config=args.config,
-            timeout_s=args.timeout,
-        )
+    for result in _detach(args, context):
         results.append(result)
         if not args.json:
             context.print(format_detach(result))
@@ -72,3 +65,31 @@ def run(args: argparse.Namespace, context: Context) -> int:
     elif not results:
         context.print(f"{args.guest} holds no VF")
     return EXIT_DONE
+
+
+def _detach(args: argparse.Namespace, context: Context) -> Iterator[DetachResult]:
+    host, libvirt = context.host(), context.libvirt()
+    if args.network is not None:
+        from sriovctl.engine.guests.network_attach import detach_from_network
+
+        yield from detach_from_network(
+            host,
+            libvirt,
+            guest=args.guest,
+            network=args.network,
+            live=args.live,
+            config=args.config,
+            timeout_s=args.timeout,
+        )
+        return
+    vfs = tuple(parse_pci_address(text) for text in args.vfs or ())
+    for vf in vfs or held_vfs(host, libvirt, guest=args.guest):
+        yield detach(
+            host,
+            libvirt,
+            guest=args.guest,
+            vf=vf,
+            live=args.live,
+            config=args.config,
+            timeout_s=args.timeout,
+        )

@@ -5,11 +5,19 @@ from __future__ import annotations
 from sriovctl.codec.mac import parse_mac
 from sriovctl.engine.guests.attach import NO_VLAN, Wanted
 from sriovctl.errors import InputError
-from sriovctl.model.guest import parse_alias, parse_vlan_id
+from sriovctl.model.guest import parse_alias
+from sriovctl.model.guest_network import (
+    parse_qbg,
+    parse_qbh,
+    parse_vlan_id,
+    parse_vlan_trunk,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import argparse
+
+    from sriovctl.model.guest_network import VirtualPort
 
 _ALL_ZERO = "00:00:00:00:00:00"
 
@@ -29,14 +37,20 @@ def add_scope_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def add_settings_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add what is set on the VF or on the device in the guest."""
+def add_settings_arguments(parser: argparse.ArgumentParser, *, several: bool = False) -> None:
+    """Add what is set on the VF or on the device in the guest.
+
+    :param several: VFs may be named, with a MAC for each.
+    """
+    each = "; with several VFs, one for each in their order" if several else ""
     parser.add_argument(
-        "--mac", metavar="MAC", help="default: what the VF has, or else one that libvirt makes up"
+        "--mac",
+        metavar="MAC",
+        action="append",
+        dest="macs",
+        help=f"default: what the VF has, or else one that libvirt makes up{each}",
     )
-    parser.add_argument(
-        "--vlan", metavar="ID", help="1 to 4094, or 0 for none; default: what the VF has"
-    )
+    _add_tagging_arguments(parser)
     parser.add_argument(
         "--boot-order", type=int, metavar="N", help="let the firmware boot from it, as the Nth"
     )
@@ -46,21 +60,90 @@ def add_settings_arguments(parser: argparse.ArgumentParser) -> None:
         help="alias (ua-…) of the guest's virtio interface with the same MAC; "
         "the pair can be migrated live",
     )
+    parser.add_argument(
+        "--alias", metavar="ALIAS", help="name of the device in libvirt and QEMU (ua-…)"
+    )
+
+
+def _add_tagging_arguments(parser: argparse.ArgumentParser) -> None:
+    tagging = parser.add_mutually_exclusive_group()
+    tagging.add_argument(
+        "--vlan", metavar="ID", help="1 to 4094, or 0 for none; default: what the VF has"
+    )
+    tagging.add_argument(
+        "--vlan-trunk",
+        metavar="IDS",
+        help="several VLANs, such as 10,20-29; libvirt defines that for a VF, and starts no guest "
+        "with it",
+    )
+    tagging.add_argument(
+        "--qbh",
+        metavar="PROFILE",
+        help="802.1Qbh: the switch's name of a port profile, which sets the VLAN",
+    )
+    tagging.add_argument(
+        "--qbg",
+        metavar="KEYS",
+        help="802.1Qbg: managerid=11,typeid=1193047,typeidversion=2[,instanceid=UUID]; libvirt "
+        "defines that for a VF, and starts no guest with it",
+    )
+    parser.add_argument(
+        "--native",
+        metavar="ID[:MODE]",
+        help="the VLAN of --vlan-trunk for frames without a tag; MODE is untagged or tagged",
+    )
 
 
 def wanted_from(args: argparse.Namespace) -> Wanted:
-    """Read what is wanted from the arguments.
+    """Read what is wanted of one VF from the arguments.
 
     :raises InputError: one of them is malformed.
     """
+    (wanted,) = wanted_of_each(args, 1)
+    return wanted
+
+
+def wanted_of_each(args: argparse.Namespace, count: int) -> tuple[Wanted, ...]:
+    """Read what is wanted of each of several VFs.
+
+    :raises InputError: an argument is malformed, or there is not one MAC for each VF.
+    """
+    macs = [parse_mac_option(text) for text in args.macs or [None] * count]
+    if len(macs) != count:
+        raise InputError(
+            f"are for {count} VF{'s' if count > 1 else ''}", subject=f"{len(macs)} --mac"
+        )
+    if count > 1 and (args.alias or args.teaming_with):
+        raise InputError("is for one VF", subject="--alias" if args.alias else "--teaming-with")
+    wanted = _wanted(args)
+    return tuple(
+        wanted._replace(
+            mac=mac,
+            boot_order=None if args.boot_order is None else args.boot_order + position,
+        )
+        for position, mac in enumerate(macs)
+    )
+
+
+def _wanted(args: argparse.Namespace) -> Wanted:
+    if args.native is not None and args.vlan_trunk is None:
+        raise InputError("goes with --vlan-trunk", subject="--native")
+    trunk = args.vlan_trunk
     return Wanted(
-        mac=parse_mac_option(args.mac),
         vlan=parse_vlan_option(args.vlan),
         live=getattr(args, "live", False),
         config=getattr(args, "config", False),
-        boot_order=args.boot_order,
         teaming_with=None if args.teaming_with is None else parse_alias(args.teaming_with),
+        trunk=None if trunk is None else parse_vlan_trunk(trunk, native=args.native),
+        virtual_port=_virtual_port(args),
+        alias=None if args.alias is None else parse_alias(args.alias),
     )
+
+
+def _virtual_port(args: argparse.Namespace) -> VirtualPort | None:
+    if args.qbh is not None:
+        return parse_qbh(args.qbh)
+    return None if args.qbg is None else parse_qbg(args.qbg)
 
 
 def require_this_host(args: argparse.Namespace) -> None:

@@ -11,9 +11,25 @@ from __future__ import annotations
 
 from xml.etree import ElementTree
 
+from sriovctl.codec.libvirt_placement import parse_placement
 from sriovctl.errors import HostError
 from sriovctl.model.address import PCIAddress
-from sriovctl.model.guest import DeviceKind, Guest, GuestDevice, HotplugRoom, VFPool
+from sriovctl.model.guest import (
+    DeviceKind,
+    Guest,
+    GuestDevice,
+    GuestPlacement,
+    HotplugRoom,
+    OwnInterface,
+)
+from sriovctl.model.guest_network import (
+    NativeMode,
+    NetworkInterface,
+    VFPool,
+    VirtualPort,
+    VirtualPortKind,
+    VLANTrunk,
+)
 from sriovctl.model.record import NamedTuple
 
 TYPE_CHECKING = False
@@ -34,9 +50,11 @@ class Definition(NamedTuple):
     machine: str | None
     acpi: bool
     devices: tuple[GuestDevice, ...]
-    own_macs: tuple[str, ...]
+    own_interfaces: tuple[OwnInterface, ...]
     room: HotplugRoom | None
-    networks: tuple[str, ...]
+    network_interfaces: tuple[NetworkInterface, ...]
+    aliases: tuple[str, ...]
+    placement: GuestPlacement
 
 
 def parse_definition(xml: str, *, live: bool) -> Definition:
@@ -53,9 +71,11 @@ def parse_definition(xml: str, *, live: bool) -> Definition:
         machine=_child(_child(domain, "os"), "type").get("machine"),
         acpi=domain.find("features/acpi") is not None,
         devices=tuple(_parse_devices(devices, live=live)),
-        own_macs=tuple(_own_macs(devices)),
+        own_interfaces=tuple(_own_interfaces(devices)),
         room=_hotplug_room(devices),
-        networks=tuple(_networks(devices)),
+        network_interfaces=tuple(_network_interfaces(devices)),
+        aliases=tuple(name for each in devices.iterfind("*/alias") if (name := each.get("name"))),
+        placement=parse_placement(domain),
     )
 
 
@@ -77,10 +97,16 @@ def parse_guest(*, state: str, live_xml: str | None, config_xml: str | None) -> 
         persistent=config is not None,
         machine=known[0].machine,
         acpi=known[0].acpi,
-        devices=_join(live.devices if live else (), config.devices if config else ()),
-        own_macs=tuple(dict.fromkeys(mac for each in known for mac in each.own_macs)),
+        devices=_name_networks(
+            _join(live.devices if live else (), config.devices if config else ()),
+            config.network_interfaces if config else (),
+        ),
+        own_interfaces=tuple(dict.fromkeys(own for each in known for own in each.own_interfaces)),
         room=live.room if live else None,
-        networks=config.networks if config else (),
+        network_interfaces=config.network_interfaces if config else (),
+        aliases=tuple(dict.fromkeys(alias for each in known for alias in each.aliases)),
+        placement=known[0].placement,
+        config_room=config.room if config else None,
     )
 
 
@@ -100,7 +126,17 @@ def parse_vf_pool(xml: str) -> VFPool | None:
         name=network.findtext("name", ""),
         pf_netdevs=tuple(pf.get("dev", "") for pf in forward.iterfind("pf")),
         sources=tuple(address for address in addresses if address is not None),
+        vlan=_read_vlan(network),
+        managed=forward.get("managed") == "yes",
     )
+
+
+def parse_connections(xml: str) -> int:
+    """Read how many interfaces of running guests came out of a network.  Pure.
+
+    :raises HostError: this is not a network's XML.
+    """
+    return _number(_parse_root(xml, "network").get("connections", "0"))
 
 
 def _parse_root(xml: str, tag: str) -> Element:
@@ -147,6 +183,8 @@ def _parse_device(
         guest_address=_read_address(element.find("address")),
         live=live,
         config=not live,
+        trunk=_read_trunk(element),
+        virtual_port=_read_virtual_port(element),
     )
 
 
@@ -156,9 +194,49 @@ def _read_mac(element: Element) -> str | None:
 
 
 def _read_vlan(element: Element) -> int | None:
-    # Several tags (a trunk) cannot be had with a VF: libvirt refuses them at start.
-    tag = element.find("vlan/tag")
-    return None if tag is None else _number(tag.get("id", "0"))
+    vlan = _child(element, "vlan")
+    tag = vlan.find("tag")
+    return None if tag is None or _is_trunk(vlan) else _number(tag.get("id", "0"))
+
+
+def _read_trunk(element: Element) -> VLANTrunk | None:
+    vlan = _child(element, "vlan")
+    if not _is_trunk(vlan):
+        return None
+    tags = vlan.findall("tag")
+    ids = sorted({_number(tag.get("id", "0")) for tag in tags})
+    native = next((tag for tag in tags if tag.get("nativeMode")), None)
+    if native is None:
+        return VLANTrunk(tuple(ids))
+    mode = NativeMode(native.get("nativeMode", ""))
+    return VLANTrunk(tuple(ids), _number(native.get("id", "0")), mode)
+
+
+# Source: libvirt src/conf/netdev_vlan_conf.c, virNetDevVlanParse(): several tags are a trunk.
+def _is_trunk(vlan: Element) -> bool:
+    return vlan.get("trunk") == "yes" or len(vlan.findall("tag")) > 1
+
+
+def _read_virtual_port(element: Element) -> VirtualPort | None:
+    port = element.find("virtualport")
+    kind = "" if port is None else port.get("type", "")
+    if port is None or kind not in tuple(VirtualPortKind):
+        return None
+    given = _child(port, "parameters")
+    numbers = {
+        field: None if (text := given.get(name)) is None else _number(text)
+        for field, name in (
+            ("manager_id", "managerid"),
+            ("type_id", "typeid"),
+            ("type_id_version", "typeidversion"),
+        )
+    }
+    return VirtualPort(
+        VirtualPortKind(kind),
+        profile_id=given.get("profileid"),
+        instance_id=given.get("instanceid"),
+        **numbers,
+    )
 
 
 def _read_address(element: Element | None) -> PCIAddress | None:
@@ -179,18 +257,23 @@ def _number(text: str) -> int:
         raise HostError("libvirt's XML has no number here", evidence={"value": text}) from error
 
 
-def _networks(devices: Element) -> Iterable[str]:
+def _network_interfaces(devices: Element) -> Iterable[NetworkInterface]:
     for interface in devices.iterfind("interface[@type='network']"):
         name = _child(interface, "source").get("network")
         if name:
-            yield name
+            alias = _child(interface, "alias").get("name")
+            yield NetworkInterface(name, _read_mac(interface), _read_vlan(interface), alias)
 
 
-def _own_macs(devices: Element) -> Iterable[str]:
+def _own_interfaces(devices: Element) -> Iterable[OwnInterface]:
     for interface in devices.iterfind("interface"):
-        mac = _read_mac(interface)
-        if interface.get("type") != "hostdev" and mac:
-            yield mac
+        if interface.get("type") != "hostdev":
+            yield OwnInterface(
+                mac=_read_mac(interface),
+                alias=_child(interface, "alias").get("name"),
+                model=_child(interface, "model").get("type"),
+                persistent=_child(interface, "teaming").get("type") == "persistent",
+            )
 
 
 def _hotplug_room(devices: Element) -> HotplugRoom | None:
@@ -229,5 +312,20 @@ def _join(live: Iterable[GuestDevice], config: Iterable[GuestDevice]) -> tuple[G
     return (*joined, *later.values())
 
 
+# The live XML says what the VF is, and not which network it came out of; the config says the
+# latter.  Both have the same MAC.
+def _name_networks(
+    devices: tuple[GuestDevice, ...], interfaces: Iterable[NetworkInterface]
+) -> tuple[GuestDevice, ...]:
+    networks = {each.mac: each.network for each in interfaces if each.mac}
+    return tuple(
+        device
+        if device.config or device.mac is None
+        else device._replace(network=networks.get(device.mac))
+        for device in devices
+    )
+
+
 def _settings(device: GuestDevice) -> tuple[object, ...]:
-    return device.kind, device.source, device.mac, device.vlan
+    trunk, port = device.trunk, device.virtual_port
+    return device.kind, device.source, device.mac, device.vlan, trunk, port

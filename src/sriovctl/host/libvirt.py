@@ -23,6 +23,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from sriovctl.host.libvirt_api import NetworkReport
+
 # virErrorNumber -> family.  What is not listed is a HostError.  Source: libvirt/virterror.h
 _FAMILIES: dict[str, type[SriovctlError]] = {
     "VIR_ERR_NO_DOMAIN": LostError,
@@ -98,16 +100,72 @@ class LibvirtConnection:
         with self._sorted_errors(name):
             return bool(domain.isPersistent())
 
-    def domain_xml(self, name: str, *, inactive: bool) -> str:
+    def domain_xml(self, name: str, *, inactive: bool, secure: bool = False) -> str:
         """XML of the running guest, or with *inactive* that of its next boot."""
         domain = self._domain(name)
+        flags = self._api.VIR_DOMAIN_XML_INACTIVE if inactive else 0
+        flags |= self._api.VIR_DOMAIN_XML_SECURE if secure else 0
         with self._sorted_errors(name):
-            return str(domain.XMLDesc(self._api.VIR_DOMAIN_XML_INACTIVE if inactive else 0))
+            return str(domain.XMLDesc(flags))
+
+    def define_domain(self, xml: str) -> None:
+        """Write the definition that counts from a guest's next boot."""
+        with self._sorted_errors(None):
+            self._connection.defineXML(xml)
 
     def network_xmls(self) -> tuple[str, ...]:
         """XML of each virtual network, running or not."""
         with self._sorted_errors(None):
             return tuple(str(each.XMLDesc(0)) for each in self._connection.listAllNetworks())
+
+    def network_names(self) -> tuple[str, ...]:
+        """Names of all virtual networks, started or not, sorted."""
+        with self._sorted_errors(None):
+            return tuple(sorted(each.name() for each in self._connection.listAllNetworks()))
+
+    def network(self, name: str) -> NetworkReport | None:
+        """Read one virtual network; None if there is none of that name."""
+        from sriovctl.host.libvirt_api import NetworkReport
+
+        network = self._network_or_none(name)
+        if network is None:
+            return None
+        with self._sorted_errors(name):
+            inactive = self._api.VIR_NETWORK_XML_INACTIVE
+            return NetworkReport(
+                live_xml=str(network.XMLDesc(0)) if network.isActive() else None,
+                config_xml=str(network.XMLDesc(inactive)) if network.isPersistent() else None,
+                autostart=bool(network.isPersistent() and network.autostart()),
+            )
+
+    def define_network(self, xml: str) -> None:
+        """Write the definition of a virtual network; it is not started."""
+        with self._sorted_errors(None):
+            self._connection.networkDefineXML(xml)
+
+    def start_network(self, name: str) -> None:
+        """Start a virtual network."""
+        network = self._network(name)
+        with self._sorted_errors(name):
+            network.create()
+
+    def autostart_network(self, name: str) -> None:
+        """Have a virtual network started with libvirt."""
+        network = self._network(name)
+        with self._sorted_errors(name):
+            network.setAutostart(1)
+
+    def stop_network(self, name: str) -> None:
+        """Stop a virtual network, whoever uses it; one without a definition is gone then."""
+        network = self._network(name)
+        with self._sorted_errors(name):
+            network.destroy()
+
+    def undefine_network(self, name: str) -> None:
+        """Forget the definition of a virtual network."""
+        network = self._network(name)
+        with self._sorted_errors(name):
+            network.undefine()
 
     def attach_device(self, name: str, xml: str, *, live: bool, config: bool) -> None:
         """Give a device to the running guest, to its definition, or to both at once."""
@@ -141,6 +199,20 @@ class LibvirtConnection:
         except self._api.libvirtError as error:
             if error.get_error_code() == self._api.VIR_ERR_NO_DOMAIN:
                 raise _no_such_guest(name, self.names()) from error
+            raise self._family_of(error, name) from error
+
+    def _network(self, name: str) -> Any:  # noqa: ANN401
+        network = self._network_or_none(name)
+        if network is None:
+            raise InputError("no such network", subject=name, hint="sriovctl network list")
+        return network
+
+    def _network_or_none(self, name: str) -> Any:  # noqa: ANN401
+        try:
+            return self._connection.networkLookupByName(name)
+        except self._api.libvirtError as error:
+            if error.get_error_code() == self._api.VIR_ERR_NO_NETWORK:
+                return None
             raise self._family_of(error, name) from error
 
     def _affect(self, *, live: bool, config: bool) -> int:

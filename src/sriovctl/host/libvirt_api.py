@@ -2,7 +2,7 @@
 
 The door hands out XML text; ``codec/libvirt_xml.py`` gives it meaning.  Every method may raise:
 
-* :class:`~sriovctl.errors.InputError`: there is no guest of that name;
+* :class:`~sriovctl.errors.InputError`: there is no guest or network of that name;
 * :class:`~sriovctl.errors.PermissionDenied`: libvirt does not let this user;
 * :class:`~sriovctl.errors.LostError`: libvirtd or the guest went away;
 * :class:`~sriovctl.errors.BusyError`: another operation holds the guest, or a guest the device;
@@ -13,6 +13,16 @@ The door hands out XML text; ``codec/libvirt_xml.py`` gives it meaning.  Every m
 from __future__ import annotations
 
 from typing import Protocol
+
+from sriovctl.model.record import NamedTuple
+
+
+class NetworkReport(NamedTuple):
+    """One virtual network, as libvirt has it."""
+
+    live_xml: str | None  # None: it is not started
+    config_xml: str | None  # None: it ends when it is stopped
+    autostart: bool
 
 
 class Libvirt(Protocol):
@@ -30,11 +40,38 @@ class Libvirt(Protocol):
     def is_persistent(self, name: str) -> bool:
         """Say whether the guest is defined beyond its present run: it has a config."""
 
-    def domain_xml(self, name: str, *, inactive: bool) -> str:
-        """XML of the running guest, or with *inactive* that of its next boot."""
+    def domain_xml(self, name: str, *, inactive: bool, secure: bool = False) -> str:
+        """XML of the running guest, or with *inactive* that of its next boot.
+
+        :param secure: with its passwords, which a definition that is written back must have.
+        """
+
+    def define_domain(self, xml: str) -> None:
+        """Write the definition that counts from a guest's next boot."""
 
     def network_xmls(self) -> tuple[str, ...]:
         """XML of each virtual network, running or not."""
+
+    def network_names(self) -> tuple[str, ...]:
+        """Names of all virtual networks, started or not, sorted."""
+
+    def network(self, name: str) -> NetworkReport | None:
+        """Read one virtual network; None if there is none of that name."""
+
+    def define_network(self, xml: str) -> None:
+        """Write the definition of a virtual network; it is not started."""
+
+    def start_network(self, name: str) -> None:
+        """Start a virtual network."""
+
+    def autostart_network(self, name: str) -> None:
+        """Have a virtual network started with libvirt."""
+
+    def stop_network(self, name: str) -> None:
+        """Stop a virtual network, whoever uses it; one without a definition is gone then."""
+
+    def undefine_network(self, name: str) -> None:
+        """Forget the definition of a virtual network."""
 
     def attach_device(self, name: str, xml: str, *, live: bool, config: bool) -> None:
         """Give a device to the running guest, to its definition, or to both at once."""

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import TypeVar
 
-    from sriovctl.host.libvirt_api import Libvirt
+    from sriovctl.host.libvirt_api import Libvirt, NetworkReport
 
     Answer = TypeVar("Answer")
     Reply = SimpleQueue[tuple[object, BaseException | None]]
@@ -87,13 +87,46 @@ class PatientLibvirt:
         """Say whether a guest is defined; see :class:`sriovctl.host.libvirt_api.Libvirt`."""
         return self._ask(partial(self._libvirt.is_persistent, name))
 
-    def domain_xml(self, name: str, *, inactive: bool) -> str:
+    def domain_xml(self, name: str, *, inactive: bool, secure: bool = False) -> str:
         """XML of a guest; see :class:`sriovctl.host.libvirt_api.Libvirt`."""
-        return self._ask(partial(self._libvirt.domain_xml, name, inactive=inactive))
+        read = partial(self._libvirt.domain_xml, name, inactive=inactive, secure=secure)
+        return self._ask(read)
+
+    def define_domain(self, xml: str) -> None:
+        """Define a guest anew; see :class:`sriovctl.host.libvirt_api.Libvirt`."""
+        self._hand_over(partial(self._libvirt.define_domain, xml), None)
 
     def network_xmls(self) -> tuple[str, ...]:
         """XML of each network; see :class:`sriovctl.host.libvirt_api.Libvirt`."""
         return self._ask(self._libvirt.network_xmls)
+
+    def network_names(self) -> tuple[str, ...]:
+        """Names of all networks; see :class:`sriovctl.host.libvirt_api.Libvirt`."""
+        return self._ask(self._libvirt.network_names)
+
+    def network(self, name: str) -> NetworkReport | None:
+        """Read one network; see :class:`sriovctl.host.libvirt_api.Libvirt`."""
+        return self._ask(partial(self._libvirt.network, name))
+
+    def define_network(self, xml: str) -> None:
+        """Define a network; see :class:`sriovctl.host.libvirt_api.Libvirt`."""
+        self._hand_over(partial(self._libvirt.define_network, xml), None)
+
+    def start_network(self, name: str) -> None:
+        """Start a network; see :class:`sriovctl.host.libvirt_api.Libvirt`."""
+        self._hand_over(partial(self._libvirt.start_network, name), None)
+
+    def autostart_network(self, name: str) -> None:
+        """Have a network started; see :class:`sriovctl.host.libvirt_api.Libvirt`."""
+        self._hand_over(partial(self._libvirt.autostart_network, name), None)
+
+    def stop_network(self, name: str) -> None:
+        """Stop a network; see :class:`sriovctl.host.libvirt_api.Libvirt`."""
+        self._hand_over(partial(self._libvirt.stop_network, name), None)
+
+    def undefine_network(self, name: str) -> None:
+        """Forget a network; see :class:`sriovctl.host.libvirt_api.Libvirt`."""
+        self._hand_over(partial(self._libvirt.undefine_network, name), None)
 
     def attach_device(self, name: str, xml: str, *, live: bool, config: bool) -> None:
         """Give a device to a guest; see :class:`sriovctl.host.libvirt_api.Libvirt`."""

@@ -11,7 +11,8 @@ from difflib import get_close_matches
 from xml.etree import ElementTree
 
 from sriovctl.codec.libvirt_xml import parse_definition
-from sriovctl.errors import BusyError, HostError, InputError
+from sriovctl.errors import BusyError, HostError, InputError, UnsupportedError
+from sriovctl.host.simulated_libvirt_networks import SimulatedNetworks
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from xml.etree.ElementTree import Element
 
     from sriovctl.host.api import Clock
+    from sriovctl.host.libvirt_api import NetworkReport
 
 _MADE_UP_MAC = "52:54:00:00:00:{:02x}"
 _NEVER = float("inf")
@@ -30,6 +32,8 @@ class SimulatedGuest:
     :param root_ports: how many ports there are for hot-plugged devices.
     :param consent_s: how long the guest's system takes to let a device go; None: forever.
     :param own_mac: of a virtio interface, if the guest is to have one.
+    :param own_alias: of that interface, which then is the lasting half of a teaming pair.
+    :param extra: more of the domain's XML, such as ``<memtune>``.
     """
 
     def __init__(
@@ -41,9 +45,12 @@ class SimulatedGuest:
         root_ports: int = 2,
         consent_s: float | None = 1.0,
         own_mac: str | None = None,
+        own_alias: str | None = None,
         acpi: bool = True,
+        extra: str = "",
     ) -> None:
-        xml = _definition(name, root_ports, own_mac, acpi=acpi)
+        own = _own_interface(own_mac, own_alias)
+        xml = _definition(name, root_ports, own, acpi=acpi, extra=extra)
         self.live = ElementTree.fromstring(xml) if active else None
         self.config = ElementTree.fromstring(xml) if persistent else None
         self.consent_s = consent_s
@@ -61,11 +68,17 @@ class SimulatedLibvirt:
     :param clock: the one of the host, so that waiting for a guest costs nothing.
     :param set_on_card: called with (source address, MAC, VLAN id or 0) when a running guest gets
         a VF, as libvirt then sets both through the PF.
+    :param vfs_of: addresses of the VFs of a PF, given by its netdev, for pools.
     """
 
     def __init__(
-        self, clock: Clock, *, set_on_card: Callable[[str, str, int], None] | None = None
+        self,
+        clock: Clock,
+        *,
+        set_on_card: Callable[[str, str, int], None] | None = None,
+        vfs_of: Callable[[str], tuple[str, ...]] = lambda _netdev: (),
     ) -> None:
+        self.pools = SimulatedNetworks(vfs_of)
         self._clock = clock
         self._set_on_card = set_on_card
         self._made_up = 0
@@ -95,18 +108,54 @@ class SimulatedLibvirt:
         """Say whether the guest is defined beyond its present run."""
         return self._guest(name).config is not None
 
-    def domain_xml(self, name: str, *, inactive: bool) -> str:
+    def domain_xml(self, name: str, *, inactive: bool, secure: bool = False) -> str:
         """XML of the running guest, or with *inactive* that of its next boot."""
+        del secure  # simulated guests have no passwords
         guest = self._guest(name)
         self._let_go(guest)
         definition = guest.config if inactive else guest.live or guest.config
         if definition is None:
             raise HostError("domain is not persistent", subject=name)
+        ElementTree.indent(definition)
         return ElementTree.tostring(definition, encoding="unicode")
+
+    def define_domain(self, xml: str) -> None:
+        """Write the definition that counts from a guest's next boot."""
+        domain = ElementTree.fromstring(xml)
+        _number_root_ports(domain)
+        self._guest(domain.findtext("name", "")).config = domain
 
     def network_xmls(self) -> tuple[str, ...]:
         """XML of each virtual network."""
-        return tuple(self.networks)
+        return (*self.networks, *self.pools.xmls())
+
+    def network_names(self) -> tuple[str, ...]:
+        """Names of the networks that were defined."""
+        return self.pools.names()
+
+    def network(self, name: str) -> NetworkReport | None:
+        """Read one network; None if there is none of that name."""
+        return self.pools.report(name)
+
+    def define_network(self, xml: str) -> None:
+        """Write the definition of a network."""
+        self.pools.define(xml)
+
+    def start_network(self, name: str) -> None:
+        """Start a network."""
+        self.pools.start(name)
+
+    def autostart_network(self, name: str) -> None:
+        """Have a network started with libvirt."""
+        self.pools.autostart(name)
+
+    def stop_network(self, name: str) -> None:
+        """Stop a network, whoever uses it."""
+        self.pools.stop(name)
+
+    def undefine_network(self, name: str) -> None:
+        """Forget the definition of a network."""
+        self.pools.undefine(name)
 
     def attach_device(self, name: str, xml: str, *, live: bool, config: bool) -> None:
         """Give a device to the running guest, to its definition, or to both at once."""
@@ -117,25 +166,49 @@ class SimulatedLibvirt:
             self._made_up += 1
             mac = _MADE_UP_MAC.format(self._made_up)
             device.insert(0, ElementTree.Element("mac", address=mac))
+        actual = self._actual(device) if live else device
+        if live:
+            self._set_up(actual, name)
         for definition in _definitions(guest, live=live, config=config):
-            copy = ElementTree.fromstring(ElementTree.tostring(device))
-            _plug(definition, copy, name)
-        if live and device.tag == "interface" and self._set_on_card is not None:
-            (attached,) = parse_definition(
-                f"<domain><devices>{ElementTree.tostring(device, encoding='unicode')}"
-                "</devices></domain>",
-                live=True,
-            ).devices
-            self._set_on_card(str(attached.source), attached.mac or "", attached.vlan or 0)
+            which = actual if definition is guest.live else device
+            _plug(definition, ElementTree.fromstring(ElementTree.tostring(which)), name)
+
+    # What a pool gives is an interface of type hostdev in the live definition.
+    def _actual(self, device: Element) -> Element:
+        if device.get("type") != "network":
+            return device
+        taken = {
+            str(held.source)
+            for guest in self.guests.values()
+            if guest.live is not None
+            for held in parse_definition(_text(guest.live), live=True).devices
+        }
+        return self.pools.allot(device, taken)
+
+    # As the real one, it sets the VF up before it plugs it.
+    def _set_up(self, device: Element, guest: str) -> None:
+        wrapped = f"<domain><devices>{_text(device)}</devices></domain>"
+        (wanted,) = parse_definition(wrapped, live=True).devices
+        if wanted.trunk is not None:
+            raise UnsupportedError(
+                "unsupported configuration: vlan trunking is not supported by SR-IOV network "
+                "devices",
+                subject=guest,
+            )
+        if device.tag == "interface" and self._set_on_card is not None:
+            self._set_on_card(str(wanted.source), wanted.mac or "", wanted.vlan or 0)
+        if wanted.virtual_port is not None:  # after the MAC, which then stays
+            raise HostError("internal error: sending of PortProfileRequest failed", subject=guest)
 
     def detach_device(self, name: str, xml: str, *, live: bool, config: bool) -> None:
         """Ask for a device back; a running guest may still hold it on return."""
         guest = self._guest(name)
-        source = _source(ElementTree.fromstring(xml))
+        device = ElementTree.fromstring(xml)
+        source = _source(device)
         if live and source in guest.leaving:
             raise BusyError("is already in the process of unplug", subject=name)
         for definition in _definitions(guest, live=False, config=config):
-            _unplug(definition, source)
+            _unplug(definition, source if source else _mac(device))
         if live:
             delay = _NEVER if guest.consent_s is None else guest.consent_s
             guest.leaving[source] = self._clock.now() + delay
@@ -162,19 +235,42 @@ class SimulatedLibvirt:
                 del guest.leaving[source]
 
 
-def _definition(name: str, root_ports: int, own_mac: str | None, *, acpi: bool) -> str:
+def _own_interface(mac: str | None, alias: str | None) -> str:
+    if mac is None:
+        return ""
+    teaming = f"<teaming type='persistent'/><alias name='{alias}'/>" if alias else ""
+    return (
+        f"<interface type='bridge'><mac address='{mac}'/><source bridge='br0'/>"
+        f"<model type='virtio'/>{teaming}</interface>"
+    )
+
+
+def _definition(name: str, root_ports: int, own: str, *, acpi: bool, extra: str) -> str:
     ports = "".join(
         f"<controller type='pci' index='{index}' model='pcie-root-port'/>"
         for index in range(1, root_ports + 1)
     )
-    own = f"<interface type='network'><mac address='{own_mac}'/></interface>" if own_mac else ""
     return (
         f"<domain type='qemu'><name>{name}</name><uuid>simulated-{name}</uuid>"
+        f"<memory unit='KiB'>131072</memory>{extra}"
         "<os><type arch='x86_64' machine='pc-q35-7.2'>hvm</type></os>"
         f"<features>{'<acpi/>' if acpi else ''}</features>"
         f"<devices><controller type='pci' index='0' model='pcie-root'/>{ports}{own}</devices>"
         "</domain>"
     )
+
+
+def _number_root_ports(domain: Element) -> None:
+    controllers = domain.findall("devices/controller[@type='pci']")
+    used = {int(each.get("index", "-1")) for each in controllers}
+    for controller in controllers:
+        if controller.get("index") is None:
+            controller.set("index", str(max(used) + 1))
+            used.add(max(used) + 1)
+
+
+def _text(element: Element) -> str:
+    return ElementTree.tostring(element, encoding="unicode")
 
 
 def _definitions(guest: SimulatedGuest, *, live: bool, config: bool) -> Iterable[Element]:
@@ -203,11 +299,16 @@ def _plug(definition: Element, device: Element, name: str) -> None:
     devices.append(device)
 
 
-def _unplug(definition: Element, source: str) -> None:
+def _unplug(definition: Element, which: str) -> None:
     devices = _devices(definition)
     for device in [*devices.findall("interface"), *devices.findall("hostdev")]:
-        if _source(device) == source:
+        if which in (_source(device), _mac(device)):
             devices.remove(device)
+
+
+def _mac(device: Element) -> str:
+    mac = device.find("mac")
+    return "no MAC" if mac is None else mac.get("address", "")
 
 
 def _source(device: Element) -> str:

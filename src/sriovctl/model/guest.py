@@ -12,10 +12,10 @@ from enum import StrEnum
 
 from sriovctl.errors import InputError
 from sriovctl.model.address import PCIAddress
+from sriovctl.model.guest_network import NetworkInterface, VirtualPort, VLANTrunk
 from sriovctl.model.record import NamedTuple
 
 _ALIAS = re.compile(r"ua-[A-Za-z0-9_-]+")
-VLAN_IDS = range(1, 4095)  # 0 means "no tag", 4095 is reserved (IEEE 802.1Q, table 9-2)
 
 
 class DeviceKind(StrEnum):
@@ -36,14 +36,29 @@ class GuestDevice(NamedTuple):
     guest_address: PCIAddress | None  # where the guest sees it; live if there is a live one
     live: bool  # in the running guest
     config: bool  # in the guest after its next boot
+    trunk: VLANTrunk | None = None
+    virtual_port: VirtualPort | None = None
+    # libvirt's network that it came out of; another VF may come out of it at the next boot.
+    network: str | None = None
 
 
-class VFPool(NamedTuple):
-    """A virtual network of libvirt (``<forward mode='hostdev'>``) that gives VFs away."""
+class OwnInterface(NamedTuple):
+    """A network interface of a guest that is not passed through: virtio and the like."""
 
-    name: str
-    pf_netdevs: tuple[str, ...]  # whose VFs are in the pool
-    sources: tuple[PCIAddress, ...]  # VFs that are in it by address
+    mac: str | None
+    alias: str | None
+    model: str | None
+    persistent: bool  # half of a teaming pair: the one that stays during a migration
+
+
+class GuestPlacement(NamedTuple):
+    """How much memory a guest has, and where on the host it may be."""
+
+    memory_kib: int | None
+    hard_limit_kib: int | None  # None: libvirt sets limits as it sees fit
+    nodes: tuple[int, ...]  # NUMA nodes of the host that its memory is pinned to; empty: anywhere
+    cpus: tuple[int, ...]  # CPUs of the host that its vCPUs are pinned to; empty: anywhere
+    has_iommu: bool  # of its own: VFIO then maps its memory once for each function
 
 
 class HotplugRoom(NamedTuple):
@@ -65,9 +80,23 @@ class Guest(NamedTuple):
     machine: str | None
     acpi: bool
     devices: tuple[GuestDevice, ...]
-    own_macs: tuple[str, ...]  # of interfaces that are not passed through (virtio and the like)
+    own_interfaces: tuple[OwnInterface, ...]
     room: HotplugRoom | None  # None: not running, or a machine without PCI
-    networks: tuple[str, ...] = ()  # libvirt's, from which it takes interfaces at its next boot
+    # What it takes out of libvirt's networks at its next boot.
+    network_interfaces: tuple[NetworkInterface, ...] = ()
+    aliases: tuple[str, ...] = ()  # of all its devices, in both definitions
+    placement: GuestPlacement | None = None
+    config_room: HotplugRoom | None = None  # as room, at the next boot
+
+    @property
+    def own_macs(self) -> tuple[str, ...]:
+        """MACs of interfaces that are not passed through, each once."""
+        return tuple(dict.fromkeys(each.mac for each in self.own_interfaces if each.mac))
+
+    @property
+    def networks(self) -> tuple[str, ...]:
+        """Networks of libvirt, from which it takes interfaces at its next boot."""
+        return tuple(each.network for each in self.network_interfaces)
 
     def holds(self, source: PCIAddress) -> tuple[GuestDevice, ...]:
         """Devices of this guest that are the host's function *source*."""
@@ -87,6 +116,19 @@ class VFAttachment(NamedTuple):
     # Alias (ua-…) of the guest's virtio interface with the same MAC: the pair survives a live
     # migration, for which the VF leaves and returns.
     teaming_with: str | None = None
+    trunk: VLANTrunk | None = None
+    virtual_port: VirtualPort | None = None
+
+
+class NetworkAttachment(NamedTuple):
+    """What to give to a guest out of a pool of VFs; libvirt chooses the VF."""
+
+    network: str
+    mac: str | None = None
+    vlan: int | None = None  # None: that of the network
+    alias: str | None = None
+    boot_order: int | None = None
+    teaming_with: str | None = None
 
 
 class AttachResult(NamedTuple):
@@ -105,28 +147,36 @@ class AttachResult(NamedTuple):
     config: bool
     changed: bool  # False: it was there already
     warnings: tuple[str, ...] = ()
+    trunk: VLANTrunk | None = None
+    virtual_port: VirtualPort | None = None
+
+
+class NetworkAttachResult(NamedTuple):
+    """What ``attach --network`` did, re-read from libvirt."""
+
+    guest: str
+    network: str
+    vf: PCIAddress | None  # that libvirt chose; None: none before the next boot
+    mac: str | None
+    vlan: int | None
+    guest_address: PCIAddress | None
+    live: bool
+    config: bool
+    changed: bool
+    warnings: tuple[str, ...] = ()
 
 
 class DetachResult(NamedTuple):
     """What ``detach`` did, re-read from libvirt."""
 
     guest: str
-    vf: PCIAddress
+    vf: PCIAddress | None  # None: no VF had come out of the network yet
     live: bool  # taken out of the running guest
     config: bool  # taken out of the definition for the next boot
     changed: bool  # False: it was not there
     waited_s: float  # until the guest let go
     host_driver: str | None  # of the VF, back on the host
-
-
-def parse_vlan_id(text: str) -> int:
-    """Read a VLAN id that a card can tag with, 1 to 4094.  Pure.
-
-    :raises InputError: not a number in that range.
-    """
-    if not (text.isascii() and text.isdigit() and int(text) in VLAN_IDS):
-        raise InputError("is not a VLAN id", subject=text, hint="use 1 to 4094")
-    return int(text)
+    network: str | None = None  # of libvirt, that it came out of
 
 
 def parse_alias(text: str) -> str:
@@ -141,6 +191,11 @@ def parse_alias(text: str) -> str:
             hint="it starts with ua-, with letters, digits, - and _ after that",
         )
     return text
+
+
+def alias_of_network(network: str) -> str:
+    """Name under which what came out of a network is known, unless the user names it.  Pure."""
+    return "ua-sriovctl-network-" + re.sub(r"[^A-Za-z0-9_-]", "-", network)
 
 
 def alias_of(source: PCIAddress) -> str:

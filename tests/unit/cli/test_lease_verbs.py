@@ -13,7 +13,7 @@ from sriovctl.cli.context import Context, HostKind
 from sriovctl.cli.lease_run import environment_of
 from sriovctl.cli.main import parse_arguments, run_verb
 from sriovctl.cli.state_arguments import read_plan
-from sriovctl.engine.vf_attributes import write_vf_attributes
+from sriovctl.engine.vf_attributes import write_link, write_vf_attributes
 from sriovctl.errors import BusyError, InputError, LostError, PermissionDenied, SafetyError
 from sriovctl.host.journal import SQLiteJournal
 from sriovctl.host.leases import SQLiteLeaseBook
@@ -51,17 +51,21 @@ class Terminal:
         for device in (IGB, OTHER):
             self.write(device, "sriov_drivers_autoprobe", "0")
             self.write(device, "sriov_numvfs", "3")
+        # libvirt sets MACs and VLANs through a PF that is up only.
+        write_link(self.host.rtnl, self.netdev_of(IGB), up=True)
         self.state = directory / "host.yaml"
         self.state.write_text(STATE)
 
     def write(self, device: str, attribute: str, text: str) -> None:
         self.host.files.write_text(f"/sys/bus/pci/devices/{device}/{attribute}", text)
 
+    def netdev_of(self, device: str) -> str:
+        return self.host.files.list_dir(f"/sys/bus/pci/devices/{device}/net")[0]
+
     def set_on_card(self, source: str, mac: str, vlan: int) -> None:
         change = WantedVF(admin_mac=mac, vlan=VLAN(vlan))
-        netdev = self.host.files.list_dir(f"/sys/bus/pci/devices/{IGB}/net")[0]
         index = [VF0, VF1].index(source)
-        write_vf_attributes(self.host.rtnl, netdev, [(index, change)])
+        write_vf_attributes(self.host.rtnl, self.netdev_of(IGB), [(index, change)])
 
     def run(self, *argv: str, status: int = 0) -> str:
         out = io.StringIO()

@@ -85,7 +85,9 @@ def test_what_is_no_pci_function_of_the_host_is_left_out(device: str) -> None:
 def test_own_interfaces_are_told_from_passed_through_ones() -> None:
     own = "<interface type='network'><mac address='52:54:00:00:00:0A'/></interface>"
     devices = own + INTERFACE.format(alias="ua-x", bus="02")
-    assert parse_definition(domain(devices), live=True).own_macs == ("52:54:00:00:00:0a",)
+    assert [own.mac for own in parse_definition(domain(devices), live=True).own_interfaces] == [
+        "52:54:00:00:00:0a"
+    ]
 
 
 def test_free_root_ports_are_counted() -> None:

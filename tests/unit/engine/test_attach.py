@@ -6,10 +6,11 @@ from collections.abc import Callable
 
 import pytest
 
-from sriovctl.engine.guests.attach import NO_VLAN, Wanted, attach, pick_vf
+from sriovctl.engine.guests.attach import NO_VLAN, Wanted, attach
 from sriovctl.engine.guests.detach import detach, held_vfs
 from sriovctl.engine.guests.holders import read_guest, read_guests
-from sriovctl.engine.vf_attributes import write_vf_attributes
+from sriovctl.engine.guests.pick import pick_vfs
+from sriovctl.engine.vf_attributes import write_link, write_vf_attributes
 from sriovctl.errors import (
     BusyError,
     HostError,
@@ -49,6 +50,7 @@ class World:
     def __init__(self) -> None:
         self.host = simulated_82576()
         make_vfs(self.host, PF, 3)
+        write_link(self.host.rtnl, pf_netdev(self.host), up=True)
         self.libvirt = SimulatedLibvirt(self.host.clock, set_on_card=self.set_on_card)
         self.guest = self.libvirt.add("MyGuest")
 
@@ -133,16 +135,13 @@ def test_a_vf_that_is_no_nic_is_a_hostdev(world: World) -> None:
 
 
 def test_boot_order_and_teaming_reach_libvirt(world: World) -> None:
-    world.guest = world.libvirt.add("MyGuest", SimulatedGuest("MyGuest", own_mac=MAC))
-    wanted = Wanted(mac=MAC, boot_order=1, teaming_with="ua-backup")
-    assert world.attach(wanted=wanted).warnings == (pf_down_warning(world),)
+    backup = SimulatedGuest("MyGuest", own_mac=MAC, own_alias="ua-backup")
+    world.guest = world.libvirt.add("MyGuest", backup)
+    wanted = Wanted(boot_order=1, teaming_with="ua-backup")
+    result = world.attach(wanted=wanted)
+    assert (result.mac, result.warnings) == (MAC, ())
     assert "<boot order='1'/>" in world.libvirt.attached[0]
     assert "<teaming type='transient' persistent='ua-backup'/>" in world.libvirt.attached[0]
-
-
-def pf_down_warning(world: World) -> str:
-    netdev = pf_netdev(world.host)
-    return f"PF {netdev} is down, so the VF has no link: ip link set {netdev} up"
 
 
 # --- attach: scope ---------------------------------------------------------------------------
@@ -200,7 +199,7 @@ def test_no_free_root_port_is_found_before_libvirt_is_asked(world: World) -> Non
     world.attach()
     error = world.refused(UnsupportedError, "no free root port.*all 1 are taken", vf=VF1)
     assert isinstance(error, UnsupportedError)
-    assert "pcie-root-port" in str(error.hint)
+    assert "--add-root-ports" in str(error.hint)
 
 
 def test_a_group_shared_with_a_host_driver_is_refused(world: World) -> None:
@@ -302,20 +301,20 @@ def test_a_card_that_has_other_settings_than_libvirt_says_is_an_error(
 
 def test_the_first_free_vf_is_picked(world: World) -> None:
     netdev = pf_netdev(world.host)
-    assert pick_vf(world.host, world.libvirt, pf=netdev) == VF0
+    assert pick_vfs(world.host, world.libvirt, pf=netdev) == (VF0,)
     world.attach(wanted=Wanted(config=True))
-    assert pick_vf(world.host, world.libvirt, pf=PF) == VF1
+    assert pick_vfs(world.host, world.libvirt, pf=PF) == (VF1,)
 
 
 def test_a_vf_whose_netdev_is_up_is_not_free(world: World) -> None:
     make_vfs(world.host, PF, 0)
     make_vfs(world.host, PF, 1, autoprobe=True)
-    assert pick_vf(world.host, world.libvirt, pf=PF) == VF0
+    assert pick_vfs(world.host, world.libvirt, pf=PF) == (VF0,)
     netdev = world.host.files.list_dir(f"{PCI}/{VF0}/net")[0]
     real = world.host.files.resolve(f"/sys/class/net/{netdev}")
     world.host.files.add(f"{real}/flags", constant("0x1003"))
     with pytest.raises(BusyError) as caught:
-        pick_vf(world.host, world.libvirt, pf=PF)
+        pick_vfs(world.host, world.libvirt, pf=PF)
     assert caught.value.evidence == {str(VF0): f"host netdev {netdev}"}
 
 
@@ -324,18 +323,18 @@ def test_a_guests_vf_is_not_free(world: World) -> None:
     make_vfs(world.host, PF, 1)
     world.attach()
     with pytest.raises(BusyError) as caught:
-        pick_vf(world.host, world.libvirt, pf=PF)
+        pick_vfs(world.host, world.libvirt, pf=PF)
     assert caught.value.evidence == {str(VF0): "guest MyGuest"}
 
 
 def test_a_pf_without_vfs_and_what_is_no_pf_are_told(world: World) -> None:
     with pytest.raises(UnsupportedError, match="has no VFs"):
-        pick_vf(world.host, world.libvirt, pf="0000:04:00.0")
+        pick_vfs(world.host, world.libvirt, pf="0000:04:00.0")
     with pytest.raises(UnsupportedError, match="has no SR-IOV"):
-        pick_vf(world.host, world.libvirt, pf="0000:00:1f.0")
+        pick_vfs(world.host, world.libvirt, pf="0000:00:1f.0")
     for name in ("nosuch0", "0000:77:00.0"):
         with pytest.raises(InputError, match="no such PF"):
-            pick_vf(world.host, world.libvirt, pf=name)
+            pick_vfs(world.host, world.libvirt, pf=name)
 
 
 # --- detach ----------------------------------------------------------------------------------

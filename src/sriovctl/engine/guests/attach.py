@@ -1,9 +1,10 @@
-"""Give a VF to a guest.
+"""Give VFs to a guest: all that are named, or none.
 
 Theory of operation.  libvirt does the work: at attach it saves the VF's MAC and VLAN below
 ``/run/libvirt``, sets the new ones through the PF, binds vfio-pci and plugs the device.  What it
-lacks is what stands here: every check comes before the first change, and the result is read back
-rather than believed.
+lacks is what stands here: every check comes before the first change, the result is read back
+rather than believed, and what was attached is taken back when a later VF fails.  After a port
+profile that the card refused, libvirt leaves the new MAC on the card; it is put back as well.
 
 Source: libvirt ``src/hypervisor/virhostdev.c``, ``src/util/virnetdev.c`` and
 ``src/qemu/qemu_hotplug.c``.
@@ -12,15 +13,15 @@ Source: libvirt ``src/hypervisor/virhostdev.c``, ``src/util/virnetdev.c`` and
 from __future__ import annotations
 
 from sriovctl.engine.guests import attach_checks as checks
+from sriovctl.engine.guests import attach_settings as rules
 from sriovctl.engine.guests.attach_checks import Scope
-from sriovctl.engine.guests.holders import holders, read_guest, read_guests
-from sriovctl.engine.guests.vf_place import (
-    find_pf,
-    read_attributes,
-    read_vf_addresses,
-    read_vf_place,
-)
-from sriovctl.errors import BusyError, UnsupportedError, VerifyError
+from sriovctl.engine.guests.detach import DETACH_TIMEOUT_S, detach
+from sriovctl.engine.guests.holders import read_guest, read_guests
+from sriovctl.engine.guests.placement import placement_doubts
+from sriovctl.engine.guests.read_back import verify_on_card
+from sriovctl.engine.guests.vf_place import read_attributes, read_driver, read_vf_place
+from sriovctl.errors import HostError, InputError, SriovctlError, VerifyError
+from sriovctl.model.functions import VLAN, VFAttributes
 from sriovctl.model.guest import (
     AttachResult,
     DeviceKind,
@@ -33,13 +34,14 @@ from sriovctl.render.libvirt_xml import format_attachment
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Sequence
 
     from sriovctl.engine.guests.vf_place import VFPlace
-    from sriovctl.host.api import FileTree, Host
+    from sriovctl.host.api import Host
     from sriovctl.host.libvirt_api import Libvirt
     from sriovctl.model.address import PCIAddress
     from sriovctl.model.guest import Guest
+    from sriovctl.model.guest_network import VirtualPort, VLANTrunk
 
 NO_VLAN = 0  # "no tag", said on purpose; None means "as it is"
 
@@ -53,38 +55,61 @@ class Wanted(NamedTuple):
     config: bool = False  # neither: live if the guest runs, config if it is persistent
     boot_order: int | None = None
     teaming_with: str | None = None
+    trunk: VLANTrunk | None = None
+    virtual_port: VirtualPort | None = None
+    alias: str | None = None
+
+
+class _Job(NamedTuple):
+    place: VFPlace
+    attachment: VFAttachment
+    scope: Scope
+    missing: Scope  # what of it is still to be done
+    before: VFAttributes | None  # on the card
+    pf_driver: str | None
+    warnings: tuple[str, ...] = ()
 
 
 def attach(
     host: Host, libvirt: Libvirt, *, guest: str, vf: PCIAddress, wanted: Wanted
 ) -> AttachResult:
-    """Give the VF to the guest; nothing happens if the guest has it as wanted.
+    """Give one VF to the guest; see :func:`attach_all`."""
+    (result,) = attach_all(host, libvirt, guest=guest, wanted=[(vf, wanted)])
+    return result
 
+
+def attach_all(
+    host: Host,
+    libvirt: Libvirt,
+    *,
+    guest: str,
+    wanted: Sequence[tuple[PCIAddress, Wanted]],
+    timeout_s: float = DETACH_TIMEOUT_S,
+) -> tuple[AttachResult, ...]:
+    """Give VFs to the guest; nothing happens to those that it has as wanted.
+
+    When one fails, those before it are taken back; the error's evidence says what is left.
+
+    :param timeout_s: how long a running guest may take to let go of each of them.
     :raises InputError: no such guest or VF, or flags that do not fit the guest's state.
-    :raises SafetyError: the VF or the MAC belongs to somebody else.
-    :raises UnsupportedError: no IOMMU, group not viable, or no free port.
-    :raises BusyError: the guest has the VF with other settings.
+    :raises SafetyError: a VF or a MAC belongs to somebody else.
+    :raises UnsupportedError: no IOMMU, group not viable, PF down, or no free port.
+    :raises BusyError: the guest has a VF with other settings.
     :raises VerifyError: libvirt's definition reads back differently.
     """
     target = read_guest(libvirt, guest)
-    scope = checks.choose_scope(target, live=wanted.live, config=wanted.config)
-    place = read_vf_place(host.files, vf)
     guests = read_guests(libvirt)
-    checks.check_not_in_another_guest(guests, guest, vf)
-    attachment = plan_attachment(host, place, target.holds(vf), wanted)
-    checks.check_same_settings(target.holds(vf), attachment)
-    missing = scope.without(checks.scope_of(target.holds(vf)))
-    if not any(missing):
-        return _result(target, place, scope, changed=False, warnings=())
-    warnings = _check(guests, target, place, attachment, missing)
-    libvirt.attach_device(
-        guest, format_attachment(attachment), live=missing.live, config=missing.config
-    )
-    after = read_guest(libvirt, guest)
-    _verify(after, attachment, scope)
-    if missing.live and attachment.kind is DeviceKind.INTERFACE:
-        _verify_on_card(host, place, after)
-    return _result(after, place, scope, changed=True, warnings=warnings)
+    jobs = [_plan(host, guests, target, vf, each) for vf, each in wanted]
+    _check_together(target, jobs)
+    results: list[AttachResult] = []
+    for position, job in enumerate(jobs):
+        try:
+            results.append(_carry_out(host, libvirt, target, job))
+        except BaseException as error:
+            # BaseException: Ctrl-C must not leave half of them behind either.
+            _take_back(host, libvirt, guest, jobs[: position + 1], error, timeout_s=timeout_s)
+            raise
+    return tuple(results)
 
 
 def plan_attachment(
@@ -93,70 +118,184 @@ def plan_attachment(
     """Complete what the user asks for by what the VF has; changes nothing.
 
     :param held: the VF's devices in the guest, if it is there already.
+    :raises InputError: two ways of tagging at once.
     :raises UnsupportedError: a MAC or VLAN is asked of a VF that can have none.
     """
-    checks.check_settings_possible(place, mac=wanted.mac, vlan=wanted.vlan)
+    tagged = wanted.vlan, wanted.trunk, wanted.virtual_port
+    rules.check_one_way_of_tagging(vlan=tagged[0], trunk=tagged[1], virtual_port=tagged[2])
+    tagging = wanted.trunk or wanted.virtual_port
+    checks.check_settings_possible(place, mac=wanted.mac, vlan=wanted.vlan, tagging=tagging)
     kind = checks.kind_of(place)
     attachment = VFAttachment(
         kind=kind,
         source=place.address,
-        alias=alias_of(place.address),
+        mac=wanted.mac,
+        vlan=wanted.vlan or None,
+        alias=wanted.alias or alias_of(place.address),
         boot_order=wanted.boot_order,
         teaming_with=wanted.teaming_with,
+        trunk=wanted.trunk,
+        virtual_port=wanted.virtual_port,
     )
     if kind is not DeviceKind.INTERFACE:
         return attachment
-    attributes = None if held else read_attributes(host, place)
-    if wanted.vlan is None:
-        checks.check_vlan_fits_libvirt(place, attributes)
-    standing_mac, standing_vlan = checks.standing_settings(held, attributes)
-    return attachment._replace(
-        mac=wanted.mac or standing_mac,
-        vlan=standing_vlan if wanted.vlan is None else wanted.vlan or None,
+    untold = all(way is None for way in tagged)
+    return _complete(
+        attachment, held, None if held else read_attributes(host, place), untold, place
     )
 
 
-def pick_vf(
-    host: Host, libvirt: Libvirt, *, pf: str, lent: Mapping[str, str] | None = None
-) -> PCIAddress:
-    """Choose the free VF with the lowest index of a PF, given by its netdev or address.
-
-    Free means: it is not lent, no guest has it, now or after its next boot, and its netdev is
-    down and here.
-
-    :param lent: address of a VF -> who has a lease of it.
-    :raises InputError: there is no such PF.
-    :raises UnsupportedError: it has no VFs.
-    :raises BusyError: all VFs are taken.
-    """
-    addresses = read_vf_addresses(host.files, find_pf(host.files, pf))
-    if not addresses:
-        raise UnsupportedError("has no VFs", subject=pf, hint="create some first: num_vfs")
-    guests = read_guests(libvirt)
-    users = {
-        str(vf): (lent or {}).get(str(vf)) or _user_of(host.files, guests, vf) for vf in addresses
-    }
-    for vf in addresses:
-        if users[str(vf)] is None:
-            return vf
-    raise BusyError("all its VFs are taken", subject=pf, evidence=users)
-
-
-def _check(
-    guests: tuple[Guest, ...],
-    target: Guest,
-    place: VFPlace,
+def _complete(
     attachment: VFAttachment,
-    missing: Scope,
-) -> tuple[str, ...]:
+    held: tuple[GuestDevice, ...],
+    attributes: VFAttributes | None,
+    untold: bool,
+    place: VFPlace,
+) -> VFAttachment:
+    if held:
+        mac = attachment.mac or held[0].mac
+        if not untold:
+            return attachment._replace(mac=mac)
+        device = held[0]
+        return attachment._replace(
+            mac=mac, vlan=device.vlan, trunk=device.trunk, virtual_port=device.virtual_port
+        )
+    if untold:
+        rules.check_vlan_fits_libvirt(place, attributes)
+    standing_mac, standing_vlan = rules.standing_settings(attributes)
+    return attachment._replace(
+        mac=attachment.mac or standing_mac, vlan=standing_vlan if untold else attachment.vlan
+    )
+
+
+# --- before the first change -----------------------------------------------------------------
+
+
+def _plan(
+    host: Host, guests: tuple[Guest, ...], target: Guest, vf: PCIAddress, wanted: Wanted
+) -> _Job:
+    scope = checks.choose_scope(target, live=wanted.live, config=wanted.config)
+    place = read_vf_place(host.files, vf)
+    held = target.holds(vf)
+    checks.check_not_in_another_guest(guests, target.name, vf)
+    if wanted.teaming_with is not None and not held:
+        mac = rules.teaming_mac(target, wanted.teaming_with)
+        wanted = wanted._replace(mac=_same_mac(wanted, mac))
+    attachment = plan_attachment(host, place, held, wanted)
+    rules.check_same_settings(held, attachment)
+    missing = scope.without(checks.scope_of(held))
+    pf_driver = read_driver(host.files, place.pf)
+    job = _Job(place, attachment, scope, missing, read_attributes(host, place), pf_driver)
+    return job._replace(warnings=_check(host, guests, target, job)) if any(missing) else job
+
+
+def _same_mac(wanted: Wanted, mac: str | None) -> str | None:
+    if wanted.mac not in (None, mac):
+        raise InputError(
+            f"is not the MAC of {wanted.teaming_with}, which has {mac or 'none'}",
+            subject=wanted.mac,
+            hint="both halves of a pair have one MAC: leave --mac out",
+        )
+    return mac
+
+
+def _check(host: Host, guests: tuple[Guest, ...], target: Guest, job: _Job) -> tuple[str, ...]:
+    place, attachment, missing = job.place, job.attachment, job.missing
+    rules.check_alias_free(target, attachment)
+    warnings = [*rules.check_tagging(place, attachment, missing, job.pf_driver)]
     # A VF that the running guest holds is not the host's any more: only ask about the rest.
     if not checks.scope_of(target.holds(place.address)).live:
         checks.check_not_used_by_host(place)
         checks.check_isolated(place)
-    if missing.live:
-        checks.check_room(target)
-    doubts = checks.check_mac_unique(guests, target.name, attachment)
-    return (*doubts, *checks.warnings_for(target, place, missing))
+    warnings += checks.check_pf_up(place, attachment, missing)
+    warnings += rules.check_mac_unique(guests, target.name, attachment)
+    if attachment.mac is not None:
+        rules.check_mac_not_on_host(host, place, attachment.mac)
+    warnings += checks.warnings_for(target, missing)
+    return (*warnings, *placement_doubts(host.files, target, place))
+
+
+def _check_together(target: Guest, jobs: Sequence[_Job]) -> None:
+    checks.check_room(target, sum(job.missing.live for job in jobs))
+    for name in ("source", "mac", "alias", "teaming_with"):
+        values = [getattr(job.attachment, name) for job in jobs]
+        twice = next((value for value in values if value and values.count(value) > 1), None)
+        if twice is not None:
+            raise InputError("is named for two VFs", subject=twice)
+
+
+# --- the change, and its way back ------------------------------------------------------------
+
+
+def _carry_out(host: Host, libvirt: Libvirt, target: Guest, job: _Job) -> AttachResult:
+    attachment, missing = job.attachment, job.missing
+    if not any(missing):
+        return _result(target, job, changed=False)
+    try:
+        libvirt.attach_device(
+            target.name, format_attachment(attachment), live=missing.live, config=missing.config
+        )
+    except HostError as error:
+        rules.explain_port_refusal(error, attachment, job.pf_driver)
+        raise
+    after = read_guest(libvirt, target.name)
+    _verify(after, attachment, job.scope)
+    if missing.live and attachment.kind is DeviceKind.INTERFACE and not attachment.virtual_port:
+        verify_on_card(host, job.place, after)
+    return _result(after, job, changed=True)
+
+
+def _take_back(
+    host: Host,
+    libvirt: Libvirt,
+    guest: str,
+    begun: Sequence[_Job],
+    error: BaseException,
+    *,
+    timeout_s: float,
+) -> None:
+    notes: dict[str, list[str]] = {}
+    for job in reversed([job for job in begun if any(job.missing)]):
+        vf = str(job.place.address)
+        try:
+            if _take_one_back(host, libvirt, guest, job, timeout_s=timeout_s):
+                notes.setdefault("taken back", []).append(vf)
+        except SriovctlError as failed:
+            notes.setdefault("not taken back", []).append(f"{vf}: {failed.cause}")
+    if isinstance(error, SriovctlError):
+        error.evidence |= {key: "; ".join(values) for key, values in notes.items()}
+
+
+def _take_one_back(
+    host: Host, libvirt: Libvirt, guest: str, job: _Job, *, timeout_s: float
+) -> bool:
+    live, config = job.missing
+    vf = job.place.address
+    undone = detach(
+        host, libvirt, guest=guest, vf=vf, live=live, config=config, timeout_s=timeout_s
+    )
+    if live and not undone.changed:
+        _restore_card(host, job)
+    return undone.changed
+
+
+def _restore_card(host: Host, job: _Job) -> None:
+    now = read_attributes(host, job.place)
+    if now is None or job.before is None or job.place.pf_netdev is None:
+        return
+    from sriovctl.engine.vf_attributes import write_vf_attributes
+    from sriovctl.model.state import UNSET, WantedVF
+
+    mac, vlan = job.before.admin_mac, job.before.vlan
+    change = WantedVF(
+        admin_mac=UNSET if mac is None or mac == now.admin_mac else mac,
+        vlan=UNSET if vlan is None or vlan == now.vlan else VLAN(*vlan),
+    )
+    if change != WantedVF():
+        write_vf_attributes(host.rtnl, job.place.pf_netdev, [(job.place.vf_index, change)])
+
+
+# --- reading back ----------------------------------------------------------------------------
 
 
 def _verify(after: Guest, attachment: VFAttachment, scope: Scope) -> None:
@@ -167,40 +306,19 @@ def _verify(after: Guest, attachment: VFAttachment, scope: Scope) -> None:
             subject=f"{after.name}: {attachment.source}",
         )
     for device in held:
-        for name, asked in (("mac", attachment.mac), ("vlan", attachment.vlan)):
-            found = getattr(device, name)
+        for name in rules.mismatches(device, attachment):
+            asked, found = getattr(attachment, name), getattr(device, name)
             # A MAC that was left to libvirt cannot be compared.
-            if found != asked and not (name == "mac" and asked is None):
+            if not (name == "mac" and asked is None):
                 raise VerifyError(
-                    f"libvirt has another {name} than was asked for",
+                    f"libvirt has another {name.replace('_', ' ')} than was asked for",
                     subject=f"{after.name}: {attachment.source}",
                     evidence={"asked": asked, "found": found},
                 )
 
 
-def _verify_on_card(host: Host, place: VFPlace, after: Guest) -> None:
-    # libvirt's XML says what libvirt meant to do; the PF's driver says what came of it.
-    attributes = read_attributes(host, place)
-    if attributes is None:
-        return
-    device = next(device for device in after.holds(place.address) if device.live)
-    vlan_id = attributes.vlan.id if attributes.vlan is not None else None
-    for name, meant, found in (
-        ("MAC", device.mac, attributes.admin_mac),
-        ("VLAN", device.vlan or 0, vlan_id),
-    ):
-        if found is not None and found != meant:
-            raise VerifyError(
-                f"the card has another {name} for the VF than libvirt says",
-                subject=f"{after.name}: {place.address}",
-                hint="does somebody else set it too?  See 'sriovctl ls'",
-                evidence={"libvirt": meant, "card": found},
-            )
-
-
-def _result(
-    guest: Guest, place: VFPlace, scope: Scope, *, changed: bool, warnings: tuple[str, ...]
-) -> AttachResult:
+def _result(guest: Guest, job: _Job, *, changed: bool) -> AttachResult:
+    place = job.place
     # The live device first: it has the address that the guest sees now.
     device = max(guest.holds(place.address), key=lambda each: each.live)
     return AttachResult(
@@ -213,18 +331,10 @@ def _result(
         mac=device.mac,
         vlan=device.vlan,
         guest_address=device.guest_address,
-        live=scope.live,
-        config=scope.config,
+        live=job.scope.live,
+        config=job.scope.config,
         changed=changed,
-        warnings=warnings,
+        warnings=job.warnings,
+        trunk=device.trunk,
+        virtual_port=device.virtual_port,
     )
-
-
-def _user_of(files: FileTree, guests: Iterable[Guest], vf: PCIAddress) -> str | None:
-    names = [guest.name for guest in holders(guests, vf)]
-    if names:
-        return f"guest {' and '.join(names)}"
-    place = read_vf_place(files, vf)
-    if place.netdev_elsewhere:
-        return "another network namespace"
-    return f"host netdev {place.netdev}" if place.netdev_up or place.netdev_uppers else None

@@ -6,7 +6,7 @@ already changed the VF's MAC.  So each check here runs before the first change. 
 
 from __future__ import annotations
 
-from sriovctl.errors import BusyError, InputError, SafetyError, UnsupportedError
+from sriovctl.errors import InputError, SafetyError, UnsupportedError
 from sriovctl.model.guest import DeviceKind
 from sriovctl.model.record import NamedTuple
 
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 
     from sriovctl.engine.guests.vf_place import VFPlace
     from sriovctl.model.address import PCIAddress
-    from sriovctl.model.functions import VFAttributes
     from sriovctl.model.guest import Guest, GuestDevice, VFAttachment
 
 
@@ -110,29 +109,40 @@ def check_isolated(place: VFPlace) -> None:
             subject=place.address,
             hint="'sriovctl groups' shows the groups; "
             "a slot below a port with ACS gives each VF its own",
+            evidence={
+                each.device: "no driver" if each.driver is None else each.driver
+                for each in place.group_members
+            },
         )
 
 
-def check_room(guest: Guest) -> None:
-    """Make sure that the running guest can take one more function.
+def check_room(guest: Guest, count: int = 1) -> None:
+    """Make sure that the running guest can take so many functions more.
 
-    :raises UnsupportedError: all its ports or slots are taken.
+    :raises UnsupportedError: too many of its ports or slots are taken.
     """
-    if guest.room is not None and guest.room.free == 0:
-        raise UnsupportedError(
-            f"has no free {guest.room.kind[:-1]} for a hot plug: all {guest.room.total} are taken",
-            subject=guest.name,
-            hint="use --config and restart the guest, or shut it down and add "
-            "<controller type='pci' model='pcie-root-port'/> with 'virsh edit'",
-        )
+    room = guest.room
+    if room is None or room.free >= count:
+        return
+    if room.free:
+        cause = f"has {room.free} free {room.kind} for a hot plug, and {count} are needed"
+    else:
+        cause = f"has no free {room.kind[:-1]} for a hot plug: all {room.total} are taken"
+    hint = "use --config and restart the guest"
+    if room.kind == "root ports":
+        hint += "; --add-root-ports N gives it more from its next start"
+    raise UnsupportedError(cause, subject=guest.name, hint=hint)
 
 
-def check_settings_possible(place: VFPlace, *, mac: str | None, vlan: int | None) -> None:
+def check_settings_possible(
+    place: VFPlace, *, mac: str | None, vlan: int | None, tagging: object | None = None
+) -> None:
     """Make sure that MAC and VLAN mean something for this VF.
 
+    :param tagging: a VLAN trunk or a port profile.
     :raises UnsupportedError: no network function, or its PF has no netdev to set them through.
     """
-    if mac is None and vlan is None:
+    if mac is None and vlan is None and tagging is None:
         return
     if not place.is_network:
         raise UnsupportedError(
@@ -148,53 +158,6 @@ def check_settings_possible(place: VFPlace, *, mac: str | None, vlan: int | None
         )
 
 
-def check_same_settings(held: Iterable[GuestDevice], attachment: VFAttachment) -> None:
-    """Refuse to attach a VF again with other settings than it has in this guest.
-
-    :raises BusyError: naming the settings it has.
-    """
-    for device in held:
-        if (device.mac, device.vlan) != (attachment.mac, attachment.vlan):
-            raise BusyError(
-                f"is already in this guest, with MAC {device.mac or 'none'} "
-                f"and VLAN {device.vlan or 'none'}",
-                subject=device.source,
-                hint="detach it first",
-            )
-
-
-def check_mac_unique(
-    guests: Iterable[Guest], name: str, attachment: VFAttachment
-) -> tuple[str, ...]:
-    """Refuse a MAC that another device of any guest has.
-
-    :return: warnings.
-    :raises SafetyError: naming the guest that has it.
-    """
-    mac = attachment.mac
-    if mac is None:
-        return ()
-    warnings: tuple[str, ...] = ()
-    for guest in guests:
-        if any(each.mac == mac and each.source != attachment.source for each in guest.devices):
-            raise _mac_taken(guest, mac)
-        if mac in guest.own_macs:
-            # Only inside one guest, and on purpose: two halves of a teaming pair.
-            if guest.name != name:
-                raise _mac_taken(guest, mac)
-            if attachment.teaming_with is None:
-                warnings = (f"{name} has another interface with MAC {mac}: pair them?",)
-    return warnings
-
-
-def _mac_taken(guest: Guest, mac: str) -> SafetyError:
-    return SafetyError(
-        f"is already the MAC of a device of guest {guest.name}",
-        subject=mac,
-        hint="two stations with one MAC lose frames at random: choose another",
-    )
-
-
 def kind_of(place: VFPlace) -> DeviceKind:
     """Which element suits a VF: only for NICs with a PF netdev can libvirt set MAC and VLAN."""
     if place.is_network and place.pf_netdev is not None:
@@ -202,47 +165,30 @@ def kind_of(place: VFPlace) -> DeviceKind:
     return DeviceKind.HOSTDEV
 
 
-def check_vlan_fits_libvirt(place: VFPlace, attributes: VFAttributes | None) -> None:
-    """Refuse to lose the priority or the ethertype of a VF's VLAN: libvirt sets the id alone.
+def check_pf_up(place: VFPlace, attachment: VFAttachment, scope: Scope) -> tuple[str, ...]:
+    """Make sure that libvirt can set MAC and VLAN through the PF.
 
-    :raises UnsupportedError: the VF has either, and the user has not named a VLAN.
+    Source: libvirt ``src/util/virnetdev.c``, ``virNetDevSaveNetConfig()``.
+
+    :return: warnings.
+    :raises UnsupportedError: the PF is down, and the VF is to be plugged now.
     """
-    vlan = attributes.vlan if attributes else None
-    if vlan is not None and vlan.id and (vlan.qos or vlan.protocol != "802.1q"):
+    if place.pf_up is not False:
+        return ()
+    remedy = f"ip link set {place.pf_netdev} up"
+    through_pf = attachment.kind is DeviceKind.INTERFACE and attachment.virtual_port is None
+    if scope.live and through_pf:
         raise UnsupportedError(
-            f"has VLAN {vlan.id} with qos {vlan.qos} and protocol {vlan.protocol}, "
-            "and libvirt would keep the id alone",
+            f"its PF {place.pf_netdev} is down, and libvirt sets MAC and VLAN only through a PF "
+            "that is up",
             subject=place.address,
-            hint=f"say --vlan {vlan.id} to go without",
+            hint=f"{remedy}, or 'link: {{state: up}}' in the state file",
         )
+    return (f"PF {place.pf_netdev} is down, so the VF has no link: {remedy}",)
 
 
-def standing_settings(
-    held: tuple[GuestDevice, ...], attributes: VFAttributes | None
-) -> tuple[str | None, int | None]:
-    """MAC and VLAN id that the VF has: in this guest, or else set through its PF.
-
-    libvirt clears the VLAN of a VF that comes without one, and makes up a MAC.  So what
-    ``apply`` has set must be handed to it, or the guest would end up in another network.
-    """
-    if held:
-        return held[0].mac, held[0].vlan
-    if attributes is None:
-        return None, None
-    mac, vlan = attributes.admin_mac, attributes.vlan
-    return (
-        mac if mac and mac.strip("0:") else None,
-        vlan.id if vlan is not None and vlan.id else None,
-    )
-
-
-def warnings_for(guest: Guest, place: VFPlace, scope: Scope) -> tuple[str, ...]:
+def warnings_for(guest: Guest, scope: Scope) -> tuple[str, ...]:
     """What does not forbid the attachment, but will surprise."""
-    warnings = []
-    if place.pf_up is False:
-        warnings.append(
-            f"PF {place.pf_netdev} is down, so the VF has no link: ip link set {place.pf_netdev} up"
-        )
     if scope.live and not guest.acpi and (guest.machine or "").startswith(("pc", "q35")):
-        warnings.append(f"{guest.name} has no ACPI: it may not notice a hot plug or unplug")
-    return tuple(warnings)
+        return (f"{guest.name} has no ACPI: it may not notice a hot plug or unplug",)
+    return ()

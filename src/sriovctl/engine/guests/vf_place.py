@@ -15,6 +15,7 @@ from sriovctl.model.record import NamedTuple
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from sriovctl.host.api import FileTree, Host
+    from sriovctl.model.binding import GroupMember
     from sriovctl.model.functions import VFAttributes
 
 _IFF_UP = 1  # include/uapi/linux/if.h
@@ -39,6 +40,8 @@ class VFPlace(NamedTuple):
     # Others in the group that a host driver holds, as "ADDRESS (driver)".
     group_blockers: tuple[str, ...]
     driver: str | None
+    numa_node: int | None = None  # None: the host has one node, or does not say
+    group_members: tuple[GroupMember, ...] = ()  # the VF among them
 
 
 def read_vf_place(files: FileTree, address: PCIAddress) -> VFPlace:
@@ -50,6 +53,8 @@ def read_vf_place(files: FileTree, address: PCIAddress) -> VFPlace:
     pf = _pf_of(files, address)
     pf_netdev = read_netdev(files, f"{PCI_DEVICES}/{pf}")
     netdev = read_netdev(files, path)
+    group = read_group(files, str(address))
+    members = () if group is None else group.members
     return VFPlace(
         address=address,
         vf_index=_vf_index(files, pf, address),
@@ -63,8 +68,10 @@ def read_vf_place(files: FileTree, address: PCIAddress) -> VFPlace:
         # sysfs shows a netdev only in its own namespace, but its "net" directory everywhere.
         netdev_elsewhere=netdev is None and files.exists(f"{path}/net"),
         iommu_group=files.read_link(f"{path}/iommu_group"),
-        group_blockers=_group_blockers(files, address),
+        group_blockers=_group_blockers(members, address),
         driver=read_driver(files, address),
+        numa_node=_numa_node(files, path),
+        group_members=members,
     )
 
 
@@ -151,11 +158,14 @@ def _uppers(files: FileTree, netdev: str) -> tuple[str, ...]:
     return tuple(name.removeprefix("upper_") for name in names if name.startswith("upper_"))
 
 
-def _group_blockers(files: FileTree, address: PCIAddress) -> tuple[str, ...]:
-    group = read_group(files, str(address))
-    members = group.members if group is not None else ()
+def _group_blockers(members: tuple[GroupMember, ...], address: PCIAddress) -> tuple[str, ...]:
     return tuple(
         f"{member.device} ({member.driver})"
         for member in members
         if member.hinders and member.device != str(address)
     )
+
+
+def _numa_node(files: FileTree, path: str) -> int | None:
+    text = files.read_text(f"{path}/numa_node")
+    return int(text) if text is not None and text.isdecimal() else None  # -1: not known

@@ -12,7 +12,8 @@ if TYPE_CHECKING:
     from sriovctl.engine.owners.ledger import Ledger
     from sriovctl.host.api import FileTree
     from sriovctl.host.libvirt_api import Libvirt
-    from sriovctl.model.guest import Guest, GuestDevice, VFPool
+    from sriovctl.model.guest import Guest, GuestDevice
+    from sriovctl.model.guest_network import VFPool
 
 # Where the daemon for QEMU guests listens, alone or as a part of the old one.  systemd may listen
 # in its place and start it when it is asked.  Where there is neither, nobody would answer, and to
