@@ -107,7 +107,9 @@ def _choose_scope(args: argparse.Namespace, context: Context) -> None:
     guest = read_guest(context.libvirt(), args.guest)
     wanted = len(args.vfs or args.leases or ()) or args.count
     if not (args.live or args.config) and guest.room is not None and guest.room.free < wanted:
-        context.warn(f"{args.guest} has no free root port now: it gets the VF at its next start")
+        context.warn(
+            f"{args.guest} has too few free root ports now: it gets its VFs at its next start"
+        )
         args.config = True
 
 

@@ -44,10 +44,11 @@ def parse_cpu_set(text: str) -> frozenset[int]:
     """
     found: set[int] = set()
     for part in text.split(","):
-        first, _, last = part.strip().removeprefix("^").partition("-")
-        if not (first.isdecimal() and (last or first).isdecimal()):
+        first, dash, last = part.strip().removeprefix("^").partition("-")
+        last = last if dash else first
+        if not (first.isdecimal() and last.isdecimal()):
             return frozenset()
-        numbers = range(int(first), min(int(last or first), _MOST_IN_A_SET) + 1)
+        numbers = range(int(first), min(int(last), _MOST_IN_A_SET) + 1)
         found = found.difference(numbers) if part.strip()[0] == "^" else found.union(numbers)
     return frozenset(found)
 

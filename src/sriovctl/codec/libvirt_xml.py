@@ -55,6 +55,8 @@ class Definition(NamedTuple):
     network_interfaces: tuple[NetworkInterface, ...]
     aliases: tuple[str, ...]
     placement: GuestPlacement
+    boot_orders: tuple[int, ...]
+    boots_by_class: bool
 
 
 def parse_definition(xml: str, *, live: bool) -> Definition:
@@ -76,6 +78,10 @@ def parse_definition(xml: str, *, live: bool) -> Definition:
         network_interfaces=tuple(_network_interfaces(devices)),
         aliases=tuple(name for each in devices.iterfind("*/alias") if (name := each.get("name"))),
         placement=parse_placement(domain),
+        boot_orders=tuple(
+            _number(boot.get("order", "0")) for boot in devices.iterfind("*/boot[@order]")
+        ),
+        boots_by_class=domain.find("os/boot") is not None,
     )
 
 
@@ -107,6 +113,8 @@ def parse_guest(*, state: str, live_xml: str | None, config_xml: str | None) -> 
         aliases=tuple(dict.fromkeys(alias for each in known for alias in each.aliases)),
         placement=known[0].placement,
         config_room=config.room if config else None,
+        boot_orders=tuple(order for each in known for order in each.boot_orders),
+        boots_by_class=any(each.boots_by_class for each in known),
     )
 
 

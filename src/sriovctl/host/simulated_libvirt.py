@@ -171,6 +171,8 @@ class SimulatedLibvirt:
             self._set_up(actual, name)
         for definition in _definitions(guest, live=live, config=config):
             which = actual if definition is guest.live else device
+            if definition is guest.config:
+                _make_room(definition)
             _plug(definition, ElementTree.fromstring(ElementTree.tostring(which)), name)
 
     # What a pool gives is an interface of type hostdev in the live definition.
@@ -287,11 +289,24 @@ def _devices(definition: Element) -> Element:
     return devices
 
 
-def _plug(definition: Element, device: Element, name: str) -> None:
+# libvirt adds a root port to a definition that has none free; a running guest takes none.
+def _make_room(definition: Element) -> None:
+    if not _free_buses(definition):
+        port = {"type": "pci", "model": "pcie-root-port"}
+        ElementTree.SubElement(_devices(definition), "controller", port)
+        _number_root_ports(definition)
+
+
+def _free_buses(definition: Element) -> list[str]:
     devices = _devices(definition)
     ports = devices.findall("controller[@model='pcie-root-port']")
     taken = {address.get("bus") for address in devices.findall("*/address")}
-    free = [bus for port in ports if (bus := f"0x{int(port.get('index', '0')):02x}") not in taken]
+    return [bus for port in ports if (bus := f"0x{int(port.get('index', '0')):02x}") not in taken]
+
+
+def _plug(definition: Element, device: Element, name: str) -> None:
+    devices = _devices(definition)
+    free = _free_buses(definition)
     if not free:
         raise HostError("internal error: No more available PCI slots", subject=name)
     where = {"type": "pci", "domain": "0x0000", "bus": free[0], "slot": "0x00", "function": "0x0"}

@@ -87,6 +87,8 @@ class Guest(NamedTuple):
     aliases: tuple[str, ...] = ()  # of all its devices, in both definitions
     placement: GuestPlacement | None = None
     config_room: HotplugRoom | None = None  # as room, at the next boot
+    boot_orders: tuple[int, ...] = ()  # of its devices, in both definitions
+    boots_by_class: bool = False  # <os> names classes of devices to boot from: hd, network, …
 
     @property
     def own_macs(self) -> tuple[str, ...]:

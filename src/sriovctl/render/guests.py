@@ -170,7 +170,7 @@ def format_attach(result: AttachResult) -> str:
 
 def format_network_attach(result: NetworkAttachResult) -> str:
     """Tell a person what ``attach --network`` did."""
-    which = f"{result.vf}, out of" if result.vf else "a VF of"
+    which = f"{result.vf} out of" if result.vf else "a VF of"
     return _format_attached(f"{result.guest}: {which} network {result.network}", result, [])
 
 

@@ -202,6 +202,7 @@ def _same_mac(wanted: Wanted, mac: str | None) -> str | None:
 def _check(host: Host, guests: tuple[Guest, ...], target: Guest, job: _Job) -> tuple[str, ...]:
     place, attachment, missing = job.place, job.attachment, job.missing
     rules.check_alias_free(target, attachment)
+    rules.check_boot_order(target, attachment.boot_order)
     warnings = [*rules.check_tagging(place, attachment, missing, job.pf_driver)]
     # A VF that the running guest holds is not the host's any more: only ask about the rest.
     if not checks.scope_of(target.holds(place.address)).live:

@@ -187,6 +187,30 @@ def check_alias_free(guest: Guest, attachment: VFAttachment) -> None:
         )
 
 
+def check_boot_order(guest: Guest, order: int | None) -> None:
+    """Make sure that the guest can boot from a device by its place in an order.
+
+    libvirt takes classes of devices (``<os><boot dev='hd'/>``, its default) or an order of
+    devices, and each place of that once.
+
+    :raises InputError: the place is taken.
+    :raises UnsupportedError: the guest boots by classes of devices.
+    """
+    if order is None:
+        return
+    if order < 1:
+        raise InputError("is no place in an order", subject=f"--boot-order {order}")
+    if guest.boots_by_class:
+        raise UnsupportedError(
+            "boots by classes of devices, and libvirt takes no order beside them",
+            subject=guest.name,
+            hint="with 'virsh edit', take <boot dev='…'/> out of <os>, and give "
+            "<boot order='…'/> to its disk",
+        )
+    if order in guest.boot_orders:
+        raise InputError(f"is taken in {guest.name}", subject=f"--boot-order {order}")
+
+
 def teaming_mac(guest: Guest, alias: str) -> str | None:
     """MAC of the lasting half of a pair: both halves must have one.
 

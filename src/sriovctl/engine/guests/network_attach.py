@@ -194,6 +194,7 @@ def _check(
     missing: Scope,
 ) -> tuple[str, ...]:
     name = network.pool.name
+    rules.check_boot_order(target, attachment.boot_order)
     if not missing.live:
         return () if network.autostart else (f"network {name} is not started with libvirt",)
     if not network.active:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from sriovctl.host.api import FileTree
     from sriovctl.model.guest import Guest, GuestPlacement
 
+_PID_FILE = "/run/libvirt/qemu/{}.pid"
 _NODES = "/sys/devices/system/node"
 _KIB_PER_MIB = 1024
 
@@ -33,7 +34,8 @@ def placement_doubts(
     """
     if guest.placement is None:
         return
-    yield from _memory_doubts(guest, guest.placement, more)
+    if not _may_lock_all(files, guest):
+        yield from _memory_doubts(guest, guest.placement, more)
     if place.numa_node is not None:
         yield from _distance_doubts(files, guest.placement, place, place.numa_node)
 
@@ -47,9 +49,18 @@ def _memory_doubts(guest: Guest, placement: GuestPlacement, more: int) -> Iterat
         once = "" if times == 1 else f", {times} times with an IOMMU of its own"
         yield (
             f"{guest.name} may lock {limit // _KIB_PER_MIB} MiB (<hard_limit>), and VFIO locks all "
-            f"of its {memory // _KIB_PER_MIB} MiB{once}: QEMU will fail with 'Cannot allocate "
-            "memory'; leave <hard_limit> out, and libvirt sees to it"
+            f"of its {memory // _KIB_PER_MIB} MiB{once}: unless QEMU has CAP_IPC_LOCK it fails "
+            "with 'Cannot allocate memory'; leave <hard_limit> out, and libvirt sees to it"
         )
+
+
+def _may_lock_all(files: FileTree, guest: Guest) -> bool:
+    if not guest.active:
+        return False
+    from sriovctl.engine.guests.qemu_checks import may_lock_all
+
+    pid = files.read_text(_PID_FILE.format(guest.name))
+    return pid is not None and pid.isdecimal() and may_lock_all(files, int(pid))
 
 
 def _distance_doubts(

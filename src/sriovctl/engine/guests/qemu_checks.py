@@ -113,7 +113,7 @@ def check_memlock(files: FileTree, machine: QEMUMachine, pid: int | None, guest:
     """
     if pid is None or machine.memory_bytes is None or not _is_qemu(files, pid):
         return
-    if _may_lock_all(files, pid):
+    if may_lock_all(files, pid):
         return
     limit = _memlock_limit(files, pid)
     if limit is not None and limit < machine.memory_bytes:
@@ -133,7 +133,8 @@ def _is_qemu(files: FileTree, pid: int) -> bool:
     return b"qemu" in program or program == b"kvm"
 
 
-def _may_lock_all(files: FileTree, pid: int) -> bool:
+def may_lock_all(files: FileTree, pid: int) -> bool:
+    """Say whether a process may lock memory beyond its limit: it has CAP_IPC_LOCK."""
     for line in (files.read_text(f"/proc/{pid}/status") or "").splitlines():
         if line.startswith("CapEff:"):
             return bool(int(line.split()[1], 16) >> _CAP_IPC_LOCK & 1)
