@@ -52,6 +52,36 @@ def test_a_record_needs_the_fields_without_a_default() -> None:
         Point()  # type: ignore[call-arg]
 
 
+def test_a_record_refuses_what_typing_would_refuse() -> None:
+    for one in (Point, Same):
+        with pytest.raises(TypeError, match=f"{one.__name__}.__new__.. takes from 2 to 4"):
+            one(1, 2, "a", 4)  # type: ignore[call-arg]
+        with pytest.raises(TypeError, match="unexpected keyword argument 'z'"):
+            one(1, z=2)  # type: ignore[call-arg]
+        with pytest.raises(TypeError, match="Expected 3 arguments, got 2"):
+            one._make((1, 2))
+        with pytest.raises(ValueError, match=r"unexpected field names: \['z'\]"):
+            one(1)._replace(z=2)  # type: ignore[call-arg]
+
+
+def test_a_record_can_be_taken_apart() -> None:
+    match Point(1, label="a"):
+        case Point(x, y, label):
+            assert (x, y, label) == (1, 0, "a")
+    assert Point._make([4, 5, "b"]) == Point(4, 5, "b")
+    assert Point.__match_args__ == Same.__match_args__
+
+
+def test_records_with_as_many_fields_keep_their_names_apart() -> None:
+    class Other(NamedTuple):
+        a: int
+        b: int
+        c: int
+
+    assert Other(1, 2, c=3)._asdict() == {"a": 1, "b": 2, "c": 3}
+    assert Point(x=1, y=2)._asdict() == {"x": 1, "y": 2, "label": None}
+
+
 def test_a_record_can_be_copied_and_sent() -> None:
     point = Point(1, 2, "a")
     assert copy.deepcopy(point) == point
