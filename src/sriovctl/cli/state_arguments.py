@@ -6,7 +6,7 @@ import os
 import sys
 
 from sriovctl.codec.state_file import parse_states
-from sriovctl.codec.yaml_nodes import MAX_CHARACTERS
+from sriovctl.codec.yaml_text import MAX_CHARACTERS
 from sriovctl.engine.identity import with_identities
 from sriovctl.engine.inventory import read_inventory
 from sriovctl.engine.wanted_details import with_wanted_details

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from sriovctl.codec.boot_lines import SettingReader, macs_of, words_of
-from sriovctl.codec.yaml_nodes import Node, is_null, mapping, parse_yaml
+from sriovctl.codec.yaml_nodes import Node, is_null, mapping
+from sriovctl.codec.yaml_text import parse_yaml
 from sriovctl.errors import InputError
 from sriovctl.model.persistence import Selector
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from sriovctl.codec.state_checks import check_pools, check_uniqueness
 from sriovctl.codec.state_keys import PF_KEYS, POOL_KEYS, STATE_KEYS, read_keys
-from sriovctl.codec.yaml_nodes import Node, mapping, parse_yaml
+from sriovctl.codec.yaml_nodes import Node, mapping
+from sriovctl.codec.yaml_text import parse_yaml
 from sriovctl.model.state import UNSET, DesiredState, WantedPF, WantedPool
 
 TYPE_CHECKING = False

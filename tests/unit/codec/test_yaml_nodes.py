@@ -8,7 +8,8 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sriovctl.codec.yaml_nodes import Node, Tree, parse_yaml
+from sriovctl.codec.yaml_nodes import Node, Tree
+from sriovctl.codec.yaml_text import parse_yaml
 from sriovctl.errors import InputError
 
 WORDS = st.text(max_size=5)

@@ -24,10 +24,10 @@ from sriovctl.codec.yaml_nodes import (
     is_sequence,
     mapping,
     one_of,
-    parse_yaml,
     sequence,
     text,
 )
+from sriovctl.codec.yaml_text import parse_yaml
 from sriovctl.model.functions import VLAN, EswitchMode
 from sriovctl.model.record import NamedTuple
 from sriovctl.model.state import UNSET, DesiredState, PFMatch, WantedPF, WantedVF, overlay

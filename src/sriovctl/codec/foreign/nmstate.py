@@ -17,7 +17,8 @@ from sriovctl.codec.foreign.sources import (
     label_for,
 )
 from sriovctl.codec.foreign.yaml_values import mac
-from sriovctl.codec.yaml_nodes import boolean, integer, mapping, one_of, parse_yaml, sequence, text
+from sriovctl.codec.yaml_nodes import boolean, integer, mapping, one_of, sequence, text
+from sriovctl.codec.yaml_text import parse_yaml
 from sriovctl.model.functions import VLAN, VLANProtocol
 from sriovctl.model.state import UNSET, DesiredState, PFMatch, WantedPF, WantedVF
 from sriovctl.model.translation import Import, LeftOut
