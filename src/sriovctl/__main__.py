@@ -96,10 +96,10 @@ def _open_host(args: argparse.Namespace) -> Host:
         from sriovctl.host.simulated import simulated_82576
 
         return simulated_82576()
-    from sriovctl.host.guarded import DEFAULT_TIMEOUT_S
     from sriovctl.host.live import LiveHost
+    from sriovctl.host.sysfs import WRITE_TIMEOUT_S
 
-    return LiveHost(write_timeout_s=getattr(args, "write_timeout", DEFAULT_TIMEOUT_S))
+    return LiveHost(write_timeout_s=getattr(args, "write_timeout", WRITE_TIMEOUT_S))
 
 
 def _refuse_dump(args: argparse.Namespace) -> None:
@@ -198,7 +198,9 @@ def _open_boot(args: argparse.Namespace, root: str | None) -> BootDoors:
 
 def _start_guardian() -> Guardian:
     # What it will need when the host can no longer be reached, nor perhaps its disks.
+    import sriovctl.engine.binding
     import sriovctl.engine.runs.confirm
+    import sriovctl.host.guarded
     import sriovctl.host.journal
     import sriovctl.host.live
     import sriovctl.host.rtnl  # noqa: F401

@@ -18,13 +18,12 @@ import os
 from struct import Struct
 
 from sriovctl.errors import HostError, WedgedError
+from sriovctl.host.sysfs import WRITE_TIMEOUT_S, write_file
 from sriovctl.model.record import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-
-DEFAULT_TIMEOUT_S = 120.0  # creating some hundred VFs takes a minute with some drivers
 
 _REQUEST = Struct("=II")  # its number, and the length of all its writes
 _WRITE = Struct("=II")  # length of the path, length of what is written
@@ -32,18 +31,6 @@ _ANSWER = Struct("=IIi")  # number of the request, how many writes went well, er
 _HUNG, _LOST = -1, -2  # in place of an errno
 _LOOKS = 8  # at how far the child is, while one write may take
 _DONE, _GIVEN_UP = 0, 1  # places in the memory that both share
-
-
-def write_file(path: str, data: bytes) -> None:
-    """Write to a file that exists, in one ``write(2)``: for sysfs each write is a command.
-
-    :raises OSError: as the kernel refuses.
-    """
-    descriptor = os.open(path, os.O_WRONLY | os.O_CLOEXEC)
-    try:
-        os.write(descriptor, data)
-    finally:
-        os.close(descriptor)
 
 
 class Refused(NamedTuple):
@@ -59,7 +46,7 @@ class GuardedWriter:
     :param timeout_s: how long one write may take.
     """
 
-    def __init__(self, *, timeout_s: float = DEFAULT_TIMEOUT_S) -> None:
+    def __init__(self, *, timeout_s: float = WRITE_TIMEOUT_S) -> None:
         self._timeout_s = timeout_s
         self._child: _Child | None = None
 

@@ -1,7 +1,7 @@
 """The door to the kernel's log: ``/dev/kmsg``.
 
 A reader that opens it for blocking waits for the next message for ever, so it is no file like
-others: :class:`LogTree` shows it as the plain file ``/kernel.log``, which a recording then has.
+others: this host's files show it as the plain file ``/kernel.log``, which a recording then has.
 
 Source: kernel ``Documentation/ABI/testing/dev-kmsg``; ``kernel/printk/printk.c``.
 """
@@ -13,21 +13,11 @@ import os
 import re
 
 from sriovctl.host.kernel_errors import kernel_error
-from sriovctl.host.sysfs import SysfsTree
 
-KERNEL_LOG = "/kernel.log"
 _DEVICE = "/dev/kmsg"
 _RECORD = 8192  # a record is never longer: PRINTKRB_RECORD_MAX and its decoration
 _KERNEL_FACILITY = 0
 _ESCAPE = re.compile(rb"\\x([0-9a-f]{2})")
-
-
-class LogTree(SysfsTree):
-    """This host's files, and its kernel log as one more."""
-
-    def read_bytes(self, path: str) -> bytes | None:
-        """Read a whole file; see :class:`sriovctl.host.api.FileTree`."""
-        return read_kernel_log() if path == KERNEL_LOG else super().read_bytes(path)
 
 
 def read_kernel_log(device: str = _DEVICE) -> bytes | None:

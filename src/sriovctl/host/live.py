@@ -5,18 +5,19 @@ from __future__ import annotations
 import os
 import time
 
-from sriovctl.host.guarded import DEFAULT_TIMEOUT_S, GuardedWriter
 from sriovctl.host.kernel_errors import write_error
-from sriovctl.host.kernel_log import LogTree
-from sriovctl.host.sysfs import SysfsTree
+from sriovctl.host.sysfs import WRITE_TIMEOUT_S, SysfsTree
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from sriovctl.host.devlink import DevlinkDoor
+    from sriovctl.host.guarded import GuardedWriter
     from sriovctl.host.namespaces import KernelNetworkNamespaces
     from sriovctl.host.rtnl import KernelRouteNetlink
+
+KERNEL_LOG = "/kernel.log"
 
 
 class MonotonicClock:
@@ -31,15 +32,32 @@ class MonotonicClock:
         time.sleep(seconds)
 
 
-class LiveTree(LogTree):
-    """This host's files; a write that hangs in the kernel is given up.
+class LiveTree(SysfsTree):
+    """This host's files, and its kernel log; a write that hangs in the kernel is given up.
 
     :param write_timeout_s: how long one write may take.
     """
 
-    def __init__(self, *, write_timeout_s: float = DEFAULT_TIMEOUT_S) -> None:
+    def __init__(self, *, write_timeout_s: float = WRITE_TIMEOUT_S) -> None:
         super().__init__()
-        self._writer = GuardedWriter(timeout_s=write_timeout_s)
+        self._write_timeout_s = write_timeout_s
+        self._guarded: GuardedWriter | None = None  # none before the first write
+
+    def read_bytes(self, path: str) -> bytes | None:
+        """Read a whole file; see :class:`sriovctl.host.api.FileTree`."""
+        if path != KERNEL_LOG:
+            return super().read_bytes(path)
+        from sriovctl.host.kernel_log import read_kernel_log
+
+        return read_kernel_log()
+
+    @property
+    def _writer(self) -> GuardedWriter:
+        if self._guarded is None:
+            from sriovctl.host.guarded import GuardedWriter
+
+            self._guarded = GuardedWriter(timeout_s=self._write_timeout_s)
+        return self._guarded
 
     def _write(self, real: str, data: bytes) -> None:
         self._writer.write(real, data)
@@ -54,7 +72,8 @@ class LiveTree(LogTree):
 
     def close(self) -> None:
         """End the process that writes, if one was needed."""
-        self._writer.close()
+        if self._guarded is not None:
+            self._guarded.close()
 
 
 class LiveHost:
@@ -64,7 +83,7 @@ class LiveHost:
     :param write_timeout_s: how long one write to sysfs may take.
     """
 
-    def __init__(self, root: str = "/", *, write_timeout_s: float = DEFAULT_TIMEOUT_S) -> None:
+    def __init__(self, root: str = "/", *, write_timeout_s: float = WRITE_TIMEOUT_S) -> None:
         # The kernel's log is that of this machine, whatever directory stands for its root.
         self._live = LiveTree(write_timeout_s=write_timeout_s) if root == "/" else None
         self.files: SysfsTree = self._live or SysfsTree(root)

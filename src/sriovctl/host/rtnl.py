@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import _socket  # the class alone: socket, which dresses it up, takes as long to import as a verb
 import errno
 
 from sriovctl.codec.netlink import (
@@ -23,7 +24,6 @@ from sriovctl.model.netlink import NetlinkAnswer
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-    from socket import socket as Socket
     from types import TracebackType
 
 _SOL_NETLINK = 270
@@ -53,7 +53,7 @@ class KernelRouteNetlink:
 
     def __init__(self, *, timeout_s: float = 30.0) -> None:
         self._timeout_s = timeout_s
-        self._socket: Socket | None = None
+        self._socket: _socket.socket | None = None
         self._sequence = 0
         self._buffer = bytearray(_PEEK)
 
@@ -160,33 +160,31 @@ class KernelRouteNetlink:
         finally:
             socket.settimeout(self._timeout_s)
 
-    def _open(self) -> Socket:
+    def _open(self) -> _socket.socket:
         if self._socket is None:
             self._socket = _open_socket(self._timeout_s)
         return self._socket
 
 
-def _open_socket(timeout_s: float) -> Socket:
-    import socket  # here: it costs more time than all of sriovctl's own start
-
+def _open_socket(timeout_s: float) -> _socket.socket:
     try:
-        opened = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, _NETLINK_ROUTE)
+        opened = _socket.socket(_socket.AF_NETLINK, _socket.SOCK_RAW, _NETLINK_ROUTE)
     except OSError as error:
         raise _socket_error(error, timeout_s) from error
-    _set_options(opened, socket.SOL_SOCKET, socket.SO_RCVBUF)
+    _set_options(opened)
     opened.settimeout(timeout_s)
     return opened
 
 
 # Each is an improvement that old kernels or containers may refuse: the kernel's own words in its
 # refusals (4.12), refusals without a copy of a 64 KiB request (4.2), room for more answers.
-def _set_options(socket: Socket, sol_socket: int, so_rcvbuf: int) -> None:
+def _set_options(socket: _socket.socket) -> None:
     so_rcvbufforce = 33
     options = [
         (_SOL_NETLINK, _NETLINK_EXT_ACK, 1),
         (_SOL_NETLINK, _NETLINK_CAP_ACK, 1),
-        (sol_socket, so_rcvbuf, _RECEIVE_BUFFER),
-        (sol_socket, so_rcvbufforce, _RECEIVE_BUFFER),
+        (_socket.SOL_SOCKET, _socket.SO_RCVBUF, _RECEIVE_BUFFER),
+        (_socket.SOL_SOCKET, so_rcvbufforce, _RECEIVE_BUFFER),
     ]
     for level, option, value in options:
         try:

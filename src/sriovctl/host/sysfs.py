@@ -9,15 +9,27 @@ from __future__ import annotations
 import errno
 import os
 
-from sriovctl.host.guarded import write_file
 from sriovctl.host.kernel_errors import NO_SUCH_VALUE, kernel_error, write_error
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+WRITE_TIMEOUT_S = 120.0  # creating some hundred VFs takes a minute with some drivers
 _PAGE = 4096
 _MAX_LINKS = 40  # as many as the kernel follows (MAXSYMLINKS, include/linux/namei.h)
+
+
+def write_file(path: str, data: bytes) -> None:
+    """Write to a file that exists, in one ``write(2)``: for sysfs each write is a command.
+
+    :raises OSError: as the kernel refuses.
+    """
+    descriptor = os.open(path, os.O_WRONLY | os.O_CLOEXEC)
+    try:
+        os.write(descriptor, data)
+    finally:
+        os.close(descriptor)
 
 
 class SysfsTree:

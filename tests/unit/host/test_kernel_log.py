@@ -8,7 +8,8 @@ import pytest
 
 from sriovctl.errors import HostError, PermissionDenied
 from sriovctl.host import kernel_log
-from sriovctl.host.kernel_log import KERNEL_LOG, LogTree, read_kernel_log
+from sriovctl.host.kernel_log import read_kernel_log
+from sriovctl.host.live import KERNEL_LOG, LiveTree
 
 RECORDS = (
     b"6,1,1234567,-;pci 0000:00:1c.0: Adding to iommu group 14\n SUBSYSTEM=pci\n DEVICE=+pci:x\n",
@@ -65,6 +66,6 @@ def test_a_refusal(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_it_is_one_file_among_others(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(kernel_log, "read_kernel_log", lambda: b"[    0.000000] hello\n")
     (tmp_path / "file").write_text("x\n")
-    tree = LogTree()
+    tree = LiveTree()
     assert tree.read_text(KERNEL_LOG) == "[    0.000000] hello"
     assert tree.read_text(str(tmp_path / "file")) == "x"
