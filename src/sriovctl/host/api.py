@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from sriovctl.model.eswitch import DevlinkPort
     from sriovctl.model.netlink import NetlinkAnswer
     from sriovctl.model.plan import Step
-    from sriovctl.model.run import Ending, RecordedStep, Run, RunKind, StepStatus
+    from sriovctl.model.run import Ending, RecordedStep, Run, RunKind, RunStatus, StepStatus
 
 
 class FileTree(Protocol):
@@ -219,8 +219,15 @@ class Journal(Protocol):
         :raises HostError: it cannot be written (disk full, read-only).
         """
 
-    def mark(self, run_id: int, positions: Sequence[int], status: StepStatus) -> None:
-        """Note how far the steps at *positions* have come.
+    def mark(
+        self,
+        run_id: int,
+        positions: Sequence[int],
+        status: StepStatus,
+        *,
+        done: Sequence[int] = (),
+    ) -> None:
+        """Note how far the steps at *positions* have come, and with it that others are done.
 
         :raises HostError: it cannot be written.
         """
@@ -228,14 +235,22 @@ class Journal(Protocol):
     def finish(self, *endings: Ending) -> None:
         """Note how runs ended, all in one transaction."""
 
-    def await_confirmation(self, run_id: int, confirm_by: float) -> None:
-        """Note that a run is done, and stands only if it is confirmed in time."""
+    def await_confirmation(
+        self, run_id: int, confirm_by: float, *, done: Sequence[int] = ()
+    ) -> None:
+        """Note that a run is done, and stands only if it is confirmed in time.
+
+        :param done: as in :class:`~sriovctl.model.run.Ending`.
+        """
 
     def runs(self) -> tuple[Run, ...]:
         """Read all runs, the newest first."""
 
-    def standing(self, boot_id: str | None) -> tuple[Run, ...]:
-        """Read the applies of one boot that are on the host, and open undos; the newest first."""
+    def standing(self, boot_id: str | None, statuses: Sequence[RunStatus] = ...) -> tuple[Run, ...]:
+        """Read the applies of one boot that are on the host, and open undos; the newest first.
+
+        :param statuses: those of interest; all that stand, when left out.
+        """
 
     def steps(self, run_id: int) -> tuple[RecordedStep, ...]:
         """Read the steps of a run, in order."""

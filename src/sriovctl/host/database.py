@@ -6,8 +6,9 @@ kill -9 and a power cut.  Several processes may use a file at once.
 
 from __future__ import annotations
 
+# The library as it is: sqlite3, which teaches it Python's dates, takes as long again to import.
+import _sqlite3 as sqlite3
 import os
-import sqlite3
 from contextlib import contextmanager
 
 from sriovctl.errors import HostError, PermissionDenied, UnsupportedError

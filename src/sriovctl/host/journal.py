@@ -6,9 +6,8 @@ each for PFs of its own.
 
 from __future__ import annotations
 
-import json
+import time
 from contextlib import contextmanager
-from datetime import UTC, datetime
 
 from sriovctl.errors import HostError
 from sriovctl.host.database import Database, make_directory
@@ -19,7 +18,8 @@ from sriovctl.model.run import STANDING, Ending, RecordedStep, Run, RunKind, Run
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from _sqlite3 import Connection
+    from collections.abc import Callable, Iterator, Sequence
     from typing import Any
 
 # In the order of Run's fields.
@@ -58,7 +58,7 @@ class SQLiteJournal:
         confirm_by: float | None = None,
     ) -> int:
         """Write a run and its steps in one transaction."""
-        devices = json.dumps(sorted({step.device for step in steps}))
+        devices = as_json(sorted({step.device for step in steps}))
         with self._database.transaction() as connection:
             cursor = connection.execute(
                 "INSERT INTO runs (kind, status, started, boot_id, devices, source, undoes, "
@@ -76,26 +76,36 @@ class SQLiteJournal:
             )
         return run_id
 
-    def mark(self, run_id: int, positions: Sequence[int], status: StepStatus) -> None:
-        """Note how far steps have come."""
+    def mark(
+        self,
+        run_id: int,
+        positions: Sequence[int],
+        status: StepStatus,
+        *,
+        done: Sequence[int] = (),
+    ) -> None:
+        """Note how far steps have come, and that others are done, in one transaction."""
         with self._database.transaction() as connection:
-            connection.executemany(
-                "UPDATE steps SET status = ? WHERE run_id = ? AND position = ?",
-                [(status, run_id, position) for position in positions],
-            )
+            _set_status(connection, run_id, done, StepStatus.DONE)
+            _set_status(connection, run_id, positions, status)
 
     def finish(self, *endings: Ending) -> None:
         """Note how runs ended, all in one transaction."""
         with self._database.transaction() as connection:
+            for one in endings:
+                _set_status(connection, one.run_id, one.done, StepStatus.DONE)
             connection.executemany(
                 "UPDATE runs SET status = ?, ended = ?, note = ?, confirm_by = NULL "
                 "WHERE run_id = ?",
                 [(one.status, _now(), one.note, one.run_id) for one in endings],
             )
 
-    def await_confirmation(self, run_id: int, confirm_by: float) -> None:
+    def await_confirmation(
+        self, run_id: int, confirm_by: float, *, done: Sequence[int] = ()
+    ) -> None:
         """Note that a run is done, and stands only if it is confirmed in time."""
         with self._database.transaction() as connection:
+            _set_status(connection, run_id, done, StepStatus.DONE)
             connection.execute(
                 "UPDATE runs SET status = ?, ended = ?, confirm_by = ? WHERE run_id = ?",
                 (RunStatus.UNCONFIRMED, _now(), confirm_by, run_id),
@@ -108,13 +118,15 @@ class SQLiteJournal:
         rows = self._database.select(f"SELECT {_RUN_COLUMNS} FROM runs ORDER BY run_id DESC")
         return tuple(_decode_run(row) for row in rows)
 
-    def standing(self, boot_id: str | None) -> tuple[Run, ...]:
+    def standing(
+        self, boot_id: str | None, statuses: Sequence[RunStatus] = STANDING
+    ) -> tuple[Run, ...]:
         """Read the applies of one boot that are on the host, and open undos; the newest first."""
-        marks = ", ".join("?" * len(STANDING))
+        marks = ", ".join("?" * len(statuses))
         rows = self._database.select(
             f"SELECT {_RUN_COLUMNS} FROM runs WHERE boot_id IS ? AND status IN ({marks}) "
             "AND (kind = ? OR status != ?) ORDER BY run_id DESC",
-            (boot_id, *STANDING, RunKind.APPLY, RunStatus.DONE),
+            (boot_id, *statuses, RunKind.APPLY, RunStatus.DONE),
         )
         return tuple(_decode_run(row) for row in rows)
 
@@ -144,20 +156,69 @@ class SQLiteJournal:
         self._database.close()
 
 
+def _set_status(
+    connection: Connection, run_id: int, positions: Sequence[int], status: StepStatus
+) -> None:
+    connection.executemany(
+        "UPDATE steps SET status = ? WHERE run_id = ? AND position BETWEEN ? AND ?",
+        [(status, run_id, first, last) for first, last in _runs_of(positions)],
+    )
+
+
+# Nearly always one: a batch of steps stands side by side.
+def _runs_of(positions: Sequence[int]) -> list[tuple[int, int]]:
+    runs: list[tuple[int, int]] = []
+    for position in positions:
+        if runs and runs[-1][1] == position - 1:
+            runs[-1] = (runs[-1][0], position)
+        else:
+            runs.append((position, position))
+    return runs
+
+
 def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="seconds")
+    return time.strftime("%Y-%m-%dT%H:%M:%S+00:00", time.gmtime())
 
 
 def _decode_run(row: tuple[Any, ...]) -> Run:
+    from json import loads
+
     run = Run(*row)
     return run._replace(
-        kind=RunKind(run.kind), status=RunStatus(run.status), devices=tuple(json.loads(row[6]))
+        kind=RunKind(run.kind), status=RunStatus(run.status), devices=tuple(loads(row[6]))
     )
+
+
+# --- steps as text -----------------------------------------------------------------------
 
 
 def encode_step(step: Step) -> str:
     """Write a step as JSON."""
-    return json.dumps(step._asdict())
+    return as_json(step._asdict())
+
+
+def _refuse(value: object) -> object:
+    raise TypeError(f"a step holds plain values, not {value!r}")
+
+
+def _json_writer() -> Callable[[object], str]:
+    # json's own encoder without json, whose import takes as long as to write hundreds of steps
+    # down.  Not every Python has it, or has it like this.
+    try:
+        from _json import encode_basestring_ascii, make_encoder
+
+        encode = make_encoder(
+            None, _refuse, encode_basestring_ascii, None, ": ", ", ", False, False, False
+        )
+        encode([None], 0)
+    except (ImportError, TypeError):
+        from json import dumps
+
+        return dumps
+    return lambda value: "".join(encode(value, 0))
+
+
+as_json = _json_writer()
 
 
 def decode_step(text: str) -> Step:
@@ -165,8 +226,10 @@ def decode_step(text: str) -> Step:
 
     :raises HostError: the journal holds something else.
     """
+    from json import loads
+
     try:
-        values = json.loads(text)
+        values = loads(text)
         values["action"] = Action(values["action"])
         values["disruption"] = Disruption(values["disruption"])
         values["commands"] = tuple(values["commands"])

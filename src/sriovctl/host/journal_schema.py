@@ -5,8 +5,6 @@ A file whose ``user_version`` is 0 is a new one, or one of version 1, which did 
 
 from __future__ import annotations
 
-import json
-
 from sriovctl.host.database import Schema, create_tables
 
 TYPE_CHECKING = False
@@ -53,11 +51,13 @@ def _upgrade(connection: sqlite3.Connection) -> None:
 
 # Version 1 did not say on which boot a run was: it counts as one of an earlier boot.
 def _copy_version_1(connection: sqlite3.Connection) -> None:
+    from json import dumps, loads
+
     devices: dict[int, set[str]] = {}
     for run_id, position, status, text in connection.execute(
         "SELECT run_id, position, status, step FROM steps_1"
     ).fetchall():
-        step = json.loads(text)
+        step = loads(text)
         devices.setdefault(run_id, set()).add(step["device"])
         connection.execute(
             "INSERT INTO steps VALUES (?, ?, ?, ?, ?, ?)",
@@ -67,7 +67,7 @@ def _copy_version_1(connection: sqlite3.Connection) -> None:
         connection.execute(
             "INSERT INTO runs (run_id, kind, status, started, boot_id, devices, source) "
             "VALUES (?, 'apply', ?, ?, 'unknown', ?, '')",
-            (run_id, status, started, json.dumps(sorted(devices.get(run_id, ())))),
+            (run_id, status, started, dumps(sorted(devices.get(run_id, ())))),
         )
     for table in ("steps_1", "runs_1"):
         connection.execute(f"DROP TABLE {table}")

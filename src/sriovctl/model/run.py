@@ -7,6 +7,10 @@ from enum import StrEnum
 from sriovctl.model.plan import Step
 from sriovctl.model.record import NamedTuple
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
 
 class RunKind(StrEnum):
     """Which way a run goes."""
@@ -60,6 +64,7 @@ class Ending(NamedTuple):
     run_id: int
     status: RunStatus
     note: str | None = None
+    done: Sequence[int] = ()  # positions of steps that are verified, and not noted as such yet
 
 
 class RecordedStep(NamedTuple):

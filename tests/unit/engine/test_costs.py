@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from sqlite3 import Connection
 
 import pytest
 
@@ -33,7 +35,16 @@ class Counted:
 
     def __init__(self, card: Card) -> None:
         self.host: SimulatedHost = simulate(MachineSpec(cards=(card,)))
-        self.site = Site(self.host, SQLiteJournal(None), lambda _: None)
+        journal = SQLiteJournal(None)
+        transaction = journal._database.transaction
+        self.commits = 0
+
+        def committing() -> AbstractContextManager[Connection]:
+            self.commits += 1
+            return transaction()
+
+        journal._database.transaction = committing  # type: ignore[method-assign,assignment]
+        self.site = Site(self.host, journal, lambda _: None)
         self.requests: list[bytes] = []
         exchange = self.host.rtnl.exchange
 
@@ -76,6 +87,15 @@ def five(vf_index: int) -> WantedVF:
         trust=True,
         max_tx_rate_mbps=100,
     )
+
+
+@pytest.mark.parametrize("num_vfs", [8, 64])
+def test_the_journal_has_a_commit_for_each_batch_and_two_for_the_run(num_vfs: int) -> None:
+    counted = Counted(Card(INTEL_E810))
+    outcome = counted.apply(num_vfs, *map(five, range(num_vfs)))
+    batches = {step.action for step in outcome.steps}
+    assert len(batches) == 3  # autoprobe, the number of VFs, their attributes
+    assert counted.commits == len(batches) + 2
 
 
 @pytest.mark.parametrize("num_vfs", [8, 64])

@@ -264,9 +264,11 @@ def test_a_driver_that_is_loaded_anew_in_mid_apply_leaves_the_old_state(site: Si
     # The VFs have just been made and read back; now their attributes are to be set.
     mark = site.journal.mark
 
-    def mark_and_reload(run_id: int, positions: Sequence[int], status: StepStatus) -> None:
-        mark(run_id, positions, status)
-        if (positions[0], status) == (0, StepStatus.DONE):
+    def mark_and_reload(
+        run_id: int, positions: Sequence[int], status: StepStatus, *, done: Sequence[int] = ()
+    ) -> None:
+        mark(run_id, positions, status, done=done)
+        if 0 in done:
             reload()
 
     site.journal.mark = mark_and_reload  # type: ignore[method-assign]
@@ -341,12 +343,14 @@ def test_a_journal_that_fails_in_between_does_not_keep_the_host_from_going_back(
     def full(*_: object, **__: object) -> int:
         raise HostError("the journal cannot be used: disk full", subject="journal.db")
 
-    def mark_until_full(run_id: int, positions: Sequence[int], status: StepStatus) -> None:
+    def mark_until_full(
+        run_id: int, positions: Sequence[int], status: StepStatus, *, done: Sequence[int] = ()
+    ) -> None:
         if positions[0] > 0:
             site.journal.begin = full  # type: ignore[method-assign]
             site.journal.finish = full  # type: ignore[method-assign,assignment]
             full()
-        mark(run_id, positions, status)
+        mark(run_id, positions, status, done=done)
 
     site.journal.mark = mark_until_full  # type: ignore[method-assign]
     with pytest.raises(HostError, match=r"disk full.*steps taken back"):

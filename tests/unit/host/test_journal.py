@@ -7,9 +7,11 @@ import sqlite3
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from sriovctl.errors import HostError, UnsupportedError
-from sriovctl.host.journal import SQLiteJournal
+from sriovctl.host.journal import SQLiteJournal, as_json
 from sriovctl.model.plan import Action, Disruption, Step
 from sriovctl.model.run import Ending, RunKind, RunStatus, StepStatus
 
@@ -132,3 +134,23 @@ def test_a_file_that_is_no_database_is_one_clear_error(tmp_path: Path) -> None:
     (tmp_path / "journal.db").write_text("all work and no play " * 100)
     with pytest.raises(HostError, match="the journal cannot be used"):
         SQLiteJournal(str(tmp_path)).runs()
+
+
+def test_steps_are_marked_together_and_only_those(journal: SQLiteJournal) -> None:
+    run_id = journal.begin([count_step(n, n + 1) for n in range(6)])
+    journal.mark(run_id, [0, 1], StepStatus.STARTED)
+    journal.mark(run_id, [2, 4, 5], StepStatus.STARTED, done=[0, 1])
+    statuses = [one.status.value for one in journal.steps(run_id)]
+    assert statuses == ["done", "done", "started", "planned", "started", "started"]
+    journal.finish(Ending(run_id, RunStatus.DONE, done=[2, 4, 5]))
+    assert [one.position for one in journal.steps(run_id) if one.status is StepStatus.DONE] == [
+        0, 1, 2, 4, 5,
+    ]  # fmt: skip
+
+
+PLAIN = st.none() | st.booleans() | st.integers() | st.text() | st.sampled_from(Disruption)
+
+
+@given(st.recursive(PLAIN, lambda one: st.lists(one) | st.dictionaries(st.text(), one)))
+def test_what_is_written_is_what_json_would_write(value: object) -> None:
+    assert as_json(value) == json.dumps(value)

@@ -113,7 +113,7 @@ def refuse_open_runs(journal: Journal, devices: set[str], boot_id: str | None) -
 
     :raises BusyError: there is such a run.
     """
-    for run in journal.standing(boot_id):
+    for run in journal.standing(boot_id, (RunStatus.RUNNING, RunStatus.UNCONFIRMED)):
         if not devices & set(run.devices):
             continue
         if run.status is RunStatus.RUNNING:
@@ -179,16 +179,17 @@ def _conclude(
         raise _wedged(site, execution, steps)
     confirm_by = _confirm_by(site.host, options)
     if confirm_by is None:
-        site.journal.finish(Ending(run_id, RunStatus.DONE))
+        site.journal.finish(Ending(run_id, RunStatus.DONE, done=execution.unnoted))
         return Outcome(run_id, steps)
-    site.journal.await_confirmation(run_id, confirm_by)
+    site.journal.await_confirmation(run_id, confirm_by, done=execution.unnoted)
     return Outcome(run_id, steps, RunStatus.UNCONFIRMED)
 
 
 def _wedged(site: Site, execution: Execution, steps: tuple[Step, ...]) -> WedgedError:
     device, error = next(iter(execution.wedged.items()))
     assert execution.run_id is not None
-    site.journal.finish(Ending(execution.run_id, RunStatus.FAILED, str(error)))
+    ending = Ending(execution.run_id, RunStatus.FAILED, str(error), execution.unnoted)
+    site.journal.finish(ending)
     error.evidence["PF"] = device
     others = sorted({step.device for step in steps} - execution.wedged.keys())
     if others:

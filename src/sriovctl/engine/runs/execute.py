@@ -3,8 +3,9 @@
 Theory of operation.  Consecutive steps of one action on one PF are a batch, because the kernel
 takes many VFs at once.  A batch is looked at first: what holds already is not done again, which
 lets a run that was killed be taken up where it was.  Then it is marked as started, performed, read
-back, compared, and marked as done.  The journal is written before the host each time, so that
-whatever was touched is known, however the process ends.
+back and compared.  The journal is written before the host each time, so that whatever was touched
+is known, however the process ends.  That a batch is done the journal is told together with the
+start of the next, or with the end of the run: until then it is started, which is no less true.
 
 At the end all is read once more: a later step may have spoilt an earlier one (a VF driver that
 resets its VF, say), and "done" means that everything is as wanted at once.
@@ -90,6 +91,7 @@ class Execution:
         self._check = check
         self._goes_on_unrecorded = goes_on_unrecorded
         self.performed: list[Step] = []  # without those that held already
+        self.unnoted: list[int] = []  # positions of steps that are done; see Ending
         self.wedged: dict[str, WedgedError] = {}  # by sysfs device name of the PF
 
     def run(self, steps: Sequence[RecordedStep]) -> None:
@@ -120,13 +122,13 @@ class Execution:
         left = self._patiently(lambda: left_to_do(self._host, steps), steps[0].device)
         if left:
             self._check(left)
-            self._mark(batch, StepStatus.STARTED)
+            self._mark_started(batch)
             # What it looks at is looked at again only before a second try: a thousand VFs take
             # longer to read than to set.  The check may have taken its time, and is about counts.
             looked = [left] if steps[0].vf_index is not None else []
             self._patiently(lambda: self._perform(steps, looked), steps[0].device)
             self.performed += left
-        self._mark(batch, StepStatus.DONE)
+        self.unnoted += [one.position for one in batch]
 
     def _perform(self, steps: list[Step], looked: list[list[Step]]) -> None:
         left = looked.pop() if looked else left_to_do(self._host, steps)
@@ -134,14 +136,17 @@ class Execution:
             perform(self._host, left)
             verify(self._host, left)
 
-    def _mark(self, batch: list[RecordedStep], status: StepStatus) -> None:
+    def _mark_started(self, batch: list[RecordedStep]) -> None:
         if self.run_id is None:
             return
+        positions = [one.position for one in batch]
         try:
-            self._journal.mark(self.run_id, [one.position for one in batch], status)
+            self._journal.mark(self.run_id, positions, StepStatus.STARTED, done=self.unnoted)
         except HostError:
             if not self._goes_on_unrecorded:
                 raise
+        else:
+            self.unnoted = []
 
     # Tries again while it may help: a driver that is known to say so, a device that comes back.
     def _patiently(self, action: Callable[[], T], device: str) -> T:

@@ -126,7 +126,10 @@ def _undo_locked(site: Site, locks: PFLocks, run: Run, check: Check) -> tuple[St
     execution.run(steps)
     if execution.wedged:
         raise next(iter(execution.wedged.values()))
-    journal.finish(Ending(undo_id, RunStatus.DONE), Ending(run.run_id, RunStatus.UNDONE))
+    journal.finish(
+        Ending(undo_id, RunStatus.DONE, done=execution.unnoted),
+        Ending(run.run_id, RunStatus.UNDONE),
+    )
     return tuple(execution.performed)
 
 
@@ -197,7 +200,7 @@ def _take_back(site: Site, failed: Execution, error: BaseException) -> list[Step
         raise next(iter(execution.wedged.values()))
     endings = [Ending(run_id, RunStatus.TAKEN_BACK, str(error) or type(error).__name__)]
     if undo_id is not None:
-        endings.append(Ending(undo_id, RunStatus.DONE))
+        endings.append(Ending(undo_id, RunStatus.DONE, done=execution.unnoted))
     _note(site.journal, *endings)
     return execution.performed
 
