@@ -6,7 +6,6 @@ from sriovctl.cli.change_arguments import add_change_arguments, refuse_recording
 from sriovctl.cli.durations import duration_s
 from sriovctl.cli.state_arguments import add_file_argument, read_plan, read_plan_when_ready
 from sriovctl.engine.runs.apply import ApplyOptions, Outcome, apply_plan
-from sriovctl.engine.runs.resume import resume_run
 from sriovctl.errors import EXIT_DONE, EXIT_FAILED, InputError
 from sriovctl.host.signals import stopping_in_order
 from sriovctl.model.run import RunStatus
@@ -123,6 +122,8 @@ def _apply(plan: Plan, args: argparse.Namespace, context: Context) -> Outcome:
 
 
 def _resume(args: argparse.Namespace, context: Context) -> Outcome:
+    from sriovctl.engine.runs.resume import resume_run
+
     if args.confirm_within:
         raise InputError("cannot be combined with --resume", subject="--confirm-within")
     allowed = frozenset(args.allow)

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
-import re
-
 _UNITS_S = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
@@ -13,8 +10,12 @@ def duration_s(text: str) -> float:
 
     :raises argparse.ArgumentTypeError: it is none.
     """
-    match = re.fullmatch(r"(\d{1,6})([smhd]?)", text)
-    seconds = int(match[1]) * _UNITS_S[match[2]] if match else 0
+    unit = text[-1:] if text[-1:].isalpha() else ""
+    number = text.removesuffix(unit)
+    is_time = unit in _UNITS_S and number.isascii() and number.isdigit() and len(number) <= 6
+    seconds = int(number) * _UNITS_S[unit] if is_time else 0
     if not seconds:
-        raise argparse.ArgumentTypeError(f"'{text}' is no time: write 60s, 2m, 1h or 7d")
+        from argparse import ArgumentTypeError
+
+        raise ArgumentTypeError(f"'{text}' is no time: write 60s, 2m, 1h or 7d")
     return float(seconds)

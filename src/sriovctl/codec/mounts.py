@@ -6,11 +6,9 @@ Source: kernel ``Documentation/filesystems/proc.rst``, section 3.5; ``fs/proc_na
 
 from __future__ import annotations
 
-import re
-
 from sriovctl.model.record import NamedTuple
 
-_ESCAPE = re.compile(r"\\([0-7]{3})")  # space, tab, newline, # and the backslash itself
+_ESCAPE = r"\\([0-7]{3})"  # space, tab, newline, # and the backslash itself
 
 
 class Mount(NamedTuple):
@@ -47,4 +45,6 @@ def parse_swaps(text: str) -> tuple[str, ...]:
 def _unescape(text: str) -> str:
     if "\\" not in text:
         return text
-    return _ESCAPE.sub(lambda match: chr(int(match[1], 8)), text)
+    import re
+
+    return re.sub(_ESCAPE, lambda match: chr(int(match[1], 8)), text)

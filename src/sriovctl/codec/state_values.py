@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-
 from sriovctl.codec.mac import parse_guid, parse_mac
 from sriovctl.codec.yaml_nodes import boolean, integer, is_null, is_sequence, one_of, sequence, text
 from sriovctl.errors import InputError
@@ -26,8 +24,10 @@ MAX_RATE_MBPS = 0xFFFFFFFF  # IFLA_VF_RATE holds 32 bits
 _NUMBER = "(0|[1-9][0-9]{0,4})"
 RANGE_PATTERN = f"^{_NUMBER}(-{_NUMBER})?$"
 NAME_PATTERN = r"^\S(.{0,62}\S)?$"
-_RANGE = rf"{_NUMBER}(?:-{_NUMBER})?"
 _OCTET = "[0-9A-Fa-f]{2}"
+# Read by hand, not by pattern: importing re takes as long as reading the keys of hundreds of VFs.
+_HEX_DIGITS = "0123456789abcdef"
+_MARKS_IN_DRIVERS = str.maketrans("", "", "_.-")
 
 
 def _as_it_is(value: object) -> object:
@@ -94,7 +94,7 @@ def _checked(node: Node, parse: Callable[[str], str]) -> str:
 
 def _read_hex_id(node: Node) -> str:
     written = text(node).lower().removeprefix("0x")
-    if re.fullmatch(r"[0-9a-f]{1,4}", written) is None:
+    if not 1 <= len(written) <= 4 or written.strip(_HEX_DIGITS):
         raise node.complain(f"'{text(node)[:40]}' is no PCI id", hint='write it as "8086"')
     return written.rjust(4, "0")
 
@@ -102,16 +102,21 @@ def _read_hex_id(node: Node) -> str:
 def _read_serial(node: Node) -> str:
     # A Device Serial Number as lspci writes it, in whatever case; any other is taken as it is.
     written = _read_name(node)
-    if re.fullmatch(rf"{_OCTET}([:-]{_OCTET}){{7}}", written) is None:
-        return written
-    return written.lower().replace(":", "-")
+    octets = written.lower().replace(":", "-").split("-")
+    is_number = len(octets) == 8 and all(map(_is_octet, octets))
+    return "-".join(octets) if is_number else written
+
+
+def _is_octet(text: str) -> bool:
+    return len(text) == 2 and not text.strip(_HEX_DIGITS)
 
 
 def _read_driver(node: Node) -> str | None:
     if is_null(node) or text(node) == "none":
         return None
     written = text(node)
-    if re.fullmatch(r"[A-Za-z0-9_.-]{1,64}", written) is None:
+    bare = written.translate(_MARKS_IN_DRIVERS)
+    if not (1 <= len(written) <= 64 and written.isascii() and (not bare or bare.isalnum())):
         raise node.complain(
             f"'{written[:40]}' is no driver's name", hint="for example vfio-pci, or none"
         )
@@ -124,13 +129,18 @@ def read_indices(node: Node, written: str) -> range:
     :param node: where a complaint is to point at.
     :raises InputError: it is neither.
     """
-    match = re.fullmatch(_RANGE, written)
-    if match is None:
+    low, dash, high = written.partition("-")
+    if not _is_number(low) or (dash and not _is_number(high)):
         raise node.complain(f"'{written[:40]}' is no VF index", hint="write 0, or 1-3 for a range")
-    first, last = int(match[1]), int(match[2] or match[1])
+    first, last = int(low), int(high or low)
     if not first <= last < MAX_VFS:
         raise node.complain(f"'{written}' is no range of VF indices", hint="write 1-3")
     return range(first, last + 1)
+
+
+def _is_number(text: str) -> bool:
+    plain = text.isascii() and text.isdigit() and len(text) <= 5
+    return plain and (text[0] != "0" or text == "0")
 
 
 def folded(indices: Iterable[int], alike: Callable[[int, int], bool]) -> Iterator[range]:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import re
-
 from sriovctl.model.functions import PF
 from sriovctl.model.record import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import re
     from typing import Final
 
 # What devlink calls the port that stands for a VF.
@@ -52,14 +51,22 @@ class EswitchReport(NamedTuple):
     notes: tuple[str, ...] = ()  # what could not be read, and why
 
 
+def _match(port_name: str | None) -> re.Match[str] | None:
+    if port_name is None or "pf" not in port_name:  # nearly every netdev: it needs no pattern
+        return None
+    import re
+
+    return re.fullmatch(_PORT_NAME, port_name)
+
+
 def is_representor(port_name: str | None) -> bool:
     """Say whether the netdev with this ``phys_port_name`` stands for a function.  Pure."""
-    return port_name is not None and re.fullmatch(_PORT_NAME, port_name) is not None
+    return _match(port_name) is not None
 
 
 def represented_vf(port_name: str | None) -> int | None:
     """Return the index of the VF of this host that ``phys_port_name`` stands for, if any.  Pure."""
-    found = None if port_name is None else re.fullmatch(_PORT_NAME, port_name)
+    found = _match(port_name)
     if found is None or found["controller"] or found["vf"] is None:
         return None
     return int(found["vf"])

@@ -11,10 +11,8 @@ Namespaces are found by their processes, and by their handles that are mounted s
 
 from __future__ import annotations
 
-from sriovctl.codec.cgroup import container_in_cgroup
 from sriovctl.codec.mounts import parse_mountinfo
 from sriovctl.codec.rtnl import decode_link, encode_link_dump
-from sriovctl.codec.rtnl_nsid import decode_nsid, encode_get_nsid
 from sriovctl.engine.owners.network import below
 from sriovctl.engine.owners.processes import PROC, processes
 from sriovctl.errors import LostError, PermissionDenied, SriovctlError
@@ -125,6 +123,8 @@ def _name_of(files: FileTree, namespace: Namespace) -> str:
     for mount_point in namespace.mount_points:
         if mount_point.startswith(_NAMED_HERE):
             return mount_point.removeprefix(_NAMED_HERE)
+    from sriovctl.codec.cgroup import container_in_cgroup
+
     for pid in namespace.pids[:1]:
         container = container_in_cgroup(files.read_text(f"{PROC}/{pid}/cgroup") or "")
         return container or f"pid-{pid}"
@@ -137,6 +137,8 @@ def _name_of(files: FileTree, namespace: Namespace) -> str:
 def _ask(
     host: Host, ledger: Ledger, namespace: Namespace
 ) -> tuple[list[LinkReport], int | None] | None:
+    from sriovctl.codec.rtnl_nsid import decode_nsid, encode_get_nsid
+
     own_pid = host.files.read_link(f"{PROC}/self") or "0"
     requests = (encode_link_dump(with_vfs=False), encode_get_nsid(int(own_pid)))
     try:

@@ -14,8 +14,6 @@ Source: kernel ``Documentation/ABI/stable/sysfs-block``, ``block/holder.c``
 
 from __future__ import annotations
 
-import re
-
 from sriovctl.codec.mounts import Mount, parse_mountinfo, parse_swaps
 from sriovctl.errors import PermissionDenied
 from sriovctl.model.owner import OwnerKind
@@ -37,7 +35,6 @@ _DEV = "/dev/"
 _ANONYMOUS = "0:"
 _BY_SOURCE = ("btrfs", "bcachefs")
 _UNKNOWN = ("zfs",)
-_CONTROLLER = re.compile(r"nvme\d+")
 
 
 class Disk(NamedTuple):
@@ -108,9 +105,13 @@ def _controllers(files: FileTree, path: str) -> Iterator[str]:
         return
     subsystem = before + found + after.split("/")[0]
     for entry in files.list_dir(subsystem):
-        target = files.resolve(f"{subsystem}/{entry}") if _CONTROLLER.fullmatch(entry) else None
+        target = files.resolve(f"{subsystem}/{entry}") if _is_controller(entry) else None
         if target is not None:
             yield target
+
+
+def _is_controller(name: str) -> bool:
+    return name.startswith("nvme") and name[4:].isdigit()
 
 
 def _made_of(files: FileTree, path: str) -> tuple[str, ...]:
