@@ -75,6 +75,7 @@ def _make_context(args: argparse.Namespace) -> Context:
         open_libvirt=lambda: _open_libvirt(args),
         open_journal=lambda: _open_journal(args),
         open_leases=lambda: _open_leases(args),
+        has_leases=lambda: _has_leases(args),
         open_qmp=_open_qmp,
         kind=kind if args.host_tree is None else HostKind.RECORDED,
         start_guardian=None if args.simulated else _start_guardian,
@@ -167,6 +168,14 @@ def _open_leases(args: argparse.Namespace) -> LeaseBook:
     _refuse_dump(args)
     is_live = args.host_tree is None and not args.simulated
     return SQLiteLeaseBook(_state_directory() if is_live else None)
+
+
+# On most hosts nothing was ever lent, and the book need not be opened, nor its code be imported.
+def _has_leases(args: argparse.Namespace) -> bool:
+    from sriovctl.host.database import file_exists
+
+    is_live = args.host_tree is None and not args.simulated
+    return is_live and file_exists(f"{_state_directory()}/leases.db")
 
 
 def _live_journal() -> Journal:

@@ -42,6 +42,7 @@ class Context:
     """The host that the user chose, the way to libvirt, and the way to the user.
 
     :param open_leases: None: a book in memory, which ends with the command.
+    :param has_leases: says whether there is a book to open; asked before one is read.
     :param read_dump: reads the dump that the user gave in place of a host; None: there is a host.
     :param read_log: reads the kernel log that the user gave beside it.
     """
@@ -56,6 +57,7 @@ class Context:
         out: TextIO,
         color: bool,
         open_leases: Callable[[], LeaseBook] | None = None,
+        has_leases: Callable[[], bool] = lambda: True,
         kind: HostKind = HostKind.LIVE,
         start_guardian: Callable[[], Guardian] | None = None,
         open_boot: Callable[[str | None], BootDoors] | None = None,
@@ -66,6 +68,7 @@ class Context:
         self._open_libvirt = open_libvirt
         self._open_journal = open_journal
         self._open_leases = open_leases
+        self._has_leases = has_leases
         self._open_qmp = open_qmp
         self._qmp: dict[str, QMP] = {}
         self._start_guardian = start_guardian
@@ -169,6 +172,9 @@ class Context:
             self._leases = self._open_leases() if self._open_leases else _book_in_memory()
         return self._leases
 
+    def _written_leases(self) -> LeaseBook | None:
+        return self.leases() if self._leases is not None or self._has_leases() else None
+
     def desk(self) -> Desk:
         """Return where VFs of this host are lent and given back."""
         from sriovctl.engine.leases.lending import Desk
@@ -229,7 +235,7 @@ class Context:
             self._users = Users(
                 self.site(),
                 open_libvirt=self.libvirt if self._kind is HostKind.LIVE else None,
-                open_leases=self.leases,
+                open_leases=self._written_leases,
                 warn=self.warn,
             )
         return self._users

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import os
-from importlib import import_module
 
 from sriovctl import __version__
 
@@ -97,7 +96,7 @@ def module_of(verb: str) -> VerbModule:
     """Import the module of one verb."""
     # Python has a word of its own for that one.
     name = "import_" if verb == "import" else verb.replace("-", "_")
-    module: VerbModule = import_module(f"sriovctl.cli.{name}")
+    module: VerbModule = __import__(f"sriovctl.cli.{name}", fromlist=("run",))
     return module
 
 

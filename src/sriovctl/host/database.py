@@ -63,15 +63,7 @@ class Database:
         :raises PermissionDenied: this user may not know.
         :raises HostError: the directory cannot be read.
         """
-        if self._directory is None:
-            return True
-        try:
-            os.stat(self.path)
-        except FileNotFoundError:
-            return False
-        except OSError as error:
-            raise kernel_error(error, subject=self.path, action="cannot read") from error
-        return True
+        return self._directory is None or file_exists(self.path)
 
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
@@ -128,6 +120,21 @@ class Database:
         if self._connection is not None:
             self._connection.close()
             self._connection = None
+
+
+def file_exists(path: str) -> bool:
+    """Say whether there is a file.
+
+    :raises PermissionDenied: this user may not know.
+    :raises HostError: the directory cannot be read.
+    """
+    try:
+        os.stat(path)
+    except FileNotFoundError:
+        return False
+    except OSError as error:
+        raise kernel_error(error, subject=path, action="cannot read") from error
+    return True
 
 
 def _prepare(connection: sqlite3.Connection, schema: Schema, *, subject: str) -> None:

@@ -18,7 +18,7 @@ from __future__ import annotations
 from itertools import groupby
 
 from sriovctl.engine.locate import driver_of
-from sriovctl.engine.runs.steps import observe, perform
+from sriovctl.engine.runs.steps import make_ready, observe, perform
 from sriovctl.errors import (
     BusyError,
     HostError,
@@ -101,6 +101,7 @@ class Execution:
         :raises SafetyError: the host is not as it was planned for.
         :raises SriovctlError: as the kernel refuses.
         """
+        make_ready([one.step for one in steps])
         for batch in _batches(_without_passed(steps)):
             if batch[0].step.device not in self.wedged:
                 self._run_batch(batch, total=len(steps))

@@ -6,7 +6,6 @@ with a few messages) and an observer (what the kernel says now of the keys that 
 
 from __future__ import annotations
 
-from sriovctl.engine.binding import bind_drivers, see_bindings
 from sriovctl.engine.eswitch import see_eswitch_modes, set_eswitch_modes
 from sriovctl.engine.inventory import read_bool, read_int, read_netdev
 from sriovctl.engine.locate import find_directory, vf_index_of
@@ -25,8 +24,20 @@ if TYPE_CHECKING:
 
     from sriovctl.host.api import Host
 
+# Steps that are taken, and taken back, without a driver being bound.
+_LIGHT = (Action.SET_VF, Action.SET_LINK_UP, Action.SET_MTU, Action.SET_AUTOPROBE)
+
 RATES = frozenset({"min_tx_rate_mbps", "max_tx_rate_mbps"})
 CARRIER_TIMEOUT_S = 10.0  # igb takes about 3 s
+
+
+def make_ready(steps: Sequence[Step]) -> None:
+    """Import now what taking these steps, and taking them back, may need.
+
+    Once a PF is touched, the disk that it is read from may not be there: a root on NFS, say.
+    """
+    if any(step.action not in _LIGHT for step in steps):
+        import sriovctl.engine.binding  # noqa: F401
 
 
 def perform(host: Host, steps: Sequence[Step]) -> None:
@@ -128,6 +139,18 @@ def _see_vfs(host: Host, steps: Sequence[Step]) -> list[dict[str, object]]:
     ]
 
 
+def _bind_drivers(host: Host, steps: Sequence[Step]) -> None:
+    from sriovctl.engine.binding import bind_drivers
+
+    bind_drivers(host, steps)
+
+
+def _see_bindings(host: Host, steps: Sequence[Step]) -> list[dict[str, object]]:
+    from sriovctl.engine.binding import see_bindings
+
+    return see_bindings(host, steps)
+
+
 def _as_wanted(values: dict[str, object]) -> WantedVF:
     typed = dict(values)
     if isinstance(vlan := typed.get("vlan"), dict):
@@ -143,7 +166,7 @@ _PERFORMERS: dict[Action, Callable[[Host, Sequence[Step]], None]] = {
     Action.SET_MTU: _set_mtu,
     Action.SET_VF: _set_vfs,
     Action.SET_MSIX: set_msix_counts,
-    Action.BIND_DRIVER: bind_drivers,
+    Action.BIND_DRIVER: _bind_drivers,
 }
 
 _OBSERVERS: dict[Action, Callable[[Host, Sequence[Step]], list[dict[str, object]]]] = {
@@ -154,5 +177,5 @@ _OBSERVERS: dict[Action, Callable[[Host, Sequence[Step]], list[dict[str, object]
     Action.SET_MTU: _see_mtu,
     Action.SET_VF: _see_vfs,
     Action.SET_MSIX: see_msix_counts,
-    Action.BIND_DRIVER: see_bindings,
+    Action.BIND_DRIVER: _see_bindings,
 }

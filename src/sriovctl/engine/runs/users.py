@@ -27,7 +27,7 @@ class Users:
 
     :param site: the host, and the journal that tells which VFs sriovctl made.
     :param open_libvirt: called only where a daemon of libvirt listens; None: do not ask it.
-    :param open_leases: opens the book that tells which VFs are lent; None: none are.
+    :param open_leases: opens the book that tells which VFs are lent, if there is one.
     :param warn: told what could not be seen.
     """
 
@@ -36,7 +36,7 @@ class Users:
         site: Site,
         *,
         open_libvirt: Callable[[], Libvirt] | None,
-        open_leases: Callable[[], LeaseBook] | None = None,
+        open_leases: Callable[[], LeaseBook | None] | None = None,
         warn: Callable[[str], None] = lambda _: None,
     ) -> None:
         self._site = site
@@ -76,9 +76,8 @@ class Users:
         return report._replace(owners=owners)
 
     def _lease_owners(self) -> OwnerMap:
-        if self._open_leases is None:
-            return {}
-        stored = self._open_leases().leases()
+        book = None if self._open_leases is None else self._open_leases()
+        stored = () if book is None else book.leases()
         if not stored:
             return {}
         from sriovctl.engine.leases.lease_owners import lease_owners
