@@ -72,6 +72,11 @@ def _add_machine(parser: argparse.ArgumentParser) -> None:
         help="start this inside before the command (repeatable; libvirt and systemd bring udev)",
     )
     parser.add_argument(
+        "--linux-guest",
+        action="store_true",
+        help="with libvirt: bring a saved guest with a real Linux (in $SRIOVCTL_LAB_LINUX_GUEST)",
+    )
+    parser.add_argument(
         "--accel",
         choices=_ACCELS,
         default="auto",
@@ -124,6 +129,7 @@ def _run(args: argparse.Namespace, _context: Context) -> int:
         args.machine,
         tuple(args.command),
         services=args.services,
+        linux_guest=args.linux_guest,
         accel=args.accel,
         results=args.results,
         timeout_s=args.timeout,
@@ -139,7 +145,9 @@ def _shell(args: argparse.Namespace, _context: Context) -> int:
         )
     from sriovctl.lab.session import run_on_terminal
 
-    return run_on_terminal(args.machine, services=args.services, accel=args.accel)
+    return run_on_terminal(
+        args.machine, services=args.services, linux_guest=args.linux_guest, accel=args.accel
+    )
 
 
 def _test(args: argparse.Namespace, _context: Context) -> int:
@@ -151,6 +159,7 @@ def _test(args: argparse.Namespace, _context: Context) -> int:
         args.machine,
         (sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *args.pytest_args),
         services=args.services,
+        linux_guest=args.linux_guest,
         accel=args.accel,
         results=args.results,
         timeout_s=args.timeout,

@@ -33,6 +33,7 @@ class Errand:
     said: Path
     timeout_s: float
     services: frozenset[Service] = frozenset()
+    linux_guest: bool = False
     environment: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -42,6 +43,7 @@ def run_argv(errand: Errand) -> tuple[str, ...]:
     settings = (f"{name}={value}" for name, value in errand.environment.items())
     return (
         *(sys.executable, "-m", "sriovctl", "lab", "run", errand.machine.name, *services),
+        *(("--linux-guest",) if errand.linux_guest else ()),
         *("--results", str(errand.results), "--timeout", str(errand.timeout_s)),
         *("--", "env", *settings, *errand.command),
     )

@@ -70,7 +70,7 @@ def prepare_image() -> Image:
     """
     cache = cache_root()
     cache.mkdir(parents=True, exist_ok=True)
-    with _locked(cache / "lock"):
+    with locked(cache / "lock"):
         home = _newest_ready(cache) or _make_release(cache)
         return _image(home)
 
@@ -87,7 +87,8 @@ def _image(home: Path) -> Image:
 
 
 @contextmanager
-def _locked(path: Path) -> Iterator[None]:
+def locked(path: Path) -> Iterator[None]:
+    """Hold the lock of the cache, so that two preparations do not do the same."""
     with path.open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield
@@ -175,13 +176,13 @@ def parse_bzimage_payload(image: bytes) -> bytes | None:
 
 def _unpack_modules(home: Path, release: str) -> None:
     run_program(("depmod", "-b", str(home), release))
-    for path in _module_files(home, release, (*_ROOT_MODULES, *_LAB_MODULES)):
+    for path in module_files(home, release, (*_ROOT_MODULES, *_LAB_MODULES)):
         if path.suffix == ".xz":
             run_program(("xz", "-d", str(path)))
 
 
-def _module_files(home: Path, release: str, modules: tuple[str, ...]) -> list[Path]:
-    # In load order: what a module depends on comes before it.
+def module_files(home: Path, release: str, modules: tuple[str, ...]) -> list[Path]:
+    """Files of modules, in load order: what one depends on comes before it."""
     listing = run_program(
         ("modprobe", "-d", str(home), "-S", release, "--show-depends", "-a", *modules)
     )
@@ -200,7 +201,7 @@ def _make_initramfs(home: Path) -> Path:
     _sweep_initramfs(home)
     with tempfile.TemporaryDirectory(dir=home) as name:
         _fill_initramfs(Path(name), home, {"init": init, "probe": probe})
-        _archive(Path(name), path)
+        archive(Path(name), path)
     return path
 
 
@@ -218,13 +219,14 @@ def _fill_initramfs(root: Path, home: Path, scripts: dict[str, bytes]) -> None:
     for name, script in scripts.items():
         (root / name).write_bytes(script)
         (root / name).chmod(0o755)
-    files = _module_files(home, home.name, _ROOT_MODULES)
+    files = module_files(home, home.name, _ROOT_MODULES)
     for file in files:
         shutil.copy(file, root / "modules")
     (root / "modules/order").write_text("".join(f"{file.name}\n" for file in files))
 
 
-def _archive(root: Path, path: Path) -> None:
+def archive(root: Path, path: Path) -> None:
+    """Pack a directory into an initramfs."""
     names = "".join(f"{entry.relative_to(root)}\n" for entry in sorted(root.rglob("*")))
     partial = path.with_suffix(".partial")
     run_program(

@@ -4,7 +4,8 @@ Theory of operation.  On the host such tests are moved to the end and grouped by
 services.  For each group a machine boots once, and a second pytest runs inside on exactly the
 tests of the group.  It writes each report as a line of JSON into the results directory; when
 the tests are due on the host the reports are replayed, so that each test counts, and shows its
-failure, as if it had run here.  Its fixtures are never set up on the host.
+failure, as if it had run here.  Its fixtures are never set up on the host.  Where one of them
+is marked ``linux_guest``, the machine has the saved guest of :mod:`sriovctl.lab.linux_guest`.
 
 Machines run beside this process, one for each CPU, the largest group first: one CPU is left
 to the tests that run here, and taken too when these are over.
@@ -235,6 +236,7 @@ class OnHost:
             machine=place.machine,
             command=(sys.executable, "-m", "pytest", *options, *ini, *files),
             services=place.services,
+            linux_guest=any(item.get_closest_marker("linux_guest") for item in items),
             results=work,
             said=work / SAID,
             timeout_s=_TIMEOUT_S,

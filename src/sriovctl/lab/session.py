@@ -14,6 +14,7 @@ from types import FrameType
 from typing import BinaryIO
 
 from sriovctl.lab.accel import Accel
+from sriovctl.lab.image import prepare_image
 from sriovctl.lab.machines import Service, find_machine
 from sriovctl.lab.runner import Job, Sink, check_results_directory, run_job
 
@@ -40,6 +41,7 @@ def run_on_streams(
     command: tuple[str, ...],
     *,
     services: Sequence[str],
+    linux_guest: bool = False,
     accel: str,
     results: str | None,
     timeout_s: float,
@@ -52,13 +54,15 @@ def run_on_streams(
         results=check_results_directory(Path(results)) if results else None,
         timeout_s=timeout_s,
         accel=Accel(accel),
-        environment=guest_environment(),
+        environment={**guest_environment(), **_linux_guest(wanted=linux_guest)},
     )
     with stop_on_sigterm():
         return run_job(job, stdout=_sink(sys.stdout.buffer), stderr=_sink(sys.stderr.buffer))
 
 
-def run_on_terminal(machine: str, *, services: Sequence[str], accel: str) -> int:
+def run_on_terminal(
+    machine: str, *, services: Sequence[str], linux_guest: bool = False, accel: str
+) -> int:
     """Run a login shell in a machine, on this process's terminal."""
     size = os.get_terminal_size()
     job = Job(
@@ -67,11 +71,23 @@ def run_on_terminal(machine: str, *, services: Sequence[str], accel: str) -> int
         services=frozenset(map(Service, services)),
         timeout_s=_SHELL_TIMEOUT_S,
         accel=Accel(accel),
-        environment={**guest_environment(), "debian_chroot": f"lab {machine}"},
+        environment={
+            **guest_environment(),
+            **_linux_guest(wanted=linux_guest),
+            "debian_chroot": f"lab {machine}",
+        },
         terminal_size=(size.columns, size.lines),
     )
     with stop_on_sigterm(), _raw_terminal():
         return run_job(job, stdout=_sink(sys.stdout.buffer), stderr=_sink(sys.stderr.buffer))
+
+
+def _linux_guest(*, wanted: bool) -> dict[str, str]:
+    if not wanted:
+        return {}
+    from sriovctl.lab.linux_guest import VARIABLE, prepare_linux_guest
+
+    return {VARIABLE: str(prepare_linux_guest(prepare_image()))}
 
 
 def _sink(stream: BinaryIO) -> Sink:

@@ -7,10 +7,12 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from sriovctl.cli.main import parse_arguments
 from sriovctl.lab import beside
 from sriovctl.lab.beside import Beside, Errand, run_argv
 from sriovctl.lab.machines import Service, find_machine
@@ -53,6 +55,11 @@ def test_the_command_line_is_that_of_lab_run(tmp_path: Path) -> None:
         *("udev", "--results", str(tmp_path), "--timeout", "5.0"),
         *("--", "env", "HOME=/a b", "ls", "-l"),
     )
+
+
+def test_the_command_line_asks_for_the_saved_guest(tmp_path: Path) -> None:
+    one = replace(errand(tmp_path, "ls"), linux_guest=True)
+    assert parse_arguments(run_argv(one)[3:]).linux_guest
 
 
 def test_it_says_what_it_says_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -18,7 +18,8 @@ pytest_lab.why_unavailable = lambda: os.environ.get("UNAVAILABLE")
 def run_argv(errand):
     names = {"SRIOVCTL_LAB_MACHINE": errand.machine.name, "SRIOVCTL_LAB_RESULTS": errand.results}
     settings = [f"{name}={value}" for name, value in {**errand.environment, **names}.items()]
-    machine = " ".join((errand.machine.name, *sorted(errand.services)))
+    guest = ["and a guest"] if errand.linux_guest else []
+    machine = " ".join((errand.machine.name, *sorted(errand.services), *guest))
     here = str(Path(__file__).parent / "machine")
     return ("bash", here, machine, "env", *settings, *errand.command)
 
@@ -57,6 +58,15 @@ def test_elsewhere(inside): pass
 
 def test_on_the_host(): assert "SRIOVCTL_LAB_MACHINE" not in os.environ
 """
+WITH_GUEST = """
+import pytest
+pytestmark = pytest.mark.lab("82576")
+
+@pytest.mark.linux_guest
+def test_wants_it(): pass
+
+def test_is_in_the_same_machine(): pass
+"""
 LOST = """
 import os
 import pytest
@@ -72,7 +82,7 @@ def run_pytest(directory: Path, tests: str, **environment: str) -> str:
     (directory / "machine").write_text(MACHINE)
     (directory / "test_it.py").write_text(tests)
     (directory / "pytest.ini").write_text(
-        "[pytest]\nmarkers =\n  lab\n  qemu\naddopts = -ra -p no:cacheprovider\n"
+        "[pytest]\nmarkers =\n  lab\n  linux_guest\n  qemu\naddopts = -ra -p no:cacheprovider\n"
     )
     # With CI set pytest says every failure twice, and in full.
     dropped = ("SRIOVCTL", "CI", "BUILD_NUMBER")
@@ -123,6 +133,12 @@ def test_of_the_host_that_sees_it():
 """
     )
     assert "5 passed" in run_pytest(tmp_path, tests, SRIOVCTL_LAB_MACHINES="2")
+
+
+def test_one_who_wants_the_saved_guest_brings_it_for_all(tmp_path: Path) -> None:
+    assert "2 passed" in run_pytest(tmp_path, WITH_GUEST)
+    boots = (tmp_path / "boots").read_text().splitlines()
+    assert boots == ["begin 82576 and a guest", "end 82576 and a guest"]
 
 
 def test_a_lost_machine_fails_what_it_did_not_report(tmp_path: Path) -> None:
