@@ -167,10 +167,10 @@ def _find_vfs(args: argparse.Namespace, context: Context) -> tuple[PCIAddress, .
 
 
 def _warn_of_networks(context: Context, results: tuple[AttachResult, ...]) -> None:
-    from sriovctl.engine.guests.vf_networks import read_vf_networks
+    from sriovctl.engine.guests.vf_networks import find_vf_networks
 
     attached = {result.vf for result in results}
-    for network in read_vf_networks(context.host().files, context.libvirt()):
+    for network in find_vf_networks(context.host().files, context.libvirt()):
         for vf in sorted(attached.intersection(network.pool.sources)):
             context.warn(
                 f"{vf} is in libvirt's network {network.pool.name}, which may choose it for "

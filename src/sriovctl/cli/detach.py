@@ -69,21 +69,20 @@ def run(args: argparse.Namespace, context: Context) -> int:
 
 def _detach(args: argparse.Namespace, context: Context) -> Iterator[DetachResult]:
     host, libvirt = context.host(), context.libvirt()
-    if args.network is not None:
+    for network in _networks(args, context):
         from sriovctl.engine.guests.network_attach import detach_from_network
 
         yield from detach_from_network(
             host,
             libvirt,
             guest=args.guest,
-            network=args.network,
+            network=network,
             live=args.live,
             config=args.config,
             timeout_s=args.timeout,
         )
-        return
     vfs = tuple(parse_pci_address(text) for text in args.vfs or ())
-    for vf in vfs or held_vfs(host, libvirt, guest=args.guest):
+    for vf in held_vfs(host, libvirt, guest=args.guest) if args.all else vfs:
         yield detach(
             host,
             libvirt,
@@ -93,3 +92,13 @@ def _detach(args: argparse.Namespace, context: Context) -> Iterator[DetachResult
             config=args.config,
             timeout_s=args.timeout,
         )
+
+
+def _networks(args: argparse.Namespace, context: Context) -> tuple[str, ...]:
+    if not args.all:
+        return () if args.network is None else (args.network,)
+    from sriovctl.engine.guests.holders import read_guest
+    from sriovctl.engine.guests.vf_networks import held_networks
+
+    guest = read_guest(context.libvirt(), args.guest)
+    return held_networks(context.host().files, context.libvirt(), guest)

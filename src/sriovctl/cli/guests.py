@@ -42,7 +42,7 @@ def run(args: argparse.Namespace, context: Context) -> int:
 def _vf_networks(context: Context, guests: Sequence[Guest]) -> frozenset[str]:
     if not any(guest.networks for guest in guests):
         return frozenset()
-    from sriovctl.engine.guests.vf_networks import read_vf_networks
+    from sriovctl.engine.guests.vf_networks import find_vf_networks
 
-    found = read_vf_networks(context.host().files, context.libvirt())
+    found = find_vf_networks(context.host().files, context.libvirt())
     return frozenset(network.pool.name for network in found)

@@ -182,6 +182,7 @@ def _passthrough_kind(element: Element) -> DeviceKind | None:
 def _parse_device(
     element: Element, kind: DeviceKind, source: PCIAddress, *, live: bool
 ) -> GuestDevice:
+    order = _child(element, "boot").get("order")
     return GuestDevice(
         kind=kind,
         source=source,
@@ -193,6 +194,8 @@ def _parse_device(
         config=not live,
         trunk=_read_trunk(element),
         virtual_port=_read_virtual_port(element),
+        boot_order=None if order is None else _number(order),
+        teaming_with=_child(element, "teaming").get("persistent"),
     )
 
 

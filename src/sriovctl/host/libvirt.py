@@ -41,10 +41,15 @@ _FAMILIES: dict[str, type[SriovctlError]] = {
     "VIR_ERR_OPERATION_TIMEOUT": BusyError,
     "VIR_ERR_RPC": LostError,
 }
-# These come with codes that say nothing.  In order: libvirt's virHostdevPreparePCIDevices(); QEMU's
-# qmp_device_del() while an earlier request is unanswered; QEMU's PCIe slot while the guest's
-# power indicator blinks.
-_BUSY_WORDS = ("is in use by driver", "already in the process of unplug", "guest is busy")
+# These come with codes that say nothing.  In order: libvirt's virHostdevPreparePCIDevices(); its
+# networkAllocatePort() when a pool has no VF left; QEMU's qmp_device_del() while an earlier
+# request is unanswered; QEMU's PCIe slot while the guest's power indicator blinks.
+_BUSY_WORDS = (
+    "is in use by driver",
+    "requires exclusive access to interfaces, but none are available",
+    "already in the process of unplug",
+    "guest is busy",
+)
 # virDomainState -> the words of ``virsh list``.
 _STATES = (
     "no state",

@@ -40,6 +40,8 @@ class GuestDevice(NamedTuple):
     virtual_port: VirtualPort | None = None
     # libvirt's network that it came out of; another VF may come out of it at the next boot.
     network: str | None = None
+    boot_order: int | None = None
+    teaming_with: str | None = None  # alias of the other half of the pair
 
 
 class OwnInterface(NamedTuple):

@@ -74,6 +74,16 @@ def test_pools_as_json(desk: Desk) -> None:
     assert (deleted["network"], deleted["changed"]) == ("finance", True)
 
 
+def test_detach_of_all_takes_what_came_out_of_pools_too(desk: Desk) -> None:
+    desk.run("network", "create", "finance", "--vf", VF)
+    desk.run("attach", "MyGuest", "--network", "finance")
+    desk.run("attach", "MyGuest", "--vf", VF1)
+    first, second = desk.run("detach", "MyGuest", "--all").splitlines()
+    for line, vf in ((first, VF), (second, VF1)):
+        assert f"{vf} detached from the running guest and from its next boot" in line
+    assert desk.run("detach", "MyGuest", "--all") == "MyGuest holds no VF\n"
+
+
 def test_guests_names_what_is_to_come_out_of_a_pool(desk: Desk) -> None:
     desk.run("network", "create", "finance", "--vf", VF)
     desk.libvirt.guests["MyGuest"].shut_off()

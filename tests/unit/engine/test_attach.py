@@ -60,7 +60,7 @@ class World:
         return attach(self.host, self.libvirt, guest=guest, vf=vf, wanted=wanted or Wanted())
 
     def set_on_card(self, source: str, mac: str, vlan: int) -> None:
-        indexes = {str(VF0): 0, str(VF1): 1}
+        indexes = {str(VF0): 0, str(VF1): 1, "0000:01:10.4": 2}
         change = WantedVF(admin_mac=mac, vlan=VLAN(vlan))
         write_vf_attributes(self.host.rtnl, pf_netdev(self.host), [(indexes[source], change)])
 

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from tests.unit.engine.test_attach import MAC, PCI, VF0, VF1, World, pf_netdev
 
+from sriovctl.codec.rtnl import RTM_GETLINK, decode_getlink
 from sriovctl.engine.guests.attach import Wanted, attach_all
 from sriovctl.engine.guests.holders import read_guest
 from sriovctl.engine.guests.root_ports import ensure_free_root_ports
@@ -24,6 +29,7 @@ from sriovctl.host.simulated_libvirt import SimulatedGuest, SimulatedLibvirt
 from sriovctl.model.address import PCIAddress
 from sriovctl.model.guest import AttachResult
 from sriovctl.model.guest_network import parse_qbg, parse_qbh, parse_vlan_trunk
+from sriovctl.model.netlink import NetlinkAnswer
 from sriovctl.model.state import WantedVF
 
 OTHER_MAC = "52:54:00:6d:90:03"
@@ -121,6 +127,42 @@ def test_an_interrupt_takes_back_as_well(failing: World, monkeypatch: pytest.Mon
     assert sources(failing) == []
 
 
+@settings(max_examples=40, deadline=None)
+@given(
+    vfs=st.lists(st.sampled_from([VF0, VF1, VF2]), min_size=1, unique=True),
+    failing_at=st.integers(0, 2),
+    before=st.dictionaries(
+        st.sampled_from([VF0, VF1, VF2]),
+        st.sampled_from([Wanted(live=True), Wanted(config=True), Wanted()]),
+    ),
+    vlan=st.none() | st.integers(1, 4094),
+)
+def test_all_of_them_or_none(
+    vfs: list[PCIAddress], failing_at: int, before: dict[PCIAddress, Wanted], vlan: int | None
+) -> None:
+    world = World()
+    world.libvirt = Failing(world.host.clock, set_on_card=world.set_on_card)
+    world.guest = world.libvirt.add("MyGuest", SimulatedGuest("MyGuest", root_ports=4))
+    world.libvirt.fails_at = "nobody"
+    for vf, wanted in before.items():
+        world.attach(vf, wanted=wanted)
+    devices = read_guest(world.libvirt, "MyGuest").devices
+    if failing_at < len(vfs):
+        world.libvirt.fails_at = f"function='0x{vfs[failing_at].function}'"
+    wants = [(vf, Wanted(vlan=None if vf in before else vlan)) for vf in vfs]
+    try:
+        several(world, *wants)
+    except HostError:
+        after = read_guest(world.libvirt, "MyGuest").devices
+        assert {each._replace(guest_address=None) for each in after} == {
+            each._replace(guest_address=None) for each in devices
+        }
+    else:
+        after = read_guest(world.libvirt, "MyGuest").devices
+        assert {each.source for each in after} >= {*vfs, *before}
+        assert all(each.live and each.config for each in after if each.source in vfs)
+
+
 @pytest.mark.parametrize(
     ("wanted", "words"),
     [
@@ -166,6 +208,15 @@ def test_what_libvirt_refuses_at_start_is_refused_live_and_defined_with_a_warnin
     again = world.attach(wanted=wanted._replace(config=True))
     assert (again.changed, again.warnings) == (False, ())
     assert world.attach(wanted=Wanted(config=True)).trunk == wanted.trunk
+
+
+def test_another_boot_order_or_pair_is_refused_by_name(world: World) -> None:
+    world.libvirt.add("MyGuest", SimulatedGuest("MyGuest", own_mac=MAC, own_alias="ua-backup"))
+    world.attach(wanted=Wanted(boot_order=1, teaming_with="ua-backup"))
+    assert world.attach(wanted=Wanted(boot_order=1)).changed is False
+    error = world.refused(BusyError, "is already in this guest", wanted=Wanted(boot_order=2))
+    assert isinstance(error, BusyError)
+    assert error.evidence == {"boot order": 1}
 
 
 def test_a_vf_with_another_tagging_is_refused_by_name(world: World) -> None:
@@ -219,6 +270,22 @@ def test_a_mac_of_another_vf_or_of_a_netdev_is_refused(world: World) -> None:
     own = world.host.files.read_text(f"/sys/class/net/{netdev}/address")
     assert own is not None
     world.refused(SafetyError, f"the MAC of the netdev {netdev}", wanted=Wanted(mac=own))
+
+
+def test_vfs_that_are_too_many_to_compare_are_a_warning(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    truly = world.host.rtnl.exchange
+
+    def narrow(requests: Sequence[bytes]) -> tuple[NetlinkAnswer, ...]:
+        asked = [decode_getlink(each) for each in requests if each[4] == RTM_GETLINK]
+        if any((query.ifindex or query.ifname) is None for query in asked):
+            raise HostError("no buffer space available")
+        return truly(requests)
+
+    monkeypatch.setattr(world.host.rtnl, "exchange", narrow)
+    (warning,) = world.attach(wanted=Wanted(mac=MAC, config=True)).warnings
+    assert f"whether another VF has MAC {MAC} could not be seen" in warning
 
 
 def test_a_pf_that_is_down_is_refused_live_and_warned_of_for_later(world: World) -> None:

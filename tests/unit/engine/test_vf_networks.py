@@ -13,6 +13,7 @@ from sriovctl.engine.guests.pick import pick_vfs, read_vf_users
 from sriovctl.engine.guests.vf_networks import (
     create_vf_network,
     delete_vf_network,
+    find_vf_networks,
     read_vf_network,
     read_vf_networks,
     vfs_of_pool,
@@ -107,6 +108,45 @@ def test_what_was_stopped_is_started_again(world: Pooled) -> None:
     assert (stopped.active, len(stopped.pool.sources)) == (False, 3)
     assert world.create() is True
     assert world.create() is False
+
+
+def test_a_pool_of_a_pf_that_has_other_vfs_now_is_started_again(world: Pooled) -> None:
+    world.create()
+    world.host.files.write_text(f"{PCI}/{PF}/sriov_numvfs", "0")
+    world.host.files.write_text(f"{PCI}/{PF}/sriov_numvfs", "2")
+    assert world.create() is True
+    network = read_vf_network(world.host.files, world.libvirt, "finance")
+    assert network is not None
+    assert (network.active, network.pool.sources) == (True, (VF0, VF1))
+    assert world.create() is False
+
+
+def test_one_that_guests_use_is_left_with_what_it_has(
+    world: Pooled, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.create()
+    report = world.libvirt.network("finance")
+    assert report is not None
+    assert report.live_xml is not None
+    used = report._replace(live_xml=report.live_xml.replace("<network", "<network connections='1'"))
+    monkeypatch.setattr(world.libvirt, "network", lambda _name: used)
+    assert world.create() is False
+    world.host.files.write_text(f"{PCI}/{PF}/sriov_numvfs", "0")
+    world.host.files.write_text(f"{PCI}/{PF}/sriov_numvfs", "2")
+    with pytest.raises(BusyError, match="when its PF had other VFs") as caught:
+        world.create()
+    assert caught.value.evidence == {"then": 3, "now": 2}
+
+
+def test_a_libvirt_without_networks_has_no_pools(
+    world: Pooled, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse() -> tuple[str, ...]:
+        raise UnsupportedError("no connection driver for networks")
+
+    monkeypatch.setattr(world.libvirt, "network_names", refuse)
+    assert find_vf_networks(world.host.files, world.libvirt) == ()
+    assert pick_vfs(world.host, world.libvirt, pf=PF) == (VF0,)
 
 
 def test_another_definition_under_that_name_is_refused(world: Pooled) -> None:

@@ -15,6 +15,10 @@ from sriovctl.host.simulated import simulated_82576
 from sriovctl.host.simulated_libvirt import SimulatedLibvirt
 
 SHORT_S = 0.01
+NETWORK = (
+    "<network><name>finance</name><forward mode='hostdev'>"
+    "<address type='pci' domain='0' bus='1' slot='16' function='0'/></forward></network>"
+)
 DEVICE = "<hostdev type='pci'><source><address bus='1' slot='16' function='0'/></source></hostdev>"
 
 
@@ -59,10 +63,26 @@ def test_all_questions_and_changes_go_through() -> None:
     assert "hostdev" in patient.domain_xml("MyGuest", inactive=False)
     assert "hostdev" not in patient.domain_xml("MyGuest", inactive=True)
     patient.detach_device("MyGuest", DEVICE, live=True, config=False)
+    patient.define_domain(patient.domain_xml("MyGuest", inactive=True, secure=True))
     with pytest.raises(HostError, match="no monitor"):
         patient.hmp("MyGuest", "info pci")
     patient.close()
     assert libvirt.closed
+
+
+def test_networks_go_through() -> None:
+    patient = PatientLibvirt(lambda: SimulatedLibvirt(simulated_82576().clock))
+    patient.define_network(NETWORK)
+    assert patient.network_names() == ("finance",)
+    patient.start_network("finance")
+    patient.autostart_network("finance")
+    report = patient.network("finance")
+    assert report is not None
+    assert (report.live_xml is not None, report.autostart) == (True, True)
+    patient.stop_network("finance")
+    patient.undefine_network("finance")
+    assert patient.network("finance") is None
+    patient.close()
 
 
 def test_errors_come_through_as_they_are() -> None:

@@ -140,31 +140,23 @@ def plan_attachment(
     if kind is not DeviceKind.INTERFACE:
         return attachment
     untold = all(way is None for way in tagged)
-    return _complete(
-        attachment, held, None if held else read_attributes(host, place), untold, place
-    )
-
-
-def _complete(
-    attachment: VFAttachment,
-    held: tuple[GuestDevice, ...],
-    attributes: VFAttributes | None,
-    untold: bool,
-    place: VFPlace,
-) -> VFAttachment:
     if held:
-        mac = attachment.mac or held[0].mac
-        if not untold:
-            return attachment._replace(mac=mac)
-        device = held[0]
-        return attachment._replace(
-            mac=mac, vlan=device.vlan, trunk=device.trunk, virtual_port=device.virtual_port
-        )
+        return _as_held(attachment, held[0], untold=untold)
+    attributes = read_attributes(host, place)
     if untold:
         rules.check_vlan_fits_libvirt(place, attributes)
     standing_mac, standing_vlan = rules.standing_settings(attributes)
     return attachment._replace(
         mac=attachment.mac or standing_mac, vlan=standing_vlan if untold else attachment.vlan
+    )
+
+
+def _as_held(attachment: VFAttachment, device: GuestDevice, *, untold: bool) -> VFAttachment:
+    attachment = attachment._replace(mac=attachment.mac or device.mac)
+    if not untold:
+        return attachment
+    return attachment._replace(
+        vlan=device.vlan, trunk=device.trunk, virtual_port=device.virtual_port
     )
 
 
@@ -211,7 +203,7 @@ def _check(host: Host, guests: tuple[Guest, ...], target: Guest, job: _Job) -> t
     warnings += checks.check_pf_up(place, attachment, missing)
     warnings += rules.check_mac_unique(guests, target.name, attachment)
     if attachment.mac is not None:
-        rules.check_mac_not_on_host(host, place, attachment.mac)
+        warnings += rules.check_mac_not_on_host(host, place, attachment.mac)
     warnings += checks.warnings_for(target, missing)
     return (*warnings, *placement_doubts(host.files, target, place))
 

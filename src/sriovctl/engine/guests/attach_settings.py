@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 # Source: kernel drivers/net/ethernet/cisco/enic/enic_main.c
 _QBH_DRIVERS = ("enic",)
 _SETTINGS = ("mac", "vlan", "trunk", "virtual_port")
+_SETTINGS_IF_ASKED = ("boot_order", "teaming_with")
 
 
 def check_one_way_of_tagging(
@@ -106,26 +107,28 @@ def check_same_settings(held: Iterable[GuestDevice], attachment: VFAttachment) -
     :raises BusyError: naming the settings it has.
     """
     for device in held:
-        if not is_as_wanted(device, attachment):
+        others = mismatches(device, attachment)
+        if others:
             raise BusyError(
                 f"is already in this guest, with MAC {device.mac or 'none'} "
                 f"and {_describe_tagging(device)}",
                 subject=device.source,
                 hint="detach it first",
+                evidence={
+                    name.replace("_", " "): getattr(device, name) or "none"
+                    for name in others
+                    if name in _SETTINGS_IF_ASKED
+                },
             )
-
-
-def is_as_wanted(device: GuestDevice, attachment: VFAttachment) -> bool:
-    """Say whether a device of a guest has the settings of an attachment.  Pure."""
-    return not mismatches(device, attachment)
 
 
 def mismatches(device: GuestDevice, attachment: VFAttachment) -> tuple[str, ...]:
     """Name the settings of a device that are other than asked for.  Pure."""
+    asked = [name for name in _SETTINGS_IF_ASKED if getattr(attachment, name) is not None]
     port = attachment.virtual_port
     return tuple(
         name
-        for name in _SETTINGS
+        for name in (*_SETTINGS, *asked)
         if getattr(device, name) != getattr(attachment, name)
         # An instance id that was left to libvirt cannot be compared.
         and not (name == "virtual_port" and port and port.is_met_by(device.virtual_port))
@@ -260,12 +263,16 @@ def check_mac_unique(
     return warnings
 
 
-def check_mac_not_on_host(host: Host, place: VFPlace, mac: str) -> None:
+def check_mac_not_on_host(host: Host, place: VFPlace, mac: str) -> tuple[str, ...]:
     """Refuse a MAC that another VF of any card has, or a netdev of this host.
 
+    :return: warnings.
     :raises SafetyError: naming it.
     """
-    (answer,) = host.rtnl.exchange([encode_link_dump(with_vfs=True)])
+    try:
+        (answer,) = host.rtnl.exchange([encode_link_dump(with_vfs=True)])
+    except HostError as error:  # many thousands of VFs are more than one answer holds
+        return (f"whether another VF has MAC {mac} could not be seen: {error}",)
     for payload in answer.payloads:
         link = decode_link(payload)
         if link.mac == mac and link.parent_device != str(place.address):
@@ -277,6 +284,7 @@ def check_mac_not_on_host(host: Host, place: VFPlace, mac: str) -> None:
                 f"VF {index} of {link.ifname}",
                 hint=f"choose another, or free it: ip link set {link.ifname} vf {index} mac …",
             )
+    return ()
 
 
 def _vf_with(link: LinkReport, mac: str) -> int | None:

@@ -214,7 +214,7 @@ def _check(
     warnings = [*checks.check_pf_up(place, as_vf, missing)]
     warnings += rules.check_mac_unique(read_guests(libvirt), target.name, as_vf)
     if attachment.mac is not None:
-        rules.check_mac_not_on_host(host, place, attachment.mac)
+        warnings += rules.check_mac_not_on_host(host, place, attachment.mac)
     return (*warnings, *placement_doubts(host.files, target, place))
 
 

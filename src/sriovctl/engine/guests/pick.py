@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sriovctl.engine.guests.holders import holders, read_guests
-from sriovctl.engine.guests.vf_networks import read_vf_networks
+from sriovctl.engine.guests.vf_networks import find_vf_networks
 from sriovctl.engine.guests.vf_place import find_pf, read_vf_addresses, read_vf_place
 from sriovctl.errors import BusyError, UnsupportedError
 
@@ -64,7 +64,7 @@ def read_vf_users(
     guests = read_guests(libvirt)
     pooled = {
         vf: f"network {network.pool.name}"
-        for network in read_vf_networks(host.files, libvirt)
+        for network in find_vf_networks(host.files, libvirt)
         if network.pool.name != but_network
         for vf in network.pool.sources
     }

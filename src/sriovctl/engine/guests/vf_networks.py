@@ -17,6 +17,7 @@ from sriovctl.codec.libvirt_xml import parse_connections, parse_vf_pool
 from sriovctl.engine.guests.vf_place import find_pf, read_vf_addresses
 from sriovctl.errors import (
     BusyError,
+    HostError,
     InputError,
     SafetyError,
     SriovctlError,
@@ -44,6 +45,26 @@ def read_vf_networks(files: FileTree, libvirt: Libvirt) -> tuple[VFNetwork, ...]
     """
     found = (read_vf_network(files, libvirt, name) for name in libvirt.network_names())
     return tuple(network for network in found if network is not None)
+
+
+def find_vf_networks(files: FileTree, libvirt: Libvirt) -> tuple[VFNetwork, ...]:
+    """Read all networks that give VFs away; none where libvirt has no networks at all.
+
+    Where each driver of libvirt is a daemon of its own, that for networks need not be there.
+    """
+    try:
+        return read_vf_networks(files, libvirt)
+    except (UnsupportedError, HostError):
+        return ()
+
+
+def held_networks(files: FileTree, libvirt: Libvirt, guest: Guest) -> tuple[str, ...]:
+    """Name the networks out of which a guest has VFs, or will want some."""
+    named = {*guest.networks, *(device.network for device in guest.devices)}
+    if named <= {None}:
+        return ()
+    found = find_vf_networks(files, libvirt)
+    return tuple(network.pool.name for network in found if network.pool.name in named)
 
 
 def read_vf_network(files: FileTree, libvirt: Libvirt, name: str) -> VFNetwork | None:
@@ -88,10 +109,14 @@ def create_vf_network(
     report = libvirt.network(pool.name)
     if report is not None:
         _check_same(report, pool)
-    if report is not None and report.live_xml is not None and report.autostart:
+    stale = report is not None and _is_stale(files, report, pool)
+    if report is not None and report.live_xml is not None and report.autostart and not stale:
         return False
-    if report is None or report.live_xml is None:
+    if report is None or report.live_xml is None or stale:
         _check_free(files, pool, users)
+    if stale:
+        libvirt.stop_network(pool.name)
+        report = libvirt.network(pool.name)
     _bring_up(libvirt, pool, report)
     _verify_up(files, libvirt, pool)
     return True
@@ -110,6 +135,22 @@ def _check_same(report: NetworkReport, pool: VFPool) -> None:
             hint=f"sriovctl network delete {pool.name}",
             evidence={"has": _describe(found), "wanted": _describe(pool)},
         )
+
+
+# A network of a PF knows the VFs that there were when it was started.
+def _is_stale(files: FileTree, report: NetworkReport, pool: VFPool) -> bool:
+    live = None if report.live_xml is None else parse_vf_pool(report.live_xml)
+    if live is None or report.config_xml is None:
+        return False
+    now, then = set(vfs_of_pool(files, pool)), set(live.sources)
+    if now != then and parse_connections(report.live_xml or ""):
+        raise BusyError(
+            "was started when its PF had other VFs, and guests use it",
+            subject=f"network {pool.name}",
+            hint="it finds the new ones when it is started again, with no guest that has one",
+            evidence={"then": len(then), "now": len(now)},
+        )
+    return now != then
 
 
 def _describe(pool: VFPool) -> str:
