@@ -109,13 +109,16 @@ def test_a_guest_that_takes_a_vf_from_a_pool() -> None:
     try:
         run("virsh", "net-start", "pool1")
         seen = document()
-        assert seen["owners"] == []
+        assert {each["device"]: each["token"] for each in seen["owners"]} == {
+            VF0: "network:pool1",
+            VF1: "network:pool1",
+        }
         assert any("pool1" in str(note) and "Pooled" in str(note) for note in seen["notes"])
         run("virsh", "start", "Pooled")
         (vf,) = sources("Pooled")
         assert vf in (VF0, VF1)
-        assert list(owners()) == [vf]
-        assert list(owners()[vf]) == ["guest:Pooled"]
+        assert list(owners()) == [VF0, VF1]
+        assert list(owners()[vf]) == ["guest:Pooled", "network:pool1"]
     finally:
         subprocess.run(("virsh", "destroy", "Pooled"), capture_output=True, check=False)
         run("virsh", "undefine", "Pooled")

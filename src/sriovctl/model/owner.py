@@ -19,6 +19,7 @@ class OwnerKind(StrEnum):
 
     GUEST = "guest"  # a running libvirt guest has the function
     GUEST_CONFIG = "guest-config"  # a libvirt guest will want it when it starts
+    NETWORK = "network"  # a network of libvirt gives it to guests that ask for a VF
     PROCESS = "process"  # a program without libvirt holds it open through VFIO: QEMU, DPDK
     VFIO = "vfio"  # vfio-pci holds it, and for whom cannot be seen
     NAMESPACE = "namespace"  # its netdev is in another network namespace: a container

@@ -42,8 +42,10 @@ if TYPE_CHECKING:
     Owners = Mapping[str, tuple[Owner, ...]]
 
 IN_USER_SPACE = (OwnerKind.GUEST, OwnerKind.PROCESS, OwnerKind.VFIO)
-# Not users of the function as it runs: one of a VF yet to come, one of the number of VFs.
-_NOT_OF_TRAFFIC = (OwnerKind.GUEST_CONFIG, OwnerKind.FOREIGN)
+# They want the VF later, whatever it is until then.
+_OF_LATER = (OwnerKind.GUEST_CONFIG, OwnerKind.NETWORK)
+# Not users of the function as it runs: those of a VF yet to come, one of the number of VFs.
+_NOT_OF_TRAFFIC = (*_OF_LATER, OwnerKind.FOREIGN)
 _VF_ACTIONS = (Action.SET_VF, Action.BIND_DRIVER, Action.SET_MSIX)
 
 
@@ -170,7 +172,7 @@ def _feel_count(step: Step, pf: PF, owners: Owners | None, num_vfs_then: int) ->
     if not creates:
         for vf in pf.vfs:
             for owner in owners_of_vf(pf, vf, owners):
-                if owner.kind is not OwnerKind.GUEST_CONFIG or vf.vf_index >= num_vfs_then:
+                if owner.kind not in _OF_LATER or vf.vf_index >= num_vfs_then:
                     yield owner
     # A driver without a row may reset the PF, link or no link.
     resets = rules.driver is None or _flaps(pf, rules.creating if creates else rules.destroying)

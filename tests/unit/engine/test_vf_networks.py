@@ -185,6 +185,14 @@ def test_a_pf_without_vfs_makes_no_pool(world: Pooled) -> None:
         world.create(VFPool("gone", ("nosuch0",), ()))
 
 
+def test_vfs_that_cannot_be_confined_make_no_pool(world: Pooled) -> None:
+    world.host.files.write_text(f"{PCI}/0000:04:00.0/sriov_drivers_autoprobe", "0")
+    world.host.files.write_text(f"{PCI}/0000:04:00.0/sriov_numvfs", "1")
+    with pytest.raises(UnsupportedError, match=r"0000:04:00.0 \(igb\)"):
+        world.create(VFPool("shared", (pf_netdev(world.host, "0000:04:00.0"),), ()))
+    assert world.libvirt.network_names() == ()
+
+
 def test_a_pool_that_does_not_start_is_forgotten(
     world: Pooled, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -17,7 +17,7 @@ from sriovctl.planner.undo import plan_undo
 from tests.unit.planner.model_host import apply_steps
 from tests.unit.planner.strategies import hosts, owner_maps, states
 
-NOT_OF_TRAFFIC = (OwnerKind.GUEST_CONFIG, OwnerKind.FOREIGN)
+NOT_OF_TRAFFIC = (OwnerKind.GUEST_CONFIG, OwnerKind.NETWORK, OwnerKind.FOREIGN)
 
 
 @st.composite

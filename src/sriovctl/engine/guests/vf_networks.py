@@ -14,7 +14,8 @@ from __future__ import annotations
 from contextlib import suppress
 
 from sriovctl.codec.libvirt_xml import parse_connections, parse_vf_pool
-from sriovctl.engine.guests.vf_place import find_pf, read_vf_addresses
+from sriovctl.engine.guests.attach_checks import check_isolated
+from sriovctl.engine.guests.vf_place import find_pf, read_vf_addresses, read_vf_place
 from sriovctl.errors import (
     BusyError,
     HostError,
@@ -103,7 +104,7 @@ def create_vf_network(
     :raises InputError: the name belongs to a network of another kind.
     :raises BusyError: the pool is defined otherwise.
     :raises SafetyError: somebody has one of its VFs.
-    :raises UnsupportedError: there are no VFs.
+    :raises UnsupportedError: there are no VFs, or the IOMMU cannot confine one of them.
     :raises VerifyError: libvirt does not have it as it was told.
     """
     report = libvirt.network(pool.name)
@@ -159,7 +160,8 @@ def _describe(pool: VFPool) -> str:
 
 
 def _check_free(files: FileTree, pool: VFPool, users: Mapping[str, str]) -> None:
-    if not vfs_of_pool(files, pool):
+    vfs = vfs_of_pool(files, pool)
+    if not vfs:
         raise UnsupportedError(
             "would have no VFs",
             subject=f"network {pool.name}",
@@ -172,6 +174,8 @@ def _check_free(files: FileTree, pool: VFPool, users: Mapping[str, str]) -> None
             hint="name the free ones: --vf ADDRESS",
             evidence=users,
         )
+    for vf in vfs:
+        check_isolated(read_vf_place(files, vf))
 
 
 def _bring_up(libvirt: Libvirt, pool: VFPool, report: NetworkReport | None) -> None:

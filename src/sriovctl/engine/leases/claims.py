@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from sriovctl.model.lease import Process
     from sriovctl.model.owner import OwnerMap
 
-_NOT_USERS = (OwnerKind.LEASE, OwnerKind.FOREIGN)
+_NOT_USERS = (OwnerKind.LEASE, OwnerKind.FOREIGN, OwnerKind.NETWORK)
 
 
 class Claims:

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from sriovctl.engine.owners.ledger import Ledger
     from sriovctl.host.api import FileTree
     from sriovctl.host.libvirt_api import Libvirt
+    from sriovctl.model.address import PCIAddress
     from sriovctl.model.guest import Guest, GuestDevice
     from sriovctl.model.guest_network import VFPool
 
@@ -46,6 +47,7 @@ def find_guests(
         return frozenset()
     for guest in guests:
         _write_down(ledger, guest)
+    _write_down_networks(ledger, libvirt)
     _note_pools(ledger, libvirt, guests)
     return frozenset(guest.name for guest in guests if guest.active)
 
@@ -74,6 +76,28 @@ def _evidence(device: GuestDevice) -> str:
     if device.live:
         return "live and config XML of the guest" if device.config else "live XML of the guest"
     return "config XML of the guest: it wants the function at its next start"
+
+
+# libvirt takes whichever VF of a network that is started is next, and looks for no other users.
+def _write_down_networks(ledger: Ledger, libvirt: Libvirt) -> None:
+    try:
+        for name in libvirt.network_names():
+            for source in _vfs_given_away(libvirt, name):
+                evidence = "live XML of libvirt's network: it gives the function to guests"
+                ledger.add(str(source), OwnerKind.NETWORK, name, evidence)
+    except UnsupportedError:  # this libvirt has no networks
+        return
+    except SriovctlError as error:
+        ledger.note(f"networks of libvirt could not be seen: {error}")
+
+
+def _vfs_given_away(libvirt: Libvirt, name: str) -> tuple[PCIAddress, ...]:
+    from sriovctl.codec.libvirt_xml import parse_vf_pool
+
+    report = libvirt.network(name)
+    live = None if report is None else report.live_xml
+    pool = None if live is None else parse_vf_pool(live)
+    return () if pool is None else pool.sources
 
 
 # Which VF of the pool it will be is not decided before it starts, so none has it for an owner.

@@ -7,7 +7,7 @@ import errno
 import pytest
 from tests.unit.engine.owners.world import SHARED0, VF0, VF1, World, give
 
-from sriovctl.errors import HostError, UnsupportedError
+from sriovctl.errors import HostError, SriovctlError, UnsupportedError
 from sriovctl.host.simulated.tree import constant
 from sriovctl.host.simulated_libvirt import SimulatedGuest
 from sriovctl.model.owner import Owner, OwnerKind, OwnerReport
@@ -148,3 +148,29 @@ def test_networks_that_cannot_be_read_are_a_note(world: World) -> None:
     want_from(world, "pool1", active=False)
     (note,) = world.report().notes
     assert note.startswith("networks of libvirt could not be seen")
+
+
+def test_vfs_of_a_started_network_are_its_own(world: World) -> None:
+    world.install_libvirt()
+    pool = "<address type='pci' domain='0x0' bus='0x1' slot='0x10' function='0x2'/>"
+    world.libvirt.define_network(POOL.format(pool))
+    assert world.report() == OwnerReport({}, ())
+    world.libvirt.start_network("pool1")
+    report = world.report()
+    assert [owner.token for owner in report.owners["0000:01:10.2"]] == ["network:pool1"]
+    assert list(report.owners) == ["0000:01:10.2"]
+
+
+@pytest.mark.parametrize(
+    ("error", "notes"),
+    [(UnsupportedError("no networks here"), 0), (HostError("the daemon is gone"), 1)],
+)
+def test_networks_that_cannot_be_asked_for(
+    world: World, monkeypatch: pytest.MonkeyPatch, error: SriovctlError, notes: int
+) -> None:
+    def refuse() -> tuple[str, ...]:
+        raise error
+
+    world.install_libvirt()
+    monkeypatch.setattr(world.libvirt, "network_names", refuse)
+    assert len(world.report().notes) == notes
