@@ -16,11 +16,12 @@ from xml.etree import ElementTree
 import pytest
 
 from sriovctl.demo.guest import demo_disk, demo_guest_xml
-from sriovctl.engine.guests.attach import Wanted, attach_all
+from sriovctl.engine.guests.attach import attach_all
 from sriovctl.errors import HostError
 from sriovctl.host.libvirt import LibvirtConnection
 from sriovctl.host.live import LiveHost
 from sriovctl.model.address import parse_pci_address
+from sriovctl.model.guest import Wanted
 from sriovctl.model.guest_network import parse_qbh
 from tests.lab.shell import PCI, ip, netdev_of, run, sriovctl, vfs_by_ip
 

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from sriovctl.codec.mac import parse_mac
-from sriovctl.engine.guests.attach import NO_VLAN, Wanted
 from sriovctl.errors import InputError
-from sriovctl.model.guest import parse_alias
+from sriovctl.model.guest import NO_VLAN, Wanted, parse_alias
 from sriovctl.model.guest_network import (
     parse_qbg,
     parse_qbh,

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from sriovctl.cli.guest_arguments import add_settings_arguments, wanted_from
-from sriovctl.engine.guests.attach import Wanted, plan_attachment
+from sriovctl.engine.guests.attach import plan_attachment
 from sriovctl.engine.guests.vf_place import is_present, read_vf_place
 from sriovctl.errors import EXIT_DONE, InputError
 from sriovctl.model.address import parse_pci_address
-from sriovctl.model.guest import DeviceKind, VFAttachment, alias_of
+from sriovctl.model.guest import DeviceKind, VFAttachment, Wanted, alias_of
 from sriovctl.model.guest_network import parse_network_name
 from sriovctl.render.libvirt_xml import format_attachment
 

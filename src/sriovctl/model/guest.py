@@ -16,6 +16,7 @@ from sriovctl.model.guest_network import NetworkInterface, VirtualPort, VLANTrun
 from sriovctl.model.record import NamedTuple
 
 _ALIAS = re.compile(r"ua-[A-Za-z0-9_-]+")
+NO_VLAN = 0  # "no tag", said on purpose; None means "as it is"
 
 
 class DeviceKind(StrEnum):
@@ -133,6 +134,20 @@ class NetworkAttachment(NamedTuple):
     alias: str | None = None
     boot_order: int | None = None
     teaming_with: str | None = None
+
+
+class Wanted(NamedTuple):
+    """What the user asks of ``attach``."""
+
+    mac: str | None = None  # None: the one that the VF has, or else one of libvirt's
+    vlan: int | None = None  # None: the one that the VF has; NO_VLAN: none
+    live: bool = False
+    config: bool = False  # neither: live if the guest runs, config if it is persistent
+    boot_order: int | None = None
+    teaming_with: str | None = None
+    trunk: VLANTrunk | None = None
+    virtual_port: VirtualPort | None = None
+    alias: str | None = None
 
 
 class AttachResult(NamedTuple):

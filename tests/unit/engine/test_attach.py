@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from sriovctl.engine.guests.attach import NO_VLAN, Wanted, attach
+from sriovctl.engine.guests.attach import attach
 from sriovctl.engine.guests.detach import detach, held_vfs
 from sriovctl.engine.guests.holders import read_guest, read_guests
 from sriovctl.engine.guests.pick import pick_vfs
@@ -26,7 +26,7 @@ from sriovctl.host.simulated.tree import constant
 from sriovctl.host.simulated_libvirt import SimulatedGuest, SimulatedLibvirt
 from sriovctl.model.address import PCIAddress, parse_pci_address
 from sriovctl.model.functions import VLAN
-from sriovctl.model.guest import AttachResult, DeviceKind
+from sriovctl.model.guest import NO_VLAN, AttachResult, DeviceKind, Wanted
 from sriovctl.model.state import WantedVF
 
 PCI = "/sys/bus/pci/devices"

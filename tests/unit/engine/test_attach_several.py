@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from tests.unit.engine.test_attach import MAC, PCI, VF0, VF1, World, pf_netdev
 
 from sriovctl.codec.rtnl import RTM_GETLINK, decode_getlink
-from sriovctl.engine.guests.attach import Wanted, attach_all
+from sriovctl.engine.guests.attach import attach_all
 from sriovctl.engine.guests.holders import read_guest
 from sriovctl.engine.guests.root_ports import ensure_free_root_ports
 from sriovctl.engine.guests.vf_place import read_attributes, read_vf_place
@@ -27,7 +27,7 @@ from sriovctl.host.simulated import SimulatedHost
 from sriovctl.host.simulated.tree import constant
 from sriovctl.host.simulated_libvirt import SimulatedGuest, SimulatedLibvirt
 from sriovctl.model.address import PCIAddress
-from sriovctl.model.guest import AttachResult
+from sriovctl.model.guest import AttachResult, Wanted
 from sriovctl.model.guest_network import parse_qbg, parse_qbh, parse_vlan_trunk
 from sriovctl.model.netlink import NetlinkAnswer
 from sriovctl.model.state import WantedVF

@@ -6,7 +6,6 @@ import pytest
 from tests.unit.engine.test_attach import MAC, PCI, PF, VF0, VF1, World, pf_netdev
 
 from sriovctl.codec.libvirt_xml import parse_vf_pool
-from sriovctl.engine.guests.attach import Wanted
 from sriovctl.engine.guests.holders import read_guest, read_guests
 from sriovctl.engine.guests.network_attach import attach_from_network, detach_from_network
 from sriovctl.engine.guests.pick import pick_vfs, read_vf_users
@@ -28,7 +27,7 @@ from sriovctl.errors import (
     VerifyError,
 )
 from sriovctl.host.simulated_libvirt import SimulatedGuest, SimulatedLibvirt
-from sriovctl.model.guest import DetachResult, NetworkAttachResult
+from sriovctl.model.guest import DetachResult, NetworkAttachResult, Wanted
 from sriovctl.model.guest_network import VFPool, parse_qbh
 
 BRIDGED = "<network><name>default</name><forward mode='nat'/><bridge name='virbr0'/></network>"

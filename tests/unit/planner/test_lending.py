@@ -302,6 +302,13 @@ def test_who_made_the_vfs_and_who_leases_them_are_no_users() -> None:
     assert choice.refused == {WhyNot.USED: 1}
 
 
+def test_what_a_network_of_libvirt_gives_away_is_not_lent() -> None:
+    owners: OwnerMap = {"0000:01:10.0": (Owner(OwnerKind.NETWORK, "finance"),)}
+    choice = ask(owners=owners, vfs=3)
+    assert ("0000:01:00.0", 0) not in chosen(choice)
+    assert choice.refused == {WhyNot.USED: 1}
+
+
 def test_a_pool_that_requires_a_node_must_know_it() -> None:
     with pytest.raises(InputError, match=r"--numa NODE"):
         ask(pool={"numa": "required"})

@@ -37,6 +37,18 @@ def test_a_resize_hurts_every_user_once_and_a_guest_that_is_off_only_without_its
     assert plan.steps[0].disruption is Disruption.GUEST_AFFECTED
 
 
+def test_a_network_of_libvirt_minds_the_vf_that_does_not_come_back() -> None:
+    network = Owner(OwnerKind.NETWORK, "finance")
+    owners: OwnerMap = {VF0: (network,), VF1: (network,)}
+    fewer = plan_state(wanted(num_vfs=1), [with_driver("ice", 2)], owners=owners)
+    assert fewer.steps[0].affected == ("network:finance",)
+    more = plan_state(wanted(num_vfs=3), [with_driver("ice", 2)], owners=owners)
+    assert not any(step.affected for step in more.steps)
+    said = wanted(vfs=((0, WantedVF(vlan=VLAN(5))),))
+    (change,) = plan_state(said, [igb_pf(2)], owners=owners).steps
+    assert change.affected == ()
+
+
 def test_a_driver_that_flaps_its_link_hurts_who_uses_the_pf() -> None:
     owners: OwnerMap = {PF_DEVICE: (SSH, Owner(OwnerKind.ADDRESS, "192.0.2.1/24"))}
     (step,) = plan_state(wanted(num_vfs=2), [igb_pf()], owners=owners).steps

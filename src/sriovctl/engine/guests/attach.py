@@ -27,6 +27,7 @@ from sriovctl.model.guest import (
     DeviceKind,
     GuestDevice,
     VFAttachment,
+    Wanted,
     alias_of,
 )
 from sriovctl.model.record import NamedTuple
@@ -41,23 +42,6 @@ if TYPE_CHECKING:
     from sriovctl.host.libvirt_api import Libvirt
     from sriovctl.model.address import PCIAddress
     from sriovctl.model.guest import Guest
-    from sriovctl.model.guest_network import VirtualPort, VLANTrunk
-
-NO_VLAN = 0  # "no tag", said on purpose; None means "as it is"
-
-
-class Wanted(NamedTuple):
-    """What the user asks of ``attach``."""
-
-    mac: str | None = None  # None: the one that the VF has, or else one of libvirt's
-    vlan: int | None = None  # None: the one that the VF has; NO_VLAN: none
-    live: bool = False
-    config: bool = False  # neither: live if the guest runs, config if it is persistent
-    boot_order: int | None = None
-    teaming_with: str | None = None
-    trunk: VLANTrunk | None = None
-    virtual_port: VirtualPort | None = None
-    alias: str | None = None
 
 
 class _Job(NamedTuple):

@@ -30,10 +30,9 @@ from sriovctl.render.libvirt_xml import format_network_attachment
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from sriovctl.engine.guests.attach import Wanted
     from sriovctl.host.api import Host
     from sriovctl.host.libvirt_api import Libvirt
-    from sriovctl.model.guest import Guest
+    from sriovctl.model.guest import Guest, Wanted
     from sriovctl.model.guest_network import NetworkInterface, VFNetwork
 
 
