@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 
 from sriovctl.host.simulated import (
@@ -10,8 +12,10 @@ from sriovctl.host.simulated import (
     simulate,
     simulated_82576,
 )
+from sriovctl.host.simulated.events import SimulatedEvents
 from tests.contract.contract import KernelContract
 from tests.contract.eswitch import EswitchContract, Switch
+from tests.contract.events import EventContract
 from tests.contract.probes import ProbesContract
 
 
@@ -34,3 +38,16 @@ class TestSimulatedEswitch(EswitchContract):
         # A VF's own netdev is another matter.
         host.files.write_text("/sys/bus/pci/devices/0000:01:00.0/sriov_drivers_autoprobe", "0")
         return Switch(host, "pci", "0000:01:00.0", "eth0")
+
+
+class TestSimulatedEvents(EventContract):
+    @pytest.fixture
+    def host(self) -> SimulatedHost:
+        return simulated_82576()
+
+    @pytest.fixture
+    def events(self, host: SimulatedHost) -> Iterator[SimulatedEvents]:
+        events = SimulatedEvents(host.kernel)
+        yield events
+        events.close()
+        assert host.kernel.listeners == []

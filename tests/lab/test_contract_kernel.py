@@ -6,8 +6,10 @@ from collections.abc import Iterator
 
 import pytest
 
+from sriovctl.host.events import KernelEvents
 from sriovctl.host.live import LiveHost
 from tests.contract.contract import KernelContract, reset
+from tests.contract.events import EventContract
 from tests.contract.probes import ProbesContract
 
 
@@ -28,3 +30,12 @@ class TestKernel(KernelContract):
 @pytest.mark.lab("82576")
 class TestKernelProbes(ProbesContract):
     pass
+
+
+@pytest.mark.lab("82576")
+class TestKernelEvents(EventContract):
+    @pytest.fixture
+    def events(self, host: LiveHost) -> Iterator[KernelEvents]:  # noqa: ARG002  (reset first)
+        events = KernelEvents()
+        yield events
+        events.close()

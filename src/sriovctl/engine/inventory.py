@@ -43,6 +43,23 @@ def read_inventory(host: Host, *, name_of: NameLookup) -> tuple[PF, ...]:
     )
 
 
+def read_pf(host: Host, device: str) -> PF | None:
+    """Read one PF with its VFs, and nothing else of the host; None if there is no such PF.
+
+    :param device: its name in sysfs.
+    :raises LostError: it went away while it was read.
+    :raises HostError: the kernel refused a read.
+    """
+    directory: str | None = f"{PCI_DEVICES}/{device}"
+    if not host.files.exists(f"{directory}/sriov_totalvfs"):
+        found = (one for one in _pfs_elsewhere(host.files) if one.rpartition("/")[2] == device)
+        directory = None if is_pci_address(device) else next(found, None)
+    if directory is None:
+        return None
+    survey = _survey(host.files, drivers=False)
+    return _read_pf(host, directory, survey, name_of=lambda *_: None)
+
+
 class _Survey(NamedTuple):
     # What is asked once, to spare a read per VF.
     grouped: bool  # the host has IOMMU groups at all
@@ -50,11 +67,13 @@ class _Survey(NamedTuple):
     drivers: Mapping[str, str]  # sysfs device name -> driver; empty when it cannot be told so
 
 
-def _survey(files: FileTree) -> _Survey:
+def _survey(files: FileTree, *, drivers: bool = True) -> _Survey:
     online = files.read_text(NODES_ONLINE)
-    drivers = {
+    # Listing them pays for many VFs only: then it spares a link for each.
+    names = files.list_dir(PCI_DRIVERS) if drivers else ()
+    bound = {
         device: driver
-        for driver in files.list_dir(PCI_DRIVERS)
+        for driver in names
         for device in files.list_dir(f"{PCI_DRIVERS}/{driver}")
         if ":" in device
     }
@@ -62,7 +81,7 @@ def _survey(files: FileTree) -> _Survey:
         # A recording may lack the directory, and still have the links of its devices.
         grouped=bool(files.list_dir(IOMMU_GROUPS)) or not files.exists(IOMMU_GROUPS),
         numa=online is None or not online.isdigit(),
-        drivers=drivers,
+        drivers=bound,
     )
 
 

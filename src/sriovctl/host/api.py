@@ -246,8 +246,17 @@ class Journal(Protocol):
     def runs(self) -> tuple[Run, ...]:
         """Read all runs, the newest first."""
 
+    def run(self, run_id: int) -> Run | None:
+        """Read one run; None if there is no such."""
+
+    def since(self, run_id: int, boot_id: str | None) -> tuple[Run, ...]:
+        """Read the runs of one boot after a run, the oldest first; 0 stands before all."""
+
+    def newest(self) -> int:
+        """Read the number of the newest run; 0 without one."""
+
     def standing(self, boot_id: str | None, statuses: Sequence[RunStatus] = ...) -> tuple[Run, ...]:
-        """Read the applies of one boot that are on the host, and open undos; the newest first.
+        """Read the applies of one boot that are on the host, and what is open; the newest first.
 
         :param statuses: those of interest; all that stand, when left out.
         """

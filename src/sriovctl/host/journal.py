@@ -118,10 +118,28 @@ class SQLiteJournal:
         rows = self._database.select(f"SELECT {_RUN_COLUMNS} FROM runs ORDER BY run_id DESC")
         return tuple(_decode_run(row) for row in rows)
 
+    def run(self, run_id: int) -> Run | None:
+        """Read one run; None if there is no such."""
+        rows = self._database.select(f"SELECT {_RUN_COLUMNS} FROM runs WHERE run_id = ?", (run_id,))
+        return _decode_run(rows[0]) if rows else None
+
+    def since(self, run_id: int, boot_id: str | None) -> tuple[Run, ...]:
+        """Read the runs of one boot after a run, the oldest first; 0 stands before all."""
+        rows = self._database.select(
+            f"SELECT {_RUN_COLUMNS} FROM runs WHERE run_id > ? AND boot_id IS ? ORDER BY run_id",
+            (run_id, boot_id),
+        )
+        return tuple(_decode_run(row) for row in rows)
+
+    def newest(self) -> int:
+        """Read the number of the newest run; 0 without one."""
+        rows = self._database.select("SELECT max(run_id) FROM runs")
+        return (rows[0][0] or 0) if rows else 0
+
     def standing(
         self, boot_id: str | None, statuses: Sequence[RunStatus] = STANDING
     ) -> tuple[Run, ...]:
-        """Read the applies of one boot that are on the host, and open undos; the newest first."""
+        """Read the applies of one boot that are on the host, and what is open; the newest first."""
         marks = ", ".join("?" * len(statuses))
         rows = self._database.select(
             f"SELECT {_RUN_COLUMNS} FROM runs WHERE boot_id IS ? AND status IN ({marks}) "

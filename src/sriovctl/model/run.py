@@ -17,6 +17,7 @@ class RunKind(StrEnum):
 
     APPLY = "apply"
     UNDO = "undo"
+    REPAIR = "repair"  # by the daemon: back to what was declared, so it declares nothing new
 
 
 class RunStatus(StrEnum):
@@ -38,7 +39,7 @@ class StepStatus(StrEnum):
     DONE = "done"  # verified
 
 
-# What such an apply changed is on the host, as far as sriovctl knows.
+# What such an apply or repair changed is on the host, as far as sriovctl knows.
 STANDING = (RunStatus.RUNNING, RunStatus.UNCONFIRMED, RunStatus.DONE, RunStatus.FAILED)
 
 

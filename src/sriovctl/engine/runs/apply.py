@@ -8,7 +8,7 @@ from sriovctl.engine.runs.undo import take_back
 from sriovctl.errors import BusyError, SafetyError, WedgedError
 from sriovctl.model.plan import Action, Plan, Step
 from sriovctl.model.record import NamedTuple
-from sriovctl.model.run import Ending, RunStatus
+from sriovctl.model.run import Ending, RunKind, RunStatus
 from sriovctl.planner.drivers import VFIO_DRIVERS
 from sriovctl.planner.safety import find_refusals
 
@@ -37,6 +37,9 @@ class ApplyOptions(NamedTuple):
     :param affected: writes into steps who would feel them at this moment; asked again just
         before VFs are destroyed.  None: nobody is asked.
     :param leased: the same of leases alone; asked again before each step.
+    :param kind: how the journal is to name the run.
+    :param when_locked: called once nobody else can change the PFs, and before anything is written
+        down; raises when the plan is not to be carried out any more.
     :param confirm_within_s: the run is undone unless it is confirmed so soon after its end.
     :param on_begun: told the run's number before the host is touched.
     """
@@ -45,6 +48,8 @@ class ApplyOptions(NamedTuple):
     source: str = ""
     affected: Callable[[Sequence[Step]], Sequence[Step]] | None = None
     leased: Callable[[Sequence[Step]], Sequence[Step]] | None = None
+    kind: RunKind = RunKind.APPLY
+    when_locked: Callable[[], None] = lambda: None
     confirm_within_s: float | None = None
     on_begun: Callable[[int], None] = lambda _: None
 
@@ -68,8 +73,10 @@ def apply_plan(site: Site, plan: Plan, *, options: ApplyOptions) -> Outcome:
     boot_id = read_boot_id(site.host.files)
     with site.journal.locked(sorted(devices)) as locks:
         refuse_open_runs(site.journal, devices, boot_id)
+        options.when_locked()
         run_id = site.journal.begin(
             plan.steps,
+            kind=options.kind,
             source=options.source,
             boot_id=boot_id,
             confirm_by=_confirm_by(site.host, options),

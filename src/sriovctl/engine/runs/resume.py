@@ -22,19 +22,22 @@ def find_open_run(journal: Journal, boot_id: str | None) -> Run | None:
     return next((run for run in journal.standing(boot_id) if run.status in _OPEN), None)
 
 
-def resume_run(site: Site, *, options: ApplyOptions, check: Check) -> Outcome:
+def resume_run(
+    site: Site, *, options: ApplyOptions, check: Check, run: Run | None = None
+) -> Outcome:
     """Bring the newest run that was cut short to its end, whichever way it was going.
 
     The steps are those that were written down then, not a new plan.  When a step fails, what the
     run did is taken back, as in :func:`sriovctl.engine.runs.apply.apply_plan`.
 
     :param check: called with the steps that are about to be taken; raises to refuse them.
+    :param run: this one, not the newest.
     :raises InputError: there is no such run in this boot.
     :raises SafetyError: a step would disturb somebody who was not named in ``options.allowed``.
     :raises BusyError: its process is still at work.
     :raises SriovctlError: a step failed.
     """
-    run = find_open_run(site.journal, read_boot_id(site.host.files))
+    run = run or find_open_run(site.journal, read_boot_id(site.host.files))
     if run is None:
         raise InputError(
             "no run was cut short in this boot",

@@ -64,7 +64,7 @@ def undo_run(site: Site, run_id: int | None = None, *, check: Check = lambda _: 
 
 
 def _newest(standing: Sequence[Run]) -> Run | None:
-    return next((run for run in standing if run.kind is RunKind.APPLY), None)
+    return next((run for run in standing if run.kind is not RunKind.UNDO), None)
 
 
 def _named(journal: Journal, standing: Sequence[Run], run_id: int) -> Run:
@@ -79,7 +79,8 @@ def _named(journal: Journal, standing: Sequence[Run], run_id: int) -> Run:
             hint="'sriovctl history' shows which runs stand",
         )
     for later in standing:
-        if later.run_id > run_id and later.kind is RunKind.APPLY and _overlap(journal, later, run):
+        is_later = later.run_id > run_id and later.kind is not RunKind.UNDO
+        if is_later and _overlap(journal, later, run):
             raise SafetyError(
                 f"run {later.run_id} changed the same PFs later, and stands",
                 subject=f"run {run_id}",
@@ -91,6 +92,8 @@ def _named(journal: Journal, standing: Sequence[Run], run_id: int) -> Run:
 def _state_of(run: Run) -> str:
     if run.kind is RunKind.UNDO:
         return "an undo itself"
+    if run.kind is RunKind.REPAIR and run.status is RunStatus.DONE:
+        return "a repair, which the daemon would make again: change what is declared"
     return "of an earlier boot" if run.status in STANDING else str(run.status)
 
 

@@ -72,7 +72,12 @@ def _look(host: Host, state: DesiredState) -> Waited:
     except LostError as error:  # it was renamed, or its driver left it, while it was read
         return Waited((), tuple(Lack(one.label, str(error)) for one in state.pfs))
     lacks = find_lacks(state, pfs)
-    return Waited(pfs, lacks or tuple(_lacks_of_udev(host.files, state, pfs)))
+    return Waited(pfs, lacks or lacks_of_udev(host.files, state, pfs))
+
+
+def lacks_of_udev(files: FileTree, state: DesiredState, pfs: tuple[PF, ...]) -> tuple[Lack, ...]:
+    """List what udev is not done with yet; empty where no udev runs."""
+    return tuple(_lacks_of_udev(files, state, pfs))
 
 
 def _lacks_of_udev(files: FileTree, state: DesiredState, pfs: tuple[PF, ...]) -> Iterator[Lack]:

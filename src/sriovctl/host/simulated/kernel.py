@@ -14,6 +14,7 @@ from collections.abc import Iterable
 from sriovctl.host.simulated import eswitch, layout
 from sriovctl.host.simulated.clock import SimulatedClock
 from sriovctl.host.simulated.drivers import Driver, VFSupport
+from sriovctl.host.simulated.events import SimulatedEvents, announce_function, announce_link
 from sriovctl.host.simulated.functions import (
     Function,
     Netdev,
@@ -51,6 +52,7 @@ class SimulatedKernel:
         self.has_iommu = iommu
         self.functions: dict[PCIAddress, Function] = {}
         self.netdevs: dict[int, Netdev] = {}
+        self.listeners: list[SimulatedEvents] = []
         self._last_ifindex = _LOOPBACK_IFINDEX
         self._random_macs = 0
         layout.publish_bus(self)
@@ -243,6 +245,7 @@ class SimulatedKernel:
         if up and not netdev.is_up:
             self._reset_link(netdev)
         netdev.is_up = up
+        announce_link(self, netdev)
 
     def set_mtu(self, netdev: Netdev, mtu: int) -> None:
         """Do what ``ip link set … mtu`` does; a driver that is up restarts for it (igb).
@@ -255,6 +258,7 @@ class SimulatedKernel:
         if mtu != netdev.mtu and netdev.is_up:
             self._reset_link(netdev)
         netdev.mtu = mtu
+        announce_link(self, netdev)
 
     def has_carrier(self, netdev: Netdev) -> bool:
         """Whether the link is up."""
@@ -320,6 +324,7 @@ class SimulatedKernel:
             pf.sriov.vfs.append(vf)
             self.add_function(vf)
             layout.publish_vf_links(self, vf)
+        announce_function(self, "change", pf)
 
     def remove_vfs(self, pf: Function) -> None:
         """Disable SR-IOV: the VFs go, and with them all that the driver held for them."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 
 from sriovctl.host.simulated.drivers import Driver
+from sriovctl.host.simulated.events import announce_function, announce_netdev
 from sriovctl.host.simulated.functions import Function, Netdev
 from sriovctl.host.simulated.msix import set_vectors, total_vectors
 from sriovctl.host.simulated.tree import Attribute, Link, command, constant, refuse
@@ -112,6 +113,7 @@ def publish_function(kernel: SimulatedKernel, function: Function) -> None:
         tree.add(f"{group}/devices/{function.name}", Link(path))
         tree.add(f"{group}/type", constant("identity"))
         tree.add(f"{group}/reserved_regions", constant("0x00000000fee00000 0x00000000feefffff msi"))
+    announce_function(kernel, "add", function)
 
 
 def _shown(function: Function) -> dict[str, Callable[[], str | bytes]]:
@@ -217,6 +219,7 @@ def withdraw_function(kernel: SimulatedKernel, function: Function) -> None:
         if not tree.list_dir(f"{group}/devices"):
             tree.remove(group)
     tree.remove(function.path)
+    announce_function(kernel, "remove", function)
 
 
 def publish_vf_links(kernel: SimulatedKernel, vf: Function) -> None:
@@ -240,6 +243,7 @@ def publish_driver(kernel: SimulatedKernel, function: Function) -> None:
     directory = f"{BUS}/drivers/{function.driver.name}"
     kernel.tree.add(f"{function.path}/driver", Link(directory))
     kernel.tree.add(f"{directory}/{function.name}", Link(function.path))
+    announce_function(kernel, "bind", function)
 
 
 def withdraw_driver(kernel: SimulatedKernel, function: Function) -> None:
@@ -247,6 +251,7 @@ def withdraw_driver(kernel: SimulatedKernel, function: Function) -> None:
     assert function.driver is not None
     kernel.tree.remove(f"{function.path}/driver")
     kernel.tree.remove(f"{BUS}/drivers/{function.driver.name}/{function.name}")
+    announce_function(kernel, "unbind", function)
 
 
 # --- netdevs -----------------------------------------------------------------------------
@@ -280,6 +285,7 @@ def publish_netdev(kernel: SimulatedKernel, netdev: Netdev) -> None:
     kernel.tree.add(f"{path}/device", Link(netdev.function.path))
     kernel.tree.add(f"{path}/subsystem", Link(NET_CLASS))
     kernel.tree.add(f"{NET_CLASS}/{netdev.name}", Link(path))
+    announce_netdev(kernel, "add", netdev)
 
 
 def _switch_id(netdev: Netdev) -> str:
@@ -337,3 +343,4 @@ def withdraw_netdev(kernel: SimulatedKernel, netdev: Netdev) -> None:
     kernel.tree.remove(f"{directory}/{netdev.name}")
     if not kernel.tree.list_dir(directory):
         kernel.tree.remove(directory)
+    announce_netdev(kernel, "remove", netdev)

@@ -13,6 +13,7 @@ from sriovctl.codec.rtnl_change import decode_set_link, decode_set_vfs
 from sriovctl.codec.rtnl_probe import is_vlan_probe
 from sriovctl.codec.rtnl_route import decode_get_route, encode_route
 from sriovctl.host.simulated.drivers import Driver, VFSupport
+from sriovctl.host.simulated.events import announce_link
 from sriovctl.host.simulated.functions import Netdev, SRIOVState, VFRecord
 from sriovctl.host.simulated.kernel import SimulatedKernel
 from sriovctl.host.simulated.network import SimulatedNetwork
@@ -132,8 +133,13 @@ class SimulatedRouteNetlink:
             driver = netdev.function.driver
             raise refuse(errno.EINVAL if driver and driver.vfs else errno.EOPNOTSUPP)
         # In the order of the message; what came before a refusal stays (do_setlink()).
-        for vf_index, wanted in decode_set_vfs(request)[1]:
-            self._set_vf(netdev, vf_index, wanted)
+        changes = decode_set_vfs(request)[1]
+        try:
+            for vf_index, wanted in changes:
+                self._set_vf(netdev, vf_index, wanted)
+        finally:
+            if changes and netdev.is_up:
+                announce_link(self._kernel, netdev)
 
     def _set_vf(self, netdev: Netdev, vf_index: int, wanted: WantedVF) -> None:
         driver, state = netdev.function.driver, netdev.function.sriov
