@@ -38,7 +38,7 @@ def make_request(args: argparse.Namespace, context: Context, doors: BootDoors) -
     :raises InputError: the state is wrong, or sriovctl is not where a boot finds it.
     :raises UnsupportedError: the host cannot do it.
     """
-    from sriovctl.cli.state_arguments import read_state_texts
+    from sriovctl.host.state_files import read_state_texts
 
     texts = read_state_texts(args.file)
     state = parse_states(texts)

@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 
 from sriovctl.cli.pool_argument import add_pool_argument, find_pool, stamp_of
-from sriovctl.cli.state_arguments import add_file_argument, read_state_texts
+from sriovctl.cli.state_arguments import add_file_argument
 from sriovctl.cli.sub_verbs import SubVerbs, run_sub_verb
 from sriovctl.codec.state_file import parse_states
 from sriovctl.engine.leases.pools import describe_pools, find_stored, read_stored
 from sriovctl.errors import EXIT_DONE
+from sriovctl.host.state_files import read_state_texts
 from sriovctl.model.lease import LeaseStatus
 from sriovctl.planner.lending import shares_of
 from sriovctl.render.pools import (

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sriovctl.cli.state_arguments import read_state, read_state_texts
+from sriovctl.cli.state_arguments import read_state
 from sriovctl.engine.leases.pools import (
     find_stored,
     is_selector,
@@ -11,6 +11,7 @@ from sriovctl.engine.leases.pools import (
     select_pool,
 )
 from sriovctl.errors import InputError
+from sriovctl.host.state_files import read_state_texts
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import os
-import sys
-
 from sriovctl.codec.state_file import parse_states
-from sriovctl.codec.yaml_text import MAX_CHARACTERS
 from sriovctl.engine.identity import with_identities
 from sriovctl.engine.inventory import read_inventory
 from sriovctl.engine.wanted_details import with_wanted_details
-from sriovctl.errors import InputError
+from sriovctl.host.state_files import read_state_texts
 from sriovctl.planner.diff import plan_state
 
 TYPE_CHECKING = False
@@ -22,8 +18,6 @@ if TYPE_CHECKING:
     from sriovctl.model.plan import Plan
     from sriovctl.model.state import DesiredState
     from sriovctl.planner.readiness import Lack
-
-_SUFFIXES = (".yaml", ".yml")
 
 
 def add_file_argument(parser: argparse.ArgumentParser, *, optional: bool = False) -> None:
@@ -89,41 +83,3 @@ def read_state(file: str) -> DesiredState:
     :raises InputError: something cannot be read, or is wrong.
     """
     return parse_states(read_state_texts(file))
-
-
-def read_state_texts(file: str) -> tuple[tuple[str, str], ...]:
-    """Read the files that a state consists of: name and content of each.
-
-    :raises InputError: one cannot be read.
-    """
-    if file == "-":
-        return (("<stdin>", _read("-")),)
-    names = _files_in(file) if os.path.isdir(file) else [file]
-    return tuple((one, _read(one)) for one in names)
-
-
-def _files_in(directory: str) -> list[str]:
-    try:
-        names = sorted(os.listdir(directory))
-    except OSError as error:
-        raise InputError(f"cannot be read: {error.strerror}", subject=directory) from None
-    # A dot in front marks what editors keep beside a file.
-    named = [name for name in names if name.endswith(_SUFFIXES) and not name.startswith(".")]
-    paths = [os.path.join(directory, name) for name in named]
-    files = [path for path in paths if not os.path.isdir(path)]
-    if not files:
-        raise InputError("holds no *.yaml or *.yml file", subject=directory)
-    return files
-
-
-def _read(file: str) -> str:
-    most = MAX_CHARACTERS + 1  # one more than is taken, so that more is refused
-    try:
-        if file == "-":
-            return sys.stdin.read(most)
-        with open(file, encoding="utf-8") as stream:
-            return stream.read(most)
-    except OSError as error:
-        raise InputError(f"cannot be read: {error.strerror}", subject=file) from None
-    except UnicodeDecodeError:
-        raise InputError("is not UTF-8 text", subject=file) from None

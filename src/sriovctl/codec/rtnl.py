@@ -180,7 +180,7 @@ def decode_link(message: bytes) -> LinkReport:
     ifindex, hardware, flags, end = decode_link_body(message, RTM_NEWLINK)
     mac_size = INFINIBAND_MAC_SIZE if hardware == _ARPHRD_INFINIBAND else ETHERNET_MAC_SIZE
     fields: dict[str, object] = {}
-    for kind, first, last in _link_attributes(message, LINK_BODY, end):
+    for kind, first, last in link_attributes(message, LINK_BODY, end):
         if kind in _TEXTS:
             fields[_TEXTS[kind]] = decode_text(message, first, last)
         elif kind in _ADDRESSES:
@@ -224,8 +224,11 @@ def _decode_kind(message: bytes, start: int, end: int) -> str | None:
     return None
 
 
-# Like attributes(), but finds the end of the list of VFs by itself.
-def _link_attributes(message: bytes, start: int, end: int) -> Iterator[tuple[int, int, int]]:
+def link_attributes(message: bytes, start: int, end: int) -> Iterator[tuple[int, int, int]]:
+    """Walk like :func:`attributes`, but find the end of the list of VFs by itself.  Pure.
+
+    :raises HostError: an attribute reaches beyond *end*.
+    """
     num_vfs = 0
     while end - start >= ATTRIBUTE_HEADER_SIZE:
         kind, length = attribute_header(message, start, end)

@@ -93,6 +93,8 @@ class Database:
         try:
             yield
         except sqlite3.Error as error:
+            if self._directory is not None:
+                self.close()  # opened while the file system was read-only, it would stay so
             raise HostError(
                 f"{self._what} cannot be used: {error}",
                 subject=self.path,

@@ -119,7 +119,8 @@ def without(wanted: WantedPF, pf: PF, held_back: Collection[Subject]) -> WantedP
     if not held_back:
         return wanted
     of_pf = {key for subject, key in held_back if subject == pf.device}
-    wanted = wanted._replace(**{_FIELDS.get(key, key): UNSET for key in of_pf})
+    fields: dict[str, object] = {_FIELDS.get(key, key): UNSET for key in of_pf}
+    wanted = wanted._replace(**fields)  # type: ignore[arg-type]  # keys are its fields
     count = (pf.num_vfs or 0) if wanted.num_vfs is UNSET else wanted.num_vfs
     keys = _keys_of_vfs(pf, held_back)
     if not keys and "num_vfs" not in of_pf:

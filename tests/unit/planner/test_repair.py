@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -57,7 +58,7 @@ def test_what_differs_once_is_repaired_at_once() -> None:
 def test_somebody_who_always_changes_it_back_wins_and_is_tried_rarely() -> None:
     repairs = live(lambda _: True)
     first = [at for at in repairs if at < PATIENCE.window_s]
-    gaps = [later - earlier for earlier, later in zip(first, first[1:], strict=False)]
+    gaps = [later - earlier for earlier, later in pairwise(first)]
     assert gaps == sorted(gaps), "each pause is at least as long as the one before"
     assert len(first) == PATIENCE.most_reversions
     bouts = 1 + EVER / PATIENCE.quiet_s

@@ -1,0 +1,107 @@
+"""What this host is declared to be: its files, and what people applied since."""
+
+from __future__ import annotations
+
+from hashlib import sha256
+
+from sriovctl.codec.state_file import parse_states
+from sriovctl.errors import SriovctlError
+from sriovctl.model.health import Baseline
+from sriovctl.model.state import DesiredState
+from sriovctl.planner.declared import declaring_runs, overlay_steps
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Protocol
+
+    from sriovctl.host.api import Journal
+    from sriovctl.model.run import RecordedStep
+    from sriovctl.model.state import WantedPF
+
+    Texts = tuple[tuple[str, str], ...]
+
+    class Memory(Protocol):
+        """Where the baseline outlives the daemon."""
+
+        def read(self) -> Baseline | None:
+            """Read it; None if there is none."""
+
+        def write(self, baseline: Baseline) -> None:
+            """Keep it."""
+
+
+class Declaration:
+    """The files, as they were read last, and the journal.
+
+    :param read_texts: reads the files: name and content of each.
+    """
+
+    def __init__(
+        self,
+        read_texts: Callable[[], Texts],
+        journal: Journal,
+        memory: Memory,
+        *,
+        boot_id: str | None,
+    ) -> None:
+        self._read_texts = read_texts
+        self._journal = journal
+        self._memory = memory
+        self._boot_id = boot_id
+        self._steps: dict[int, tuple[RecordedStep, ...]] = {}
+        self._baseline = Baseline("", 0, boot_id)
+        self.state = DesiredState(())
+
+    def load(self, *, anew: bool) -> None:
+        """Read the files, and take them for the newest word.
+
+        After a restart with the same files, what people applied meanwhile still is.
+
+        :param anew: somebody said so: they are newer than any run.
+        :raises InputError: they cannot be read, or are wrong; what was loaded before stays.
+        :raises HostError: the journal cannot be read.
+        """
+        texts = self._read_texts()
+        state, digest = parse_states(texts), _digest(texts)
+        known = self._memory.read()
+        if anew or known is None or (known.digest, known.boot_id) != (digest, self._boot_id):
+            known = Baseline(digest, self._journal.newest(), self._boot_id)
+        self.state, self._baseline = state, known
+        self._steps.clear()
+
+    def remember(self) -> None:
+        """Let the baseline outlive the daemon.
+
+        :raises SriovctlError: it cannot be written.
+        """
+        if self._memory.read() != self._baseline:
+            self._memory.write(self._baseline)
+
+    def files_differ(self) -> bool:
+        """Say whether the files are others than those that were loaded."""
+        try:
+            return _digest(self._read_texts()) != self._baseline.digest
+        except SriovctlError:
+            return True
+
+    def of(self, wanted: WantedPF, device: str) -> WantedPF:
+        """Say what is declared of one PF that an entry of the files means.
+
+        :raises HostError: the journal cannot be read.
+        """
+        runs = self._journal.since(self._baseline.run_id, self._boot_id)
+        steps: list[RecordedStep] = []
+        for run in declaring_runs(runs, find=self._journal.run):
+            if device in run.devices:
+                steps += self._steps_of(run.run_id)
+        return overlay_steps(wanted, device, steps)
+
+    def _steps_of(self, run_id: int) -> tuple[RecordedStep, ...]:
+        if run_id not in self._steps:
+            self._steps[run_id] = self._journal.steps(run_id)
+        return self._steps[run_id]
+
+
+def _digest(texts: Texts) -> str:
+    return sha256(repr(texts).encode("utf-8", "surrogateescape")).hexdigest()

@@ -1,0 +1,346 @@
+"""Looks at PFs, and brings back what differs from what was declared.
+
+Theory of operation.  A look reads one PF (or all), compares it with what is declared, and ends with
+a condition for each entry of the files.  What differs is sifted: values that somebody keeps
+changing back wait (``planner/repair.py``), then what somebody uses is left alone.  The rest is a
+run like any other: with the PF's lock, in the journal before the host is touched, verified, and
+taken back when it fails.  Once the lock is held it is looked whether people's runs have come since
+the look: then the plan is stale, and made anew.
+
+Nothing here waits, except for the host itself: what has to wait is to be looked at again later,
+by a reminder.  All of it happens in one thread.
+"""
+
+from __future__ import annotations
+
+from sriovctl.codec.link_event import fingerprint_link
+from sriovctl.codec.rtnl import encode_getlink
+from sriovctl.daemon.log import Priority
+from sriovctl.daemon.managers import other_managers
+from sriovctl.daemon.mending import Mender
+from sriovctl.engine.identity import with_identities
+from sriovctl.engine.inventory import PCI_DEVICES, read_inventory, read_pf
+from sriovctl.engine.runs.wait import lacks_of_udev
+from sriovctl.engine.wanted_details import with_wanted_details
+from sriovctl.errors import LostError, SriovctlError
+from sriovctl.model.health import Condition, Health, worst
+from sriovctl.model.state import DesiredState, PFMatch
+from sriovctl.planner.drift import find_drift
+from sriovctl.planner.drivers import VFIO_DRIVERS
+from sriovctl.planner.match import fits, match_pf, match_pfs
+from sriovctl.planner.readiness import find_lacks
+from sriovctl.planner.repair import (
+    Patience,
+    may_repair_at,
+    note_differences,
+    note_repair,
+    without,
+)
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from sriovctl.daemon.declaration import Declaration
+    from sriovctl.daemon.log import Log
+    from sriovctl.engine.runs.execute import Site
+    from sriovctl.engine.runs.users import Users
+    from sriovctl.model.drift import Difference
+    from sriovctl.model.functions import PF
+    from sriovctl.model.state import WantedPF
+    from sriovctl.planner.repair import Records, Subject
+
+_HEALTHY = Condition(Health.HEALTHY)
+# Whoever hands a VF over to a guest unbinds it, binds it to a VFIO driver, and sets MAC and VLAN
+# moments before the guest can be seen with it.
+SETTLE_S = 3.0
+FIRST_RETRY_S = 1.0
+LONGEST_RETRY_S = 60.0
+
+
+class Keeper:
+    """Keeps the PFs of a host as they were declared.
+
+    :param users: who uses what; asked only where something differs.
+    :param remind: called with a device (None: all) and the moment at which to look again.
+    :param allowed: tokens of users that may be disturbed.
+    """
+
+    def __init__(
+        self,
+        site: Site,
+        declaration: Declaration,
+        users: Users,
+        log: Log,
+        *,
+        remind: Callable[[str | None, float], None],
+        allowed: frozenset[str] = frozenset(),
+        patience: Patience = Patience(),  # noqa: B008  (immutable)
+    ) -> None:
+        self._site = site
+        self._host = site.host
+        self._declaration = declaration
+        self._log = log
+        self._remind = remind
+        self._patience = patience
+        self._mender = Mender(site, users, log, allowed=allowed)
+        self._seen: dict[str, PF] = {}  # the declared PFs, as they were looked at last
+        self._vfs: dict[str, str] = {}  # VF -> its PF, by their names in sysfs
+        self._records: dict[str, Records] = {}
+        self._retries: dict[str | None, float] = {}
+        self._glances: dict[str, bytes | None] = {}
+        self._conditions: dict[str, Condition] = {}  # by label of the entry, or what else it is
+        self.looks = 0  # for tests to count
+
+    @property
+    def condition(self) -> Condition:
+        """How the host is."""
+        return worst(tuple(self._conditions.values()))
+
+    @property
+    def conditions(self) -> dict[str, Condition]:
+        """How each entry of the files is, by its label."""
+        return dict(self._conditions)
+
+    # --- beginning -----------------------------------------------------------------------
+
+    def load(self, *, anew: bool) -> None:
+        """Read the files; values that were given up are tried anew.
+
+        :raises InputError: the files are wrong; what was loaded before stays.
+        :raises HostError: the journal cannot be read.
+        """
+        self._declaration.load(anew=anew)
+        self._records.clear()
+        self._retries.clear()
+        self._conditions.clear()
+        self._try_to_remember()
+
+    def fail(self, what: str, reason: str) -> None:
+        """Note that something is wrong that no look can find."""
+        self._conditions[what] = Condition(Health.DEGRADED, reason)
+        self._log.say_once(Priority.ERROR, what, reason)
+
+    def recover(self, what: str) -> None:
+        """Note that it is right again."""
+        self._conditions.pop(what, None)
+        self._log.forget(what)
+
+    def _try_to_remember(self) -> None:
+        try:
+            self._declaration.remember()
+        except SriovctlError as error:
+            self.fail("state directory", str(error))
+            self._remind_soon(None, "state directory")
+        else:
+            self.recover("state directory")
+
+    # --- looking -------------------------------------------------------------------------
+
+    def look_all(self) -> Condition:
+        """Look at all PFs of the files."""
+        self.looks += 1
+        self._mender.pick_up()
+        self._try_to_remember()
+        state = self._declaration.state
+        try:
+            pfs = with_identities(
+                self._host, read_inventory(self._host, name_of=lambda *_: None), state
+            )
+            match_pfs([one for one in state.pfs if _fitting(one, pfs)], pfs)
+        except SriovctlError as error:
+            return self._later(None, "host", error)
+        self.recover("host")
+        for wanted in state.pfs:
+            self._look_at_entry(wanted, _fitting(wanted, pfs))
+        return self.condition
+
+    def look(self, device: str) -> Condition:
+        """Look at one PF, or at that of a VF; at nothing else of the host."""
+        name = self.pf_of(device)
+        try:
+            pf = read_pf(self._host, name)
+        except SriovctlError as error:
+            return self._later(name, name, error)
+        self.recover(name)
+        if pf is None and name not in self._seen:
+            return self.condition  # some other device
+        self.looks += 1
+        if pf is None:
+            del self._seen[name]
+            return self.look_all()
+        return self._look_at(pf)
+
+    def _look_at(self, pf: PF) -> Condition:
+        state = self._declaration.state
+        try:
+            (pf,) = with_identities(self._host, (pf,), state)
+        except SriovctlError as error:
+            return self._later(pf.device, pf.device, error)
+        meant = [one for one in state.pfs if fits(pf, one.match)]
+        if not meant and pf.device in self._seen:
+            return self.look_all()  # what it is matched by has gone: its netdev, its driver
+        for wanted in meant:
+            self._look_at_entry(wanted, (pf,) if not wanted.match.all else self._alike(wanted, pf))
+        return self.condition
+
+    def _alike(self, wanted: WantedPF, pf: PF) -> tuple[PF, ...]:
+        others = [one for one in self._seen.values() if one.device != pf.device]
+        return (pf, *(one for one in others if fits(one, wanted.match)))
+
+    def pf_of(self, device: str) -> str:
+        """Name the PF of a VF, also of one that is gone; others are their own."""
+        physfn = self._host.files.read_link(f"{PCI_DEVICES}/{device}/physfn")
+        return physfn or self._vfs.get(device, device)
+
+    def _look_at_entry(self, wanted: WantedPF, pfs: Sequence[PF]) -> None:
+        lacks = find_lacks(DesiredState((wanted,)), pfs)
+        fatal = [lack.what for lack in lacks if lack.is_fatal and not _is_of_one(lack.what, pfs)]
+        conditions = [self._tend(wanted, pf) for pf in pfs]
+        if fatal and not pfs:
+            conditions.append(Condition(Health.DEGRADED, fatal[0]))
+        self._conclude(wanted.label, worst(tuple(conditions)))
+
+    def _conclude(self, label: str, condition: Condition) -> None:
+        before = self._conditions.get(label)
+        self._conditions[label] = condition
+        if before == condition:
+            return
+        if condition.health is Health.HEALTHY:
+            self._log.say(Priority.INFO, f"{label}: as declared")
+        else:
+            priority = Priority.WARNING if condition.health is Health.DEGRADED else Priority.NOTICE
+            self._log.say(priority, f"{label}: {condition.health}: {condition.reason}")
+
+    def glance(self) -> None:
+        """Look at those PFs whose netdevs show something else than at the last glance.
+
+        For what the kernel sends no event of: what is set of VFs while their PF is down.
+        """
+        for device, pf in list(self._seen.items()):
+            seen = self._fingerprint(pf)
+            if seen is None or self._glances.get(device) != seen:
+                self.look(device)
+                self._glances[device] = self._fingerprint(self._seen.get(device, pf))
+
+    def _fingerprint(self, pf: PF) -> bytes | None:
+        if pf.netdev is None:
+            return None
+        request = encode_getlink(ifname=pf.netdev, with_counters=False)
+        try:
+            (answer,) = self._host.rtnl.exchange([request])
+            return fingerprint_link(answer.payloads[0]) if answer.payloads else None
+        except SriovctlError:
+            return None
+
+    # --- one PF --------------------------------------------------------------------------
+
+    def _tend(self, wanted: WantedPF, pf: PF) -> Condition:
+        before = self._seen.get(pf.device)
+        self._know(pf)
+        try:
+            return self._compare_and_mend(wanted, pf, before)
+        except LostError as error:
+            self._remind_soon(pf.device, pf.device)
+            return Condition(Health.REPAIRING, str(error))
+        except SriovctlError as error:
+            self._remind_soon(pf.device, pf.device)
+            return Condition(Health.DEGRADED, str(error))
+
+    def _know(self, pf: PF) -> None:
+        self._seen[pf.device] = pf
+        gone = [vf for vf, device in self._vfs.items() if device == pf.device and pf.num_vfs]
+        for vf in gone:
+            del self._vfs[vf]
+        self._vfs.update((str(vf.address), pf.device) for vf in pf.vfs if vf.address is not None)
+
+    def _compare_and_mend(self, wanted: WantedPF, pf: PF, before: PF | None) -> Condition:
+        newest = self._site.journal.newest()
+        alone = self._declaration.of(wanted, pf.device)._replace(match=PFMatch(address=pf.device))
+        state = DesiredState((alone,))
+        (pf,) = with_wanted_details(self._host, (pf,), state)
+        differences = find_drift(state, (pf,))
+        records = self._note(pf, differences)
+        if not differences:
+            self._retries.pop(pf.device, None)
+            return _HEALTHY
+        lacks = find_lacks(state, (pf,)) or lacks_of_udev(self._host.files, state, (pf,))
+        if lacks:
+            return self._lacking(pf, [lack.what for lack in lacks])
+        held_back = self._held_back(pf, records)
+        mended = self._mender.mend(without(alone, pf, held_back), pf, before, newest_run=newest)
+        self._note_repairs(pf, mended.repaired)
+        if mended.again:
+            self._remind_soon(pf.device, pf.device)
+        elif not mended.condition.reason:
+            self._retries.pop(pf.device, None)
+        return worst((mended.condition, self._patiently(pf, held_back)))
+
+    def _lacking(self, pf: PF, what: list[str]) -> Condition:
+        # Its driver or udev is on its way, and there are events when they are done; if not, soon.
+        self._remind_soon(pf.device, pf.device)
+        return Condition(Health.REPAIRING if pf.driver else Health.DEGRADED, "; ".join(what))
+
+    def _note(self, pf: PF, differences: Sequence[Difference]) -> Records:
+        now = self._host.clock.now()
+        known = self._records.get(pf.device, {})
+        self._records[pf.device] = note_differences(known, differences, now, self._patience)
+        return self._records[pf.device]
+
+    def _held_back(self, pf: PF, records: Records) -> dict[Subject, float]:
+        now = self._host.clock.now()
+        in_transit = {f"{pf.device} vf {vf.vf_index}" for vf in pf.vfs if vf.driver in VFIO_DRIVERS}
+        moments: dict[Subject, float] = {}
+        for (subject, key), record in records.items():
+            if record.repaired_at is None:
+                settles = subject in in_transit or key == "driver"
+                settled = record.changed_at + SETTLE_S if settles else now
+                moments[subject, key] = max(may_repair_at(record, self._patience), settled)
+        return {subject: at for subject, at in moments.items() if at > now}
+
+    def _note_repairs(self, pf: PF, subjects: Sequence[Subject]) -> None:
+        now = self._host.clock.now()
+        records = self._records[pf.device]
+        for subject in subjects:
+            if subject in records:
+                records[subject] = note_repair(records[subject], now)
+
+    def _patiently(self, pf: PF, held_back: dict[Subject, float]) -> Condition:
+        if not held_back:
+            return _HEALTHY
+        self._remind(pf.device, min(held_back.values()))
+        records = self._records[pf.device]
+        gave_up = [subject for subject in held_back if records[subject].gave_up]
+        if not gave_up:
+            subject, key = next(iter(held_back))
+            return Condition(Health.REPAIRING, f"{subject}: {key} differs; its repair waits")
+        named = ", ".join(f"{subject} {key}" for subject, key in sorted(gave_up))
+        others = other_managers(self._host.files)
+        who = f" (running here: {', '.join(others)})" if others else ""
+        return Condition(
+            Health.DEGRADED,
+            f"somebody else keeps changing {named} back{who}; left alone until it is quiet, or "
+            "the files change",
+        )
+
+    # --- later ---------------------------------------------------------------------------
+
+    def _later(self, device: str | None, what: str, error: SriovctlError) -> Condition:
+        self.fail(what, str(error))
+        self._remind_soon(device, what)
+        return self.condition
+
+    def _remind_soon(self, device: str | None, what: str) -> None:
+        pause = self._retries.get(what, FIRST_RETRY_S / 2) * 2
+        self._retries[what] = min(pause, LONGEST_RETRY_S)
+        self._remind(device, self._host.clock.now() + self._retries[what])
+
+
+def _fitting(wanted: WantedPF, pfs: Sequence[PF]) -> tuple[PF, ...]:
+    if not any(fits(pf, wanted.match) for pf in pfs):
+        return ()
+    return match_pf(wanted, pfs)
+
+
+def _is_of_one(what: str, pfs: Sequence[PF]) -> bool:
+    return any(what.startswith(f"{pf.device} ") for pf in pfs)

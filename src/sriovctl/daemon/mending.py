@@ -1,0 +1,169 @@
+"""Repairs of one PF: ordinary runs of the journal, and what became of them."""
+
+from __future__ import annotations
+
+from sriovctl.daemon.log import Priority
+from sriovctl.engine.boot import read_boot_id
+from sriovctl.engine.runs.apply import ApplyOptions, apply_plan
+from sriovctl.engine.runs.resume import resume_run
+from sriovctl.errors import BusyError, SafetyError, SriovctlError, WedgedError
+from sriovctl.model.health import Condition, Health
+from sriovctl.model.plan import Plan
+from sriovctl.model.record import NamedTuple
+from sriovctl.model.run import RunKind, RunStatus
+from sriovctl.model.state import DesiredState
+from sriovctl.planner.diff import plan_state
+from sriovctl.planner.repair import repaired_subjects, sort_by_use
+from sriovctl.render.plan import format_change
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sriovctl.daemon.log import Log
+    from sriovctl.engine.runs.execute import Site
+    from sriovctl.engine.runs.users import Users
+    from sriovctl.model.functions import PF
+    from sriovctl.model.plan import Step
+    from sriovctl.model.run import Run
+    from sriovctl.model.state import WantedPF
+    from sriovctl.planner.repair import Subject
+
+SOURCE = "sriovctld"
+_SHOWN = 8  # changes of one repair that are told one by one
+_HEALTHY = Condition(Health.HEALTHY)
+
+
+class Mended(NamedTuple):
+    """What became of an attempt."""
+
+    condition: Condition
+    repaired: tuple[Subject, ...] = ()
+    again: bool = False  # another attempt may go better
+
+
+class _StaleError(BusyError):
+    """People's runs have come since the look."""
+
+
+class Mender:
+    """Carries repairs out.
+
+    :param allowed: tokens of users that may be disturbed.
+    """
+
+    def __init__(self, site: Site, users: Users, log: Log, *, allowed: frozenset[str]) -> None:
+        self._site = site
+        self._users = users
+        self._log = log
+        self._allowed = allowed
+
+    # --- what was cut short --------------------------------------------------------------
+
+    def pick_up(self) -> None:
+        """Bring repairs to their end that were cut short; those of people are theirs to decide."""
+        try:
+            for run in self._site.journal.standing(read_boot_id(self._site.host.files)):
+                if run.status is RunStatus.RUNNING and self._is_ours(run):
+                    self._finish(run)
+        except SriovctlError as error:
+            self._log.say_once(Priority.WARNING, "pick up", f"cannot pick up: {error}")
+
+    def _is_ours(self, run: Run) -> bool:
+        if run.kind is RunKind.UNDO and run.undoes is not None:
+            undone = self._site.journal.run(run.undoes)
+            return undone is not None and undone.kind is RunKind.REPAIR
+        return run.kind is RunKind.REPAIR
+
+    def _finish(self, run: Run) -> None:
+        options = self._options(run.source, self._allowed)
+        try:
+            check = self._users.checking(self._allowed)
+            resume_run(self._site, options=options, check=check, run=run)
+        except BusyError:
+            return  # somebody is at it
+        except SriovctlError as error:
+            self._log.say_once(
+                Priority.WARNING, f"run {run.run_id}", f"run {run.run_id} was cut short: {error}"
+            )
+        else:
+            self._log.say(Priority.NOTICE, f"run {run.run_id} ({run.kind}) was cut short; ended it")
+
+    # --- a repair ------------------------------------------------------------------------
+
+    def mend(
+        self,
+        wanted: WantedPF,
+        pf: PF,
+        before: PF | None,
+        *,
+        newest_run: int,
+    ) -> Mended:
+        """Bring a PF to what is wanted of it, as far as nobody is disturbed.
+
+        :param before: the PF as it was looked at last.
+        :param newest_run: of the journal, when *wanted* was worked out.
+        :raises SriovctlError: it cannot be planned, or who uses it cannot be seen.
+        """
+        state = DesiredState((wanted,))
+        if not plan_state(state, (pf,), owners={}).steps:
+            return Mended(_HEALTHY)
+        owners = self._users.of((pf,))
+        self._users.tell(owners.notes)
+        steps = plan_state(state, (pf,), owners=owners.owners).steps
+        found = sort_by_use(steps, pf, before, self._allowed)
+        repaired: list[Subject] = []
+        try:
+            for part in filter(None, (found.free, found.restoring)):
+                newest_run = self._repair(part, newest_run)
+                repaired += repaired_subjects(part)
+        except SriovctlError as error:
+            return Mended(_judge(error), tuple(repaired), again=True)
+        return Mended(_left(found.left), tuple(repaired), again=bool(found.left))
+
+    def _repair(self, steps: tuple[Step, ...], newest_run: int) -> int:
+        tokens = frozenset(token for step in steps for token in step.affected)
+        options = self._options(SOURCE, self._allowed | tokens)._replace(
+            when_locked=lambda: self._refuse_stale(newest_run, steps[0].device)
+        )
+        outcome = apply_plan(self._site, Plan(steps), options=options)
+        for line in _tell(steps):
+            self._log.say(Priority.NOTICE, f"repaired {line} (run {outcome.run_id})")
+        return outcome.run_id or newest_run
+
+    def _options(self, source: str, allowed: frozenset[str]) -> ApplyOptions:
+        return ApplyOptions(
+            allowed=allowed,
+            source=source,
+            affected=self._users.affected,
+            leased=self._users.leased,
+            kind=RunKind.REPAIR,
+        )
+
+    def _refuse_stale(self, newest_run: int, device: str) -> None:
+        boot_id = read_boot_id(self._site.host.files)
+        for run in self._site.journal.since(newest_run, boot_id):
+            if device in run.devices:
+                raise _StaleError("another run has come since it was looked at", subject=device)
+
+
+def _judge(error: SriovctlError) -> Condition:
+    if isinstance(error, _StaleError):
+        return Condition(Health.REPAIRING, str(error))
+    if isinstance(error, SafetyError | BusyError) and not isinstance(error, WedgedError):
+        return Condition(Health.BLOCKED, str(error))
+    return Condition(Health.DEGRADED, str(error))
+
+
+def _left(steps: Sequence[Step]) -> Condition:
+    if not steps:
+        return _HEALTHY
+    tokens = sorted({token for step in steps for token in step.affected})
+    subjects = ", ".join(sorted({step.subject for step in steps if step.affected}))
+    return Condition(Health.BLOCKED, f"{subjects}: differs, and is in use by {', '.join(tokens)}")
+
+
+def _tell(steps: Sequence[Step]) -> list[str]:
+    lines = [f"{step.subject}: {format_change(step)}" for step in steps[:_SHOWN]]
+    more = len(steps) - _SHOWN
+    return [*lines, f"{steps[0].device}: {more} more steps"] if more > 0 else lines

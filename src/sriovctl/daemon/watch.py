@@ -1,0 +1,110 @@
+"""From events to looks: takes what the kernel tells, and does what is due."""
+
+from __future__ import annotations
+
+from sriovctl.codec.link_event import decode_link_event
+from sriovctl.codec.uevent import event_of, parse_uevent
+from sriovctl.daemon.attention import Attention
+from sriovctl.errors import HostError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Protocol
+
+    from sriovctl.host.api import Clock
+    from sriovctl.host.events_api import EventSource, Received
+    from sriovctl.model.event import HostEvent
+
+    class Looker(Protocol):
+        """Who looks."""
+
+        def pf_of(self, device: str) -> str:
+            """Name the PF of a VF; others are their own."""
+
+        def look(self, device: str) -> object:
+            """Look at one PF."""
+
+        def look_all(self) -> object:
+            """Look at all."""
+
+
+class Watch:
+    """What is due, from events and reminders.
+
+    Looks may happen in another thread than the rest: reminders are kept until they are collected.
+    """
+
+    def __init__(self, clock: Clock, events: EventSource) -> None:
+        self._clock = clock
+        self._events = events
+        self._attention = Attention()
+        self._reminders: list[tuple[str | None, float]] = []
+
+    def remind(self, device: str | None, at: float) -> None:
+        """Have a device looked at later; for who looks, in any thread."""
+        self._reminders.append((device, at))
+
+    def take_events(self, looker: Looker) -> bool:
+        """Take what has come; say whether there was anything.
+
+        :raises HostError: the subscription is broken.
+        """
+        received = self._events.receive()
+        now = self._clock.now()
+        if received.lost:
+            self._attention.notice(None, now)
+        for device in _devices(received):
+            self._attention.notice(None if device is None else looker.pf_of(device), now)
+        return received.lost or bool(received.link_messages or received.uevents)
+
+    def due_at(self) -> float | None:
+        """Say when the next look is due; None: nothing waits."""
+        reminders, self._reminders = self._reminders, []
+        for device, at in reminders:
+            self._attention.remind(device, at)
+        return self._attention.due_at()
+
+    def take_due(self) -> tuple[str | None, ...]:
+        """Take what is due now."""
+        due_at, now = self.due_at(), self._clock.now()
+        return () if due_at is None or due_at > now else self._attention.take(now)
+
+
+def look_at(looker: Looker, due: tuple[str | None, ...]) -> None:
+    """Look at what is due."""
+    for device in due:
+        if device is None:
+            looker.look_all()
+        else:
+            looker.look(device)
+
+
+# Each once, however many events it had.
+def _devices(received: Received) -> set[str | None]:
+    return set(_each_device(received))
+
+
+def _each_device(received: Received) -> Iterator[str | None]:
+    for event in _events(received):
+        if event is None:
+            yield None  # it cannot be understood: then anything may have happened
+        elif event.device is not None:
+            yield event.device
+
+
+def _events(received: Received) -> Iterator[HostEvent | None]:
+    for message in received.link_messages:
+        try:
+            link = decode_link_event(message)
+        except HostError:
+            yield None
+        else:
+            yield from () if link is None else (link,)
+    for datagram in received.uevents:
+        try:
+            event = event_of(parse_uevent(datagram))
+        except HostError:
+            yield None
+        else:
+            yield from () if event is None else (event,)
