@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-_UNITS_S = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
+from sriovctl.codec.durations import parse_duration_s
 
 
 def duration_s(text: str) -> float:
@@ -10,12 +10,9 @@ def duration_s(text: str) -> float:
 
     :raises argparse.ArgumentTypeError: it is none.
     """
-    unit = text[-1:] if text[-1:].isalpha() else ""
-    number = text.removesuffix(unit)
-    is_time = unit in _UNITS_S and number.isascii() and number.isdigit() and len(number) <= 6
-    seconds = int(number) * _UNITS_S[unit] if is_time else 0
-    if not seconds:
+    seconds = parse_duration_s(text)
+    if seconds is None:
         from argparse import ArgumentTypeError
 
         raise ArgumentTypeError(f"'{text}' is no time: write 60s, 2m, 1h or 7d")
-    return float(seconds)
+    return seconds

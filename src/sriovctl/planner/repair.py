@@ -39,7 +39,7 @@ class Patience(NamedTuple):
 
     first_pause_s: float = 1.0
     longest_pause_s: float = 300.0
-    most_reversions: int = 6  # within the window; then it gives up
+    most_reversions: int = 5  # within the window; then it gives up
     window_s: float = 600.0
     quiet_s: float = 900.0  # a value that was left alone for so long is tried anew
 

@@ -1,0 +1,188 @@
+"""Composition root of the daemon: builds the live host around it, and maps errors to exit codes."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from sriovctl.daemon.arguments import find_state, parse_arguments
+from sriovctl.errors import EXIT_DONE, EXIT_FAILED, EXIT_REFUSED, SriovctlError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import argparse
+
+    from sriovctl.daemon.keeper import Keeper
+    from sriovctl.daemon.log import Log
+    from sriovctl.daemon.watch import Watch
+    from sriovctl.host.events_api import Received
+    from sriovctl.host.libvirt_api import Libvirt
+    from sriovctl.host.live import LiveHost
+
+# With --once: what waits for no longer than this is waited for.
+_ONCE_PATIENCE_S = 10.0
+
+
+def run() -> None:
+    """Entry point of the command ``sriovctld``."""
+    sys.exit(main(sys.argv[1:]))
+
+
+def main(arguments: list[str]) -> int:
+    """Run the daemon.
+
+    :return: the exit code: 0 done, 1 failed, 2 usage, 4 refused.
+    """
+    args = parse_arguments(arguments)
+    try:
+        return _check(args) if args.check else _keep(args)
+    except SriovctlError as error:
+        if args.debug:
+            raise
+        print(f"sriovctld: {error}", file=sys.stderr)
+        return error.exit_code
+
+
+def _check(args: argparse.Namespace) -> int:
+    from sriovctl.codec.state_file import parse_states
+    from sriovctl.host.state_files import read_state_texts
+
+    path = find_state(args.state)
+    state = parse_states(read_state_texts(path))
+    print(f"{path}: right; entries for PFs: {len(state.pfs)}")
+    return EXIT_DONE
+
+
+def _keep(args: argparse.Namespace) -> int:
+    from sriovctl.daemon.log import Log
+    from sriovctl.host.live import LiveHost
+
+    path = find_state(args.state)
+    log = Log(sys.stderr, priorities="JOURNAL_STREAM" in os.environ)
+    host = LiveHost(write_timeout_s=args.write_timeout)
+    try:
+        if args.once:
+            return _once(args, path, host, log)
+        return _serve(args, path, host, log)
+    finally:
+        host.close()
+
+
+def _serve(args: argparse.Namespace, path: str, host: LiveHost, log: Log) -> int:
+    import asyncio
+
+    from sriovctl.daemon.notify import Notifier
+    from sriovctl.daemon.service import Service
+    from sriovctl.daemon.watch import Watch
+    from sriovctl.host.events import KernelEvents
+
+    events = KernelEvents()  # before the first look, so that nothing is missed in between
+    watch = Watch(host.clock, events)
+    keeper = _make_keeper(args, path, host, log, watch)
+    notifier = Notifier(os.environ)
+
+    async def serve() -> None:
+        service = Service(
+            keeper,
+            watch,
+            events,
+            notifier=notifier,
+            log=log,
+            clock=host.clock,
+            wait_s=args.wait,
+        )
+        await service.run()
+
+    try:
+        asyncio.run(serve())
+    finally:
+        events.close()
+    return EXIT_DONE
+
+
+def _once(args: argparse.Namespace, path: str, host: LiveHost, log: Log) -> int:
+    from sriovctl.daemon.watch import Watch
+    from sriovctl.model.health import Health
+
+    watch = Watch(host.clock, _NoEvents())
+    keeper = _make_keeper(args, path, host, log, watch)
+    keeper.load(anew=False)
+    health = keeper.look_all().health
+    end = host.clock.now() + max(_ONCE_PATIENCE_S, args.wait)
+    while health is not Health.HEALTHY:
+        due_at = watch.due_at()
+        if due_at is None or due_at > end:
+            break
+        host.clock.sleep(max(0.0, due_at - host.clock.now()))
+        watch.take_due()
+        health = keeper.look_all().health
+    if health is Health.HEALTHY:
+        return EXIT_DONE
+    return EXIT_REFUSED if health is Health.BLOCKED else EXIT_FAILED
+
+
+class _NoEvents:
+    def filenos(self) -> tuple[int, ...]:
+        return ()
+
+    def receive(self) -> Received:
+        from sriovctl.host.events_api import Received as Nothing
+
+        return Nothing()
+
+    def close(self) -> None:
+        pass
+
+
+def _make_keeper(
+    args: argparse.Namespace, path: str, host: LiveHost, log: Log, watch: Watch
+) -> Keeper:
+    from sriovctl.daemon.declaration import Declaration
+    from sriovctl.daemon.keeper import Keeper
+    from sriovctl.daemon.log import Priority
+    from sriovctl.engine.boot import read_boot_id
+    from sriovctl.engine.runs.execute import Site
+    from sriovctl.engine.runs.users import Users
+    from sriovctl.host.baseline_file import BaselineFile
+    from sriovctl.host.database import DEFAULT_DIRECTORY
+    from sriovctl.host.journal import SQLiteJournal
+    from sriovctl.host.leases import SQLiteLeaseBook
+    from sriovctl.host.state_files import read_state_texts
+
+    directory = os.environ.get("SRIOVCTL_STATE_DIR", DEFAULT_DIRECTORY)
+    site = Site(host, SQLiteJournal(directory), lambda text: log.say(Priority.DEBUG, text))
+    book = SQLiteLeaseBook(directory)
+    declaration = Declaration(
+        lambda: read_state_texts(path),
+        site.journal,
+        BaselineFile(directory),
+        boot_id=read_boot_id(host.files),
+    )
+    users = Users(
+        site,
+        open_libvirt=_LibvirtDoor().open,
+        open_leases=lambda: book,
+        warn=lambda text: log.say(Priority.WARNING, text),
+    )
+    return Keeper(site, declaration, users, log, remind=watch.remind, allowed=frozenset(args.allow))
+
+
+class _LibvirtDoor:
+    # A connection does not outlive a restart of libvirt, and a daemon does: each question has one
+    # of its own.
+
+    def __init__(self) -> None:
+        self._last: Libvirt | None = None
+
+    def open(self) -> Libvirt:
+        from sriovctl.host.libvirt import LibvirtConnection
+        from sriovctl.host.patient_libvirt import PatientLibvirt
+
+        if self._last is not None:
+            self._last.close()
+        self._last = PatientLibvirt(LibvirtConnection)
+        return self._last
+
+
+if __name__ == "__main__":
+    run()
