@@ -21,6 +21,7 @@ EXAMPLES = """\
   sriovctl persist host.yaml
   sriovctl persist --status
   sriovctl persist --remove              # the VFs stay until the next boot
+  sriovctl persist host.yaml --daemon    # and keep it so while the host runs
   sriovctl persist host.yaml --by-parameter igb
   sriovctl persist host.yaml --root /mnt/image
 """
@@ -63,6 +64,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
         default=[],
         metavar="USER",
         help="what 'apply' at boot may disturb all the same (repeatable)",
+    )
+    parser.add_argument(
+        "--daemon",
+        action="store_true",
+        help="also have sriovctld keep the state while the host runs",
     )
     parser.add_argument(
         "--by-parameter",
@@ -151,6 +157,13 @@ def _tell(args: argparse.Namespace, context: Context, outcome: Outcome, notes: l
     lines += [f"warning: {warning}" for warning in outcome.warnings]
     context.print("\n".join((*lines, *notes)))
     return EXIT_DONE
+
+
+def daemon_words(program: tuple[str, ...]) -> tuple[str, ...]:
+    """Say how the daemon is started that belongs to a sriovctl: from beside it."""
+    if len(program) == 1:
+        return (f"{program[0]}d",)
+    return (*program[:-1], "sriovctl.daemon")
 
 
 def program_words(argv0: str, executable: str) -> tuple[str, ...]:

@@ -42,11 +42,13 @@ def make_request(args: argparse.Namespace, context: Context, doors: BootDoors) -
 
     texts = read_state_texts(args.file)
     state = parse_states(texts)
+    program = _program(args, doors)
     request = Request(
         texts=tuple((os.path.basename(name), text) for name, text in texts),
         is_directory=os.path.isdir(args.file),
         source="standard input" if args.file == "-" else os.path.abspath(args.file),
-        program=_program(args, doors),
+        program=program,
+        daemon=_daemon(program, doors) if args.daemon else None,
         wait_s=int(args.wait),
         allowed=tuple(args.allow),
     )
@@ -73,6 +75,17 @@ def _program(args: argparse.Namespace, doors: BootDoors) -> tuple[str, ...]:
             "systemd starts no program with quotes or backslashes in its name",
             subject=words[0],
             hint="install sriovctl elsewhere",
+        )
+    return words
+
+
+def _daemon(program: tuple[str, ...], doors: BootDoors) -> tuple[str, ...]:
+    from sriovctl.cli.persist import daemon_words
+
+    words = daemon_words(program)
+    if len(words) == 1 and not doors.files.is_executable(words[0]):
+        raise InputError(
+            "there is no such program", subject=words[0], hint="install all of sriovctl"
         )
     return words
 
@@ -116,6 +129,11 @@ def _for_this_host(
     )
     request = request._replace(options=found.options, modules=found.modules)
     notes = [*found.notes, "takes effect at the next boot; 'sriovctl verify-boot' checks it then"]
+    if request.daemon is not None:
+        notes.append(
+            "the daemon starts with the next boot; 'systemctl restart sriovctld' starts it now, or "
+            "has it take over what changed"
+        )
     if found.pending:
         count = f"{found.pending} step" + ("s" if found.pending > 1 else "")
         notes.append(f"until then {count} are pending: 'sriovctl apply' takes them now")

@@ -17,6 +17,7 @@ MODULES_LOAD_FILE: Final = "/etc/modules-load.d/sriovctl.conf"
 APPLY_UNIT: Final = "sriovctl-apply.service"
 VERIFY_UNIT: Final = "sriovctl-verify-boot.service"
 UNITS: Final = (APPLY_UNIT, VERIFY_UNIT)
+DAEMON_UNIT: Final = "sriovctld.service"  # only where somebody asked for it
 UNIT_DIRECTORY: Final = "/etc/systemd/system"
 PACKAGED_UNIT_DIRECTORIES: Final = ("/usr/lib/systemd/system", "/lib/systemd/system")
 WANTS_DIRECTORY: Final = f"{UNIT_DIRECTORY}/multi-user.target.wants"
@@ -59,6 +60,15 @@ class Manifest(NamedTuple):
     def owns(self, entry: Entry) -> bool:
         """Whether the entry is as ``persist`` wrote it."""
         return entry.digest in self.digests.get(entry.path, ())
+
+    @property
+    def units(self) -> tuple[str, ...]:
+        """The units that are installed with it."""
+        has_daemon = f"{UNIT_DIRECTORY}/{DAEMON_UNIT}" in self.digests or any(
+            path.startswith((f"{UNIT_DIRECTORY}/{DAEMON_UNIT}.d/", f"{WANTS_DIRECTORY}/sriovctld"))
+            for path in self.digests
+        )
+        return (*UNITS, DAEMON_UNIT) if has_daemon else UNITS
 
 
 class ChangeKind(StrEnum):

@@ -19,13 +19,15 @@ Why they are as they are:
 
 from __future__ import annotations
 
-from sriovctl.model.persistence import APPLY_UNIT
+from sriovctl.model.persistence import APPLY_UNIT, DAEMON_UNIT
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 VERIFY_TIMEOUT_S = 300
+_WATCHDOG_S = 60
+_STOP_S = 150  # a repair is brought to its end, and a write to sysfs is given two minutes
 
 _LIBVIRT_DAEMONS = ("libvirtd", "virtqemud", "virtnetworkd", "virtnodedevd", "virtlxcd")
 _OF_A_DAEMON = (".service", ".socket", "-ro.socket", "-admin.socket")
@@ -136,6 +138,58 @@ TimeoutStartSec={VERIFY_TIMEOUT_S}
 {_state_directory(writable)}
 CapabilityBoundingSet={_CAPABILITIES}
 ProtectKernelTunables=yes
+{_HARDENING}
+[Install]
+WantedBy=multi-user.target
+"""
+
+
+def format_daemon_unit(
+    command: Sequence[str],
+    *,
+    mounts: Sequence[str],
+    state: str,
+    timeout_s: int,
+    writable: str,
+) -> str:
+    """Write the unit that keeps the state while the host runs.
+
+    It comes after the unit that applies the state, which is there for hosts without the daemon
+    too, and finds its work done.
+
+    The parameters are those of :func:`format_apply_unit`.
+    """
+    return f"""\
+# Written by 'sriovctl persist'; 'sriovctl persist --remove' takes it away again.
+# Changes of your own: 'systemctl edit {DAEMON_UNIT}'.
+[Unit]
+Description=Keep SR-IOV as {_specifiers(state)} wants it
+DefaultDependencies=no
+ConditionPathExists={_specifiers(state)}
+RequiresMountsFor={" ".join(format_word(path) for path in mounts)}
+Wants=network-pre.target
+After=local-fs.target systemd-modules-load.service
+After=systemd-udevd.service systemd-udev-trigger.service
+After={APPLY_UNIT}
+{_lines("Before", _USERS_OF_VFS)}
+Before=multi-user.target
+Conflicts=shutdown.target
+Before=shutdown.target
+
+[Service]
+Type=notify
+ExecStart={format_command(command)}
+ExecReload=/bin/kill -HUP $MAINPID
+TimeoutStartSec={timeout_s}
+TimeoutStopSec={_STOP_S}
+WatchdogSec={_WATCHDOG_S}
+Restart=on-failure
+RestartSec=2
+RestartPreventExitStatus=2
+KillMode=process
+{_state_directory(writable)}
+CapabilityBoundingSet={_CAPABILITIES}
+ProtectKernelLogs=yes
 {_HARDENING}
 [Install]
 WantedBy=multi-user.target

@@ -275,6 +275,19 @@ def test_how_sriovctl_is_started(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
         assert program_words(other, "/opt/py/bin/python") == python
 
 
+def test_the_daemon_is_started_from_beside_it(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    beside = "sriovctl.cli.persist.program_words"
+    monkeypatch.setattr(beside, lambda *_: ("/usr/bin/python3", "-m", "sriovctl"))
+    status, text = desk.run("persist FILE --daemon")
+    assert status == 0
+    assert "systemctl restart sriovctld" in text
+    unit = desk.stage.read("/etc/systemd/system/sriovctld.service")
+    assert f"ExecStart=/usr/bin/python3 -m sriovctl.daemon {STATE_FILE}\n" in unit
+    monkeypatch.setattr(beside, lambda *_: ("/usr/bin/sriovctl",))
+    with pytest.raises(InputError, match="/usr/bin/sriovctld: there is no such program"):
+        desk.run("persist FILE --daemon")
+
+
 @pytest.mark.parametrize(
     ("directory", "words"),
     [("/tmp/venv/bin", "is not there any more at the next boot"), ('/opt/a"b', "with quotes")],

@@ -24,6 +24,7 @@ from sriovctl.errors import HostError, SafetyError
 from sriovctl.host.config_files import RootedFiles
 from sriovctl.model.persistence import (
     APPLY_UNIT,
+    DAEMON_UNIT,
     MODPROBE_FILE,
     MODULES_LOAD_FILE,
     STATE_DIRECTORY,
@@ -120,6 +121,26 @@ def test_a_directory_of_states_keeps_its_names(stage: Stage) -> None:
 def test_what_may_be_disturbed_is_handed_to_apply(stage: Stage) -> None:
     persist(stage, REQUEST._replace(allowed=("default-route:eth0",)))
     assert " --allow default-route:eth0 " in stage.read(f"{UNIT_DIRECTORY}/{APPLY_UNIT}")
+
+
+def test_the_daemon_is_installed_where_it_is_asked_for(stage: Stage) -> None:
+    stage.systemd.units[DAEMON_UNIT] = {"UnitFileState": "disabled"}
+    request = REQUEST._replace(daemon=("/usr/bin/sriovctld",), allowed=("ssh:192.0.2.7",))
+    outcome = persist(stage, request)
+    assert outcome.warnings == (f"{DAEMON_UNIT} will not run: systemd says it is disabled",)
+    unit = stage.read(f"{UNIT_DIRECTORY}/{DAEMON_UNIT}")
+    assert f"ExecStart=/usr/bin/sriovctld --allow ssh:192.0.2.7 {STATE_FILE}\n" in unit
+    assert f"After={APPLY_UNIT}\n" in unit
+    assert "Type=notify\n" in unit
+    before = {line for line in unit.splitlines() if line.startswith("Before=")}
+    apply_unit = stage.read(f"{UNIT_DIRECTORY}/{APPLY_UNIT}")
+    assert before == {line for line in apply_unit.splitlines() if line.startswith("Before=")}
+    manifest = read_manifest(stage.doors)
+    assert manifest is not None
+    assert manifest.units == (APPLY_UNIT, VERIFY_UNIT, DAEMON_UNIT)
+    persist(stage)
+    assert not stage.exists(f"{UNIT_DIRECTORY}/{DAEMON_UNIT}")
+    assert not stage.exists(f"{WANTS_DIRECTORY}/{DAEMON_UNIT}")
 
 
 def test_removal_leaves_the_root_as_it_was(stage: Stage) -> None:

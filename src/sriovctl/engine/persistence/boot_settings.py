@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from sriovctl.codec.boot_settings import PLACES, parse_kernel_command_line
 from sriovctl.errors import SriovctlError
-from sriovctl.model.persistence import MODPROBE_FILE, UNIT_DIRECTORY, UNITS, EntryKind
+from sriovctl.model.persistence import (
+    DAEMON_UNIT,
+    MODPROBE_FILE,
+    UNIT_DIRECTORY,
+    UNITS,
+    EntryKind,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -15,7 +21,9 @@ if TYPE_CHECKING:
     from sriovctl.model.persistence import BootSetting
 
 KERNEL_COMMAND_LINE = "/proc/cmdline"
-_OUR_OWN = frozenset({MODPROBE_FILE, *(f"{UNIT_DIRECTORY}/{unit}" for unit in UNITS)})
+_OUR_OWN = frozenset(
+    {MODPROBE_FILE, *(f"{UNIT_DIRECTORY}/{unit}" for unit in (*UNITS, DAEMON_UNIT))}
+)
 
 
 def read_boot_settings(

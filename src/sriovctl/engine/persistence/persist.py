@@ -13,6 +13,7 @@ from sriovctl.errors import SriovctlError
 from sriovctl.model.persistence import (
     APPLY_UNIT,
     CONFIG_DIRECTORY,
+    DAEMON_UNIT,
     MANIFEST_NAME,
     MODPROBE_FILE,
     MODULES_LOAD_FILE,
@@ -20,7 +21,6 @@ from sriovctl.model.persistence import (
     STATE_DIRECTORY,
     STATE_FILE,
     UNIT_DIRECTORY,
-    UNITS,
     VERIFY_UNIT,
     WANTS_DIRECTORY,
     Change,
@@ -36,6 +36,7 @@ from sriovctl.render.units import (
     VERIFY_TIMEOUT_S,
     format_apply_unit,
     format_command,
+    format_daemon_unit,
     format_drop_in,
     format_verify_unit,
 )
@@ -56,6 +57,7 @@ class Request(NamedTuple):
     """What is to be there at the next boot.
 
     :param program: words that start sriovctl, the first an absolute path.
+    :param daemon: words that start the daemon; None: it is not wanted.
     """
 
     texts: tuple[tuple[str, str], ...]  # name (without directory) and content of the state files
@@ -66,6 +68,7 @@ class Request(NamedTuple):
     allowed: tuple[str, ...] = ()  # tokens for apply --allow
     options: tuple[ModuleOption, ...] = ()
     modules: tuple[str, ...] = ()
+    daemon: tuple[str, ...] | None = None
 
     @property
     def state(self) -> str:
@@ -140,6 +143,7 @@ def _units(doors: BootDoors, request: Request) -> tuple[_Unit, ...]:
     apply_timeout_s = request.wait_s + APPLY_BEYOND_WAIT_S
     verify = (*request.program, "verify-boot", "--record")
     writable, state = doors.state_directory, request.state
+    daemon = () if request.daemon is None else (_daemon_unit(request, mounts, writable),)
     return (
         _Unit(
             APPLY_UNIT,
@@ -155,7 +159,22 @@ def _units(doors: BootDoors, request: Request) -> tuple[_Unit, ...]:
             VERIFY_TIMEOUT_S,
             format_verify_unit(verify, mounts=mounts, state=state, writable=writable),
         ),
+        *daemon,
     )
+
+
+def _daemon_unit(request: Request, mounts: tuple[str, ...], writable: str) -> _Unit:
+    assert request.daemon is not None
+    allowed = tuple(word for token in request.allowed for word in ("--allow", token))
+    command = (*request.daemon, *allowed, request.state)
+    text = format_daemon_unit(
+        command,
+        mounts=mounts,
+        state=request.state,
+        timeout_s=APPLY_BEYOND_WAIT_S,
+        writable=writable,
+    )
+    return _Unit(DAEMON_UNIT, command, APPLY_BEYOND_WAIT_S, text)
 
 
 def _unit_entries(
@@ -211,7 +230,7 @@ def install(
             Entry(path, format_manifest(after)),
         ]
     )
-    return Outcome(tuple(changes), tuple(_reload(doors)))
+    return Outcome(tuple(changes), tuple(_reload(doors, after.units)))
 
 
 def remove(doors: BootDoors, *, force: bool, dry_run: bool = False) -> Outcome:
@@ -231,7 +250,7 @@ def remove(doors: BootDoors, *, force: bool, dry_run: bool = False) -> Outcome:
     for directory in (STATE_DIRECTORY, CONFIG_DIRECTORY):
         doors.files.remove_empty_directory(directory)
     gone = Change(ChangeKind.REMOVE, manifest_path(doors))
-    return Outcome((*changes, gone), tuple(_reload(doors, enabled=False)))
+    return Outcome((*changes, gone), tuple(_reload(doors)))
 
 
 def _is_due(changes: Sequence[Change]) -> bool:
@@ -246,21 +265,21 @@ def _steps(changes: Sequence[Change]) -> Iterator[Entry | str]:
             yield change.path
 
 
-def _reload(doors: BootDoors, *, enabled: bool = True) -> Iterator[str]:
+def _reload(doors: BootDoors, enabled: tuple[str, ...] = ()) -> Iterator[str]:
     # The files are in place, and the next boot reads them anyhow: no error, but to be told.
     if not doors.systemd.is_running:
         return
     try:
         doors.systemd.reload()
         if enabled:
-            yield from _not_enabled(doors)
+            yield from _not_enabled(doors, enabled)
     except SriovctlError as error:
         yield f"systemd was not told of the new units: {error}; run 'systemctl daemon-reload'"
 
 
-def _not_enabled(doors: BootDoors) -> Iterator[str]:
-    shown = doors.systemd.show(UNITS, ("LoadState", "UnitFileState"))
-    for unit, properties in zip(UNITS, shown, strict=True):
+def _not_enabled(doors: BootDoors, units: tuple[str, ...]) -> Iterator[str]:
+    shown = doors.systemd.show(units, ("LoadState", "UnitFileState"))
+    for unit, properties in zip(units, shown, strict=True):
         state = properties.get("UnitFileState", "")
         if state != "enabled":
             found = state or properties.get("LoadState", "")

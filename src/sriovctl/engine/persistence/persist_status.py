@@ -6,7 +6,7 @@ import json
 
 from sriovctl.engine.persistence.persist import read_manifest
 from sriovctl.errors import SriovctlError
-from sriovctl.model.persistence import LAST_CHECK_NAME, STATE_FILE, UNITS, Entry, Manifest
+from sriovctl.model.persistence import LAST_CHECK_NAME, STATE_FILE, Entry, Manifest
 from sriovctl.planner.persist import is_mask
 
 TYPE_CHECKING = False
@@ -23,7 +23,7 @@ def read_status(doors: BootDoors, boot_id: str | None) -> dict[str, object]:
     manifest = read_manifest(doors)
     known = manifest or Manifest({})
     files = [{"path": path, "state": _state_of(doors, known, path)} for path in known.digests]
-    units, warnings = _units(doors) if manifest else ([], [])
+    units, warnings = _units(doors, known.units) if manifest else ([], [])
     warnings += _of_the_source(doors, known)
     return {
         "persisted": manifest is not None,
@@ -61,16 +61,16 @@ def _of_the_source(doors: BootDoors, manifest: Manifest) -> list[str]:
     return [f"{source} is another than what was persisted: run 'sriovctl persist {source}' again"]
 
 
-def _units(doors: BootDoors) -> tuple[list[dict[str, object]], list[str]]:
+def _units(doors: BootDoors, names: tuple[str, ...]) -> tuple[list[dict[str, object]], list[str]]:
     if not doors.systemd.is_running:
         return [], ["systemd is not running here: whether the units are enabled cannot be seen"]
     try:
-        shown = doors.systemd.show(UNITS, ("UnitFileState", "ActiveState", "NeedDaemonReload"))
+        shown = doors.systemd.show(names, ("UnitFileState", "ActiveState", "NeedDaemonReload"))
     except SriovctlError as error:
         return [], [str(error)]
     units: list[dict[str, object]] = []
     warnings: list[str] = []
-    for unit, properties in zip(UNITS, shown, strict=True):
+    for unit, properties in zip(names, shown, strict=True):
         enabled = properties.get("UnitFileState") or "not found"
         units.append({"unit": unit, "enabled": enabled, "active": properties.get("ActiveState")})
         if properties.get("NeedDaemonReload") == "yes":

@@ -9,7 +9,6 @@ from sriovctl.model.persistence import (
     APPLY_UNIT,
     MODPROBE_FILE,
     MODULES_LOAD_FILE,
-    UNITS,
     Check,
     EntryKind,
     SettingKind,
@@ -108,12 +107,13 @@ def _check_units(facts: Facts) -> Iterator[Check]:
         )
         return
     try:
-        shown = facts.doors.systemd.show((*UNITS, *USERS_OF_VFS), _PROPERTIES)
+        units = facts.manifest.units
+        shown = facts.doors.systemd.show((*units, *USERS_OF_VFS), _PROPERTIES)
     except SriovctlError as error:
         yield Check("systemd", None, "init system", str(error))
         return
-    of = dict(zip((*UNITS, *USERS_OF_VFS), shown, strict=True))
-    for unit in UNITS:
+    of = dict(zip((*units, *USERS_OF_VFS), shown, strict=True))
+    for unit in units:
         yield _check_enabled(unit, of[unit])
     yield _check_run(facts, of[APPLY_UNIT])
     yield from _check_order(of)
