@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from sriovctl.demo.guest import demo_guest_xml
+from tests.lab.daemon_at_work import Daemon, set_vf, until, vlan_of
 from tests.lab.shell import PCI, ip, netdev_of, run, sriovctl, vfs_by_ip
 
 pytestmark = pytest.mark.lab("82576", services=("libvirt",))
@@ -98,6 +100,26 @@ def test_its_neighbours_can_be_changed() -> None:
     assert [vf["vlan_list"][0]["vlan"] for vf in vfs_by_ip(netdev_of(PF))] == [50, 42, 52]  # type: ignore[index]
     sriovctl("undo")
     assert life_signs() == before
+
+
+@pytest.mark.usefixtures("tenant")
+def test_the_daemon_repairs_its_neighbour_and_leaves_it_alone(tmp_path: Path) -> None:
+    before = life_signs()
+    daemon = Daemon(tmp_path, state(3, vlans={0: 50, 1: 42, 2: 52}))
+    daemon.start()
+    try:
+        until(lambda: (vlan_of(PF, 0), vlan_of(PF, 2)) == (50, 52), daemon)
+        set_vf(PF, 0, "vlan", "99")
+        until(lambda: vlan_of(PF, 0) == 50, daemon)
+        assert life_signs() == before
+        set_vf(PF, 1, "vlan", "77")
+        said = f"{PF} vf 1: differs, and is in use by guest:{GUEST}"
+        until(lambda: said in daemon.log(), daemon)
+        assert vlan_of(PF, 1) == 77
+        set_vf(PF, 1, "vlan", "42")
+        assert life_signs() == before
+    finally:
+        assert daemon.kill(signal.SIGTERM) == 0
 
 
 @pytest.mark.usefixtures("tenant")

@@ -9,12 +9,13 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from sriovctl.model.persistence import APPLY_UNIT, VERIFY_UNIT
+from sriovctl.model.persistence import APPLY_UNIT, DAEMON_UNIT, VERIFY_UNIT
 
 pytestmark = pytest.mark.lab("netdevsim", services=("systemd",))
 
@@ -80,3 +81,69 @@ def test_the_units_do_their_work(persisted: str) -> None:
     assert "Operation not permitted" not in log
     assert "0 failed" in log
     assert "verify-boot of this boot: good" in run("sriovctl", "persist", "--status")
+
+
+# --- the daemon ------------------------------------------------------------------------------
+
+KEPT = """\
+version: 1
+pfs:
+  sim:
+    match: {netdev: NETDEV}
+    num_vfs: 2
+    link: {state: up}
+    vf_default: {vlan: {id: 42}}
+"""
+
+
+def show(key: str) -> str:
+    return run("systemctl", "show", "-P", key, DAEMON_UNIT).strip()
+
+
+def vlans(netdev: str) -> list[int]:
+    (link,) = json.loads(run("ip", "-j", "link", "show", "dev", netdev))
+    return [vf["vlan_list"][0]["vlan"] for vf in link.get("vfinfo_list", [])]
+
+
+def wait_for(netdev: str, wanted: list[int]) -> None:
+    deadline = time.monotonic() + 60
+    while vlans(netdev) != wanted:
+        assert time.monotonic() < deadline, run("journalctl", "-b", "-u", DAEMON_UNIT)
+        time.sleep(0.1)
+
+
+@pytest.fixture
+def with_daemon(netdev: str, tmp_path: Path) -> Iterator[str]:
+    file = tmp_path / "host.yaml"
+    file.write_text(KEPT.replace("NETDEV", netdev))
+    run("sriovctl", "persist", str(file), "--daemon")
+    yield netdev
+    run("systemctl", "stop", DAEMON_UNIT)
+    assert (show("ActiveState"), show("Result")) == ("inactive", "success")
+    run("sriovctl", "persist", "--remove")
+    assert show("UnitFileState") == "", "systemd still knows the unit"
+
+
+def test_the_daemon_lives_under_systemd_with_what_its_unit_leaves_it(with_daemon: str) -> None:
+    run("systemctl", "start", DAEMON_UNIT)  # returns once it says that it is ready
+    assert vlans(with_daemon) == [42, 42]
+    assert show("StatusText") == "healthy"
+    run("ip", "link", "set", "dev", with_daemon, "vf", "1", "vlan", "99")
+    wait_for(with_daemon, [42, 42])
+    notices = run("journalctl", "-b", "-o", "cat", "-p", "notice", "-u", DAEMON_UNIT)
+    assert "vf 1: vlan 99 -> 42" in notices
+    assert "as declared" not in notices, "that is no more than information"
+    log = run("journalctl", "-b", "-o", "cat", "-u", DAEMON_UNIT)
+    assert "could not be" not in log
+    assert "Operation not permitted" not in log
+
+    run("systemctl", "reload", DAEMON_UNIT)
+    run("systemctl", "kill", "--signal=KILL", "--kill-whom=main", DAEMON_UNIT)
+    run("ip", "link", "set", "dev", with_daemon, "vf", "0", "vlan", "98")
+    wait_for(with_daemon, [42, 42])
+    assert int(show("NRestarts")) == 1
+    security = run("systemd-analyze", "security", "--no-pager", DAEMON_UNIT).splitlines()[-1]
+    print(security)
+    assert "Overall exposure level" in security
+    assert float(security.split(":")[1].split()[0]) < 5
+    assert f"enabled  {DAEMON_UNIT}" in run("sriovctl", "persist", "--status")
