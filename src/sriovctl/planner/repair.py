@@ -12,6 +12,7 @@ What is in use is not touched, with one exception: a value that was as declared 
 looked last, and is not now, has been changed under its user's hands, and giving it back does them
 no more than the change did.  Not so for MACs, drivers and the number of VFs, which cost a user the
 VF for a moment; nor for what a guest's own definition decides (its VLAN), nor for VFs on loan.
+What a guest or a lease has had for longer than a look was handed over so, and is no difference.
 """
 
 from __future__ import annotations
@@ -147,7 +148,7 @@ def _keys_of_vfs(pf: PF, held_back: Collection[Subject]) -> dict[int, set[str]]:
 # --- in use ------------------------------------------------------------------------------------
 
 _GUESTS = (OwnerKind.GUEST, OwnerKind.GUEST_CONFIG)
-_OF_THE_GUEST = frozenset(("vlan",))
+_OF_THE_GUEST = frozenset(("vlan", "admin_mac", "driver"))  # its definition decides
 _TAKES_THE_VF_AWAY = frozenset(("admin_mac", "node_guid", "port_guid"))
 _ABOUT_ALL = (Action.SET_NUM_VFS, Action.SET_ESWITCH_MODE)
 
@@ -158,6 +159,7 @@ class Sorted(NamedTuple):
     free: tuple[Step, ...]  # nobody feels them
     restoring: tuple[Step, ...]  # users feel no more than the change that these take back
     left: tuple[Step, ...]  # somebody uses what they are about
+    handed_over: tuple[Step, ...] = ()  # left, too, and no difference: it is theirs to decide
 
 
 def sort_by_use(
@@ -180,20 +182,42 @@ def sort_by_use(
     blocked = {step.vf_index for step in felt if step not in restoring}
     free = [s for s in steps if s not in restoring and s not in felt and s.vf_index not in blocked]
     left = [s for s in steps if s not in restoring and s not in free]
-    return Sorted(tuple(free), tuple(restoring), tuple(left))
+    theirs = tuple(step for step in left if _is_handed_over(step, before))
+    left = [step for step in left if step not in theirs]
+    return Sorted(tuple(free), tuple(restoring), tuple(left), theirs)
+
+
+def _kinds(step: Step) -> set[str]:
+    return {token.partition(":")[0] for token in step.affected}
 
 
 def _only_restores(step: Step, pf: PF, before: PF | None) -> bool:
-    if step.action is not Action.SET_VF or before is None or _TAKES_THE_VF_AWAY & set(step.after):
+    if step.action is not Action.SET_VF or _TAKES_THE_VF_AWAY & set(step.after):
         return False
-    kinds = {token.partition(":")[0] for token in step.affected}
+    kinds = _kinds(step)
     if OwnerKind.LEASE in kinds or (kinds & set(_GUESTS) and _OF_THE_GUEST & set(step.after)):
         return False
-    then, now = _vf(before, step.vf_index), _vf(pf, step.vf_index)
-    if then is None or now is None or then.attributes is None or then.driver != now.driver:
+    now, then = _vf(pf, step.vf_index), _vf(before, step.vf_index)
+    same_driver = now is not None and then is not None and then.driver == now.driver
+    return same_driver and _was_so(step, then)
+
+
+# A guest, or a lease, that has had a VF with other values for some time got it so.
+def _is_handed_over(step: Step, before: PF | None) -> bool:
+    kinds = _kinds(step)
+    if OwnerKind.LEASE in kinds:
+        return True
+    decides = bool(kinds & set(_GUESTS)) and set(step.after) <= _OF_THE_GUEST
+    return decides and not _was_so(step, _vf(before, step.vf_index))
+
+
+def _was_so(step: Step, vf: VF | None) -> bool:
+    if vf is None or vf.attributes is None:
         return False
-    return all(plain(getattr(then.attributes, key)) == value for key, value in step.after.items())
+    values = {**vf.attributes._asdict(), "driver": vf.driver, "msix_count": vf.msix_count}
+    return all(plain(values[key]) == value for key, value in step.after.items())
 
 
-def _vf(pf: PF, vf_index: int | None) -> VF | None:
-    return next((vf for vf in pf.vfs if vf.vf_index == vf_index), None)
+def _vf(pf: PF | None, vf_index: int | None) -> VF | None:
+    vfs = () if pf is None else pf.vfs
+    return next((vf for vf in vfs if vf.vf_index == vf_index), None)

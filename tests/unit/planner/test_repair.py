@@ -177,7 +177,9 @@ def sorted_with(
     state = wanted(vfs=((0, aim), (1, aim)))
     steps = plan_state(state, [pf], owners={VF0: (owner,)}).steps
     found = sort_by_use(steps, pf, before, allowed)
-    return tuple([step.vf_index for step in part] for part in found)  # type: ignore[return-value]
+    free, restoring, left = ([step.vf_index for step in part] for part in found[:3])
+    assert not found.handed_over
+    return free, restoring, left
 
 
 def test_what_nobody_uses_is_free_and_what_somebody_does_is_left() -> None:
@@ -191,7 +193,6 @@ def test_what_nobody_uses_is_free_and_what_somebody_does_is_left() -> None:
 def test_a_value_that_was_as_declared_just_before_is_given_back() -> None:
     aim = WantedVF(vlan=VLAN(42))
     assert sorted_with(ADDRESS, aim, spoilt(42, 42)) == ([1], [0], [])
-    assert sorted_with(LEASE, aim, spoilt(42, 42)) == ([1], [], [0])
     assert sorted_with(GUEST, aim, spoilt(42, 42)) == ([1], [], [0]), "its definition decides"
     spoofchk = WantedVF(spoofchk=False)
     before = spoilt(1, 2)
@@ -201,6 +202,25 @@ def test_a_value_that_was_as_declared_just_before_is_given_back() -> None:
         if vf.attributes is not None
     )
     assert sorted_with(GUEST, spoofchk, before._replace(vfs=vfs)) == ([1], [0], [])
+
+
+@pytest.mark.parametrize(
+    ("owner", "before", "is_theirs"),
+    [
+        (LEASE, spoilt(42, 42), True),
+        (GUEST, None, True),
+        (GUEST, spoilt(50, 42), True),
+        (GUEST, spoilt(42, 42), False),
+        (ADDRESS, spoilt(50, 42), False),
+    ],
+)
+def test_what_was_handed_over_with_other_values_is_no_difference(
+    owner: Owner, before: PF | None, is_theirs: bool
+) -> None:
+    state = wanted(vfs=((0, WantedVF(vlan=VLAN(42))),))
+    steps = plan_state(state, [spoilt(1, 2)], owners={VF0: (owner,)}).steps
+    found = sort_by_use(steps, spoilt(1, 2), before, ())
+    assert (found.handed_over, found.left) == ((steps, ()) if is_theirs else ((), steps))
 
 
 def test_a_mac_takes_the_vf_away_for_a_moment() -> None:
