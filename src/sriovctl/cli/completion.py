@@ -28,7 +28,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace, context: Context) -> int:
     """Print a script that completes verbs and their options."""
-    from sriovctl.cli.main import VERBS, verb_parser
+    from sriovctl.cli.main import VERBS
+    from sriovctl.cli.parsers import verb_parser
 
     verbs = {verb: tuple(_words(verb_parser(verb))) for verb in VERBS}
     context.print(format_completion(args.shell, verbs))

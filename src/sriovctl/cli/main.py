@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import argparse
-import os
-
-from sriovctl import __version__
+from sriovctl.cli.quick_arguments import Arguments, NotQuickError, QuickParser
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import argparse
     from collections.abc import Sequence
     from typing import Protocol
 
@@ -67,29 +65,8 @@ VERBS = {
     "completion": "print the shell completion for bash or zsh",
 }
 
-EXIT_CODES = """\
-exit codes:
-  0  done, or nothing to do
-  1  failed
-  2  wrong usage, or an invalid file
-  3  changes are pending (plan), or there is drift
-  4  refused for safety
-
-run 'sriovctl VERB --help' for a verb's options and examples"""
-
-# As wide as the terminal says; argparse would import shutil to ask it, for each argument added.
-COLUMNS = os.environ.get("COLUMNS", "")
-HELP_WIDTH = max(60, int(COLUMNS) if COLUMNS.isdigit() else 100) - 2
-
 # Global options that take a value: the word after one of them is no verb.
 VALUE_OPTIONS = ("--host-tree", "--lspci", "--dmesg")
-
-
-class HelpFormatter(argparse.RawDescriptionHelpFormatter):
-    """Keeps our own line ends, and its width."""
-
-    def __init__(self, prog: str) -> None:
-        super().__init__(prog, width=HELP_WIDTH)
 
 
 def module_of(verb: str) -> VerbModule:
@@ -106,7 +83,11 @@ def parse_arguments(arguments: Sequence[str]) -> argparse.Namespace:
     Global options may stand before or after the verb.
     """
     verb, others = split_verb(arguments)
-    return general_parser().parse_args(others) if verb is None else parse_verb(verb, others)
+    if verb is not None:
+        return parse_verb(verb, others)
+    from sriovctl.cli.parsers import general_parser
+
+    return general_parser().parse_args(others)
 
 
 def split_verb(arguments: Sequence[str]) -> tuple[str | None, list[str]]:
@@ -122,38 +103,26 @@ def split_verb(arguments: Sequence[str]) -> tuple[str | None, list[str]]:
 
 def parse_verb(verb: str, others: Sequence[str]) -> argparse.Namespace:
     """Parse the words of one verb."""
-    args = verb_parser(verb).parse_args(others)
-    args.verb = verb
-    return args
+    try:
+        values = quick_parser(verb).parse(others)
+    except NotQuickError:
+        from sriovctl.cli.parsers import verb_parser
+
+        args = verb_parser(verb).parse_args(others)
+        args.verb = verb
+        return args
+    return Arguments({**values, "verb": verb})  # type: ignore[return-value]
 
 
-def general_parser() -> argparse.ArgumentParser:
-    """Build the parser for command lines without a verb: it can only help or complain."""
-    width = max(len(verb) for verb in VERBS)
-    listed = "\n".join(f"  {verb:{width}}  {summary}" for verb, summary in VERBS.items())
-    parser = argparse.ArgumentParser(
-        prog="sriovctl",
-        description="SR-IOV on Linux, from bare host to a VM with its own virtual function.",
-        epilog=f"verbs:\n{listed}\n\n{EXIT_CODES}",
-        formatter_class=HelpFormatter,
-    )
-    parser.add_argument("verb", metavar="VERB", choices=VERBS, help="what to do, see below")
-    parser.add_argument("--version", action="version", version=f"sriovctl {__version__}")
-    add_global_options(parser)
-    return parser
+def quick_parser(verb: str) -> QuickParser:
+    """Build the parser of one verb for command lines that are plain.
 
-
-def verb_parser(verb: str) -> argparse.ArgumentParser:
-    """Build the parser of one verb; only its module is imported."""
-    module = module_of(verb)
-    parser = argparse.ArgumentParser(
-        prog=f"sriovctl {verb}",
-        description=module.SUMMARY[0].upper() + module.SUMMARY[1:] + ".",
-        epilog=f"examples:\n{module.EXAMPLES.rstrip()}",
-        formatter_class=HelpFormatter,
-    )
-    add_global_options(parser)
-    module.configure(parser)
+    :raises NotQuickError: the verb has arguments that it does not know.
+    """
+    parser = QuickParser()
+    described: argparse.ArgumentParser = parser  # type: ignore[assignment]
+    add_global_options(described)
+    module_of(verb).configure(described)
     return parser
 
 

@@ -21,7 +21,8 @@ class SubVerbs:
 
     def add(self, name: str, summary: str, run: Run) -> argparse.ArgumentParser:
         """Add one verb; return its parser."""
-        from sriovctl.cli.main import HelpFormatter, add_global_options
+        from sriovctl.cli.main import add_global_options
+        from sriovctl.cli.parsers import HelpFormatter
 
         # Without defaults, so as not to overwrite what stood before the verb.
         options = argparse.ArgumentParser(add_help=False, argument_default=argparse.SUPPRESS)

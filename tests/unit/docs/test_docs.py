@@ -11,7 +11,8 @@ import pytest
 
 import sriovctl.lab.runner  # noqa: F401  (defines an error family of its own)
 from sriovctl import errors
-from sriovctl.cli.main import VERBS, module_of, parse_arguments, verb_parser
+from sriovctl.cli.main import VERBS, module_of, parse_arguments
+from sriovctl.cli.parsers import verb_parser
 from sriovctl.cli.schema import format_schema
 from sriovctl.cli.state_arguments import read_plan
 from sriovctl.codec.state_file import parse_state
