@@ -57,14 +57,28 @@ class Key(NamedTuple):
     hint: str | None = None  # for who left it out; such a key is needed
 
 
-def read_keys(node: Node, level: tuple[Key, ...]) -> dict[str, object]:
+class Level(tuple[Key, ...]):
+    """The keys of one level; which names they have is looked up for each VF, and so kept."""
+
+    names: dict[str, Key]  # in the same order
+    needed: tuple[Key, ...]
+
+    def __new__(cls, *keys: Key) -> Level:
+        """Make a level of its keys, in order."""
+        level = super().__new__(cls, keys)
+        level.names = {key.name: key for key in keys}
+        level.needed = tuple(key for key in keys if key.hint is not None)
+        return level
+
+
+def read_keys(node: Node, level: Level) -> dict[str, object]:
     """Read a mapping of one level: what was said, by the model's fields.
 
     :raises InputError: a key is unknown, missing, stands twice, or has a wrong value.
     """
-    given = mapping(node, allowed=(key.name for key in level))
-    for key in level:
-        if key.hint is not None and key.name not in given:
+    given = mapping(node, allowed=level.names)
+    for key in level.needed:
+        if key.name not in given:
             raise node.complain(f"has no '{key.name}'", hint=key.hint)
     return {
         key.field or key.name: key.value.read(given[key.name]) for key in level if key.name in given
@@ -186,12 +200,12 @@ _UP_OR_DOWN = choice(("up", "down"))
 
 # --- the levels ------------------------------------------------------------------------------
 
-VLAN_KEYS = (
+VLAN_KEYS = Level(
     Key("id", whole(0, 4094), "VLAN id; 0 takes the VLAN away", hint="write vlan: {id: 42}"),
     Key("qos", whole(0, 7), "priority code point of the tag"),
     Key("protocol", choice(VLANProtocol), "ethertype of the tag"),
 )
-VF_KEYS = (
+VF_KEYS = Level(
     Key(
         "admin_mac",
         ADMIN_MAC,
@@ -225,7 +239,7 @@ VF_KEYS = (
     ),
     Key("driver", DRIVER, "the driver on the host that is bound to the VF; none or null: none"),
 )
-MATCH_KEYS = (
+MATCH_KEYS = Level(
     Key("address", ADDRESS, "the PF's PCI address"),
     Key("netdev", NAME, "the name of its (first) netdev"),
     Key("permanent_mac", MAC, "the MAC that the card was made with"),
@@ -236,7 +250,7 @@ MATCH_KEYS = (
     Key("phys_port_name", NAME, "what the driver calls the port"),
     Key("all", BOOLEAN, "any number of PFs may fit, and each is wanted alike"),
 )
-LINK_KEYS = (
+LINK_KEYS = Level(
     Key(
         "state",
         Value(_read_up, _UP_OR_DOWN.schema, lambda up: "up" if up else "down"),
@@ -245,7 +259,7 @@ LINK_KEYS = (
     ),
     Key("mtu", whole(68, 65535), "largest packet of the PF's netdev, in bytes"),
 )
-ESWITCH_KEYS = (
+ESWITCH_KEYS = Level(
     Key(
         "mode",
         choice(EswitchMode),
@@ -253,7 +267,7 @@ ESWITCH_KEYS = (
         field="eswitch_mode",
     ),
 )
-PF_KEYS = (
+PF_KEYS = Level(
     Key(
         "match",
         Value(_read_match, _level("match"), _write_match),
@@ -283,7 +297,7 @@ PF_KEYS = (
         "what is wanted of single VFs, by index or range",
     ),
 )
-POOL_KEYS = (
+POOL_KEYS = Level(
     Key(
         "from",
         LABELS,
@@ -303,7 +317,7 @@ POOL_KEYS = (
         "lend from all PFs in turn, or from one until it is used up",
     ),
 )
-STATE_KEYS = (
+STATE_KEYS = Level(
     Key(
         "version",
         Value(_read_version, {"const": VERSION}),

@@ -7,7 +7,7 @@ from sriovctl.model.record import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Collection, Iterable, Iterator
 
 _BOOLEANS = {"true": True, "false": False, "on": True, "off": False, "yes": True, "no": False}
 NULLS = ("", "~", "null", "Null", "NULL")  # when they are not quoted
@@ -44,7 +44,7 @@ class Node(NamedTuple):
 # --- what readers ask of a node --------------------------------------------------------------
 
 
-def mapping(node: Node, *, allowed: Iterable[str] | None = None) -> dict[str, Node]:
+def mapping(node: Node, *, allowed: Collection[str] | None = None) -> dict[str, Node]:
     """Read a mapping; each key once.
 
     :param allowed: the only keys that may appear; None admits any.
@@ -52,13 +52,13 @@ def mapping(node: Node, *, allowed: Iterable[str] | None = None) -> dict[str, No
     """
     if node.tree.pairs is None:
         raise node.complain("must be a mapping of keys to values")
-    known = None if allowed is None else list(allowed)
+    source, above = node.source, f"{node.path}." if node.path else ""
     found: dict[str, Node] = {}
     for key_tree, value_tree in node.tree.pairs:
         key = key_tree.scalar if key_tree.scalar is not None else _odd_key(node, key_tree)
-        if key in found or (known is not None and key not in known):
-            raise _wrong_key(Node(node.source, node.path, key_tree), key, known, found)
-        found[key] = Node(node.source, f"{node.path}.{key}".lstrip("."), value_tree)
+        if key in found or (allowed is not None and key not in allowed):
+            raise _wrong_key(Node(source, node.path, key_tree), key, allowed, found)
+        found[key] = Node(source, above + key, value_tree)
     return found
 
 
@@ -69,7 +69,7 @@ def _odd_key(node: Node, key: Tree) -> str:
 
 
 def _wrong_key(
-    at_key: Node, key: str, known: list[str] | None, found: dict[str, Node]
+    at_key: Node, key: str, known: Collection[str] | None, found: dict[str, Node]
 ) -> InputError:
     if key == "<<":
         return at_key.complain(
@@ -78,7 +78,7 @@ def _wrong_key(
         )
     if key in found:
         return at_key.complain(f"the key '{key}' stands here twice")
-    return at_key.complain(f"unknown key '{key}'", hint=nearest(key, known or []))
+    return at_key.complain(f"unknown key '{key}'", hint=nearest(key, list(known or ())))
 
 
 def nearest(word: str, known: list[str]) -> str:
