@@ -78,13 +78,14 @@ class Card(NamedTuple):
     proven: frozenset[str]  # keys of which a VF has a value that only its driver can have given
     unreported: frozenset[str]  # keys that the kernel reports of none of its VFs
     has_dot1ad: bool  # a VF has an 802.1ad VLAN, so its driver can set one
+    objections: Mapping[str, Objection | None]  # to each attribute, whatever its value
 
 
 def card_of(pf: PF) -> Card:
     """Look at a PF and its VFs.  Pure."""
     described = [vf.attributes for vf in pf.vfs if vf.attributes is not None]
     shown = {key: {getattr(known, key) for known in described} for key in ATTRIBUTES}
-    return Card(
+    card = Card(
         pf=pf,
         row=row_of(pf),
         proven=frozenset(key for key in _PROOFS if shown[key] - {None, _NEUTRAL[key]}),
@@ -92,7 +93,9 @@ def card_of(pf: PF) -> Card:
         has_dot1ad=any(
             vlan is not None and vlan.protocol == VLANProtocol.DOT1AD for vlan in shown["vlan"]
         ),
+        objections={},
     )
+    return card._replace(objections={key: _object_to_attribute(card, key) for key in ATTRIBUTES})
 
 
 def row_of(pf: PF) -> DriverAbilities | None:
@@ -222,7 +225,7 @@ def _refusal(objection: Objection, what: str, pf: PF, key: str) -> UnsupportedEr
 def object_to_key(card: Card, key: str) -> Objection | None:
     """Say why a key cannot be set at all on this PF; None: it can, or nobody knows.  Pure."""
     if key in ATTRIBUTES:
-        return _object_to_attribute(card, key)
+        return card.objections[key]
     pf, row = card.pf, card.row
     if key == "eswitch_mode" and pf.eswitch_mode is not None:
         return None

@@ -88,6 +88,8 @@ def _known_wish(wanted: WantedPF, pf: PF) -> WantedPF:
 
 def _aims(wanted: WantedPF, num_vfs: int) -> tuple[WantedVF, ...]:
     single = dict(wanted.vfs)
+    if wanted.vf_default == WantedVF():  # nothing lies below what is said of each
+        return tuple(single.get(n, wanted.vf_default) for n in range(num_vfs))
     return tuple(
         overlay(wanted.vf_default, single[n]) if n in single else wanted.vf_default
         for n in range(num_vfs)

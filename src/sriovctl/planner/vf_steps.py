@@ -216,7 +216,8 @@ def _msix(case: Case, way: _Way) -> Iterator[tuple[Stage, Step]]:
 def _attributes(case: Case, way: _Way) -> Iterator[tuple[Stage, Step]]:
     pf, aim = case.pf, way.aim
     known = way.now.attributes if way.now else None
-    wanted = {key: getattr(aim, key) for key in ATTRIBUTES if getattr(aim, key) is not UNSET}
+    said = zip(ATTRIBUTES, aim, strict=False)  # the first of its fields
+    wanted: dict[str, object] = {key: value for key, value in said if value is not UNSET}
     changed = {k: v for k, v in wanted.items() if known is None or getattr(known, k) != v}
     if _chose_its_mac(way, changed):
         del changed["admin_mac"]
