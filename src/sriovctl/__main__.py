@@ -221,6 +221,7 @@ def _open_boot(args: argparse.Namespace, root: str | None) -> BootDoors:
 def _start_guardian() -> Guardian:
     # What it will need when the host can no longer be reached, nor perhaps its disks.
     import sriovctl.engine.binding
+    import sriovctl.engine.msix
     import sriovctl.engine.runs.confirm
     import sriovctl.host.guarded
     import sriovctl.host.journal

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sriovctl.engine.eswitch import in_switchdev, read_eswitch_mode
-from sriovctl.engine.msix import with_msix_counts
+from sriovctl.engine.inventory import PCI_DEVICES, read_int
 from sriovctl.model.functions import EswitchMode
 from sriovctl.model.state import UNSET
 from sriovctl.planner.abilities import may_have_eswitch
@@ -38,7 +38,10 @@ def with_wanted_details(host: Host, pfs: Sequence[PF], state: DesiredState) -> t
 
 
 def _detail(host: Host, wanted: WantedPF, pf: PF) -> PF:
-    pf = with_msix_counts(host, pf)
+    if read_int(host.files, f"{PCI_DEVICES}/{pf.device}/sriov_vf_total_msix"):
+        from sriovctl.engine.msix import with_msix_counts
+
+        pf = with_msix_counts(host, pf)
     if wanted.eswitch_mode is not UNSET and may_have_eswitch(pf):
         return pf._replace(eswitch_mode=read_eswitch_mode(host, pf.device))
     if pf.num_vfs and in_switchdev(host, pf):

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import signal
 from contextlib import contextmanager
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import signal
     from collections.abc import Iterator
     from types import FrameType
+else:
+    import _signal as signal  # signal makes enumerations of all its numbers at each start
 
 
 @contextmanager

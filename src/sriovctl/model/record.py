@@ -22,14 +22,28 @@ else:
         def _field(position: int, doc: str) -> property:
             return property(lambda record: record[position], doc=doc)
 
-    _constructors = {}  # by their number of fields
+    new = tuple.__new__
+
+    # By their number of fields.  The smaller ones stand here, compiled with this file; those of
+    # more fields are compiled when they are asked for, which takes as long as all of these.
+    _constructors = {
+        1: lambda cls, a: new(cls, (a,)),
+        2: lambda cls, a, b: new(cls, (a, b)),
+        3: lambda cls, a, b, c: new(cls, (a, b, c)),
+        4: lambda cls, a, b, c, d: new(cls, (a, b, c, d)),
+        5: lambda cls, a, b, c, d, e: new(cls, (a, b, c, d, e)),
+        6: lambda cls, a, b, c, d, e, f: new(cls, (a, b, c, d, e, f)),
+        7: lambda cls, a, b, c, d, e, f, g: new(cls, (a, b, c, d, e, f, g)),
+        8: lambda cls, a, b, c, d, e, f, g, h: new(cls, (a, b, c, d, e, f, g, h)),
+        9: lambda cls, a, b, c, d, e, f, g, h, i: new(cls, (a, b, c, d, e, f, g, h, i)),
+    }
 
     def _constructor(name: str, fields: tuple[str, ...], defaults: tuple[object, ...]) -> object:
         count = len(fields)
         if count not in _constructors:
             names = ", ".join(f"f{n}" for n in range(count))
             source = f"lambda cls, {names}: new(cls, ({names},))"
-            _constructors[count] = eval(source, {"new": tuple.__new__, "__builtins__": {}})
+            _constructors[count] = eval(source, globals())
         made = _constructors[count]
         code = made.__code__.replace(
             co_varnames=("_cls", *fields), co_name="__new__", co_qualname=f"{name}.__new__"

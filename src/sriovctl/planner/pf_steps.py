@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from sriovctl.planner.abilities import Card
     from sriovctl.planner.case import Case
 
+_PLAIN = frozenset((str, bool, int, type(None)))
 _NAMED = 8  # VFs that the reason of a destruction names; ``before`` has them all
 
 
@@ -172,6 +173,8 @@ def remember_vf(card: Card, vf: VF, owners: Sequence[Owner]) -> dict[str, object
 
 def plain(value: object) -> object:
     """Turn a value into what JSON can hold."""
+    if type(value) in _PLAIN:
+        return value
     if isinstance(value, VLAN):
         return {"id": value.id, "qos": value.qos, "protocol": str(value.protocol)}
     return str(value) if isinstance(value, str) else value

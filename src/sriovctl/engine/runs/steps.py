@@ -9,7 +9,6 @@ from __future__ import annotations
 from sriovctl.engine.eswitch import see_eswitch_modes, set_eswitch_modes
 from sriovctl.engine.inventory import read_bool, read_int, read_netdev
 from sriovctl.engine.locate import find_directory, vf_index_of
-from sriovctl.engine.msix import see_msix_counts, set_msix_counts
 from sriovctl.engine.vf_attributes import read_link, write_link, write_vf_attributes
 from sriovctl.errors import LostError
 from sriovctl.model.functions import VLAN
@@ -20,11 +19,12 @@ from sriovctl.planner.drivers import RATES_NEED_LINK
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from sriovctl.host.api import Host
+    from sriovctl.model.functions import VFAttributes
 
-# Steps that are taken, and taken back, without a driver being bound.
+# Steps that are taken, and taken back, with what is imported above.
 _LIGHT = (Action.SET_VF, Action.SET_LINK_UP, Action.SET_MTU, Action.SET_AUTOPROBE)
 
 RATES = frozenset({"min_tx_rate_mbps", "max_tx_rate_mbps"})
@@ -37,7 +37,8 @@ def make_ready(steps: Sequence[Step]) -> None:
     Once a PF is touched, the disk that it is read from may not be there: a root on NFS, say.
     """
     if any(step.action not in _LIGHT for step in steps):
-        import sriovctl.engine.binding  # noqa: F401
+        import sriovctl.engine.binding
+        import sriovctl.engine.msix  # noqa: F401
 
 
 def perform(host: Host, steps: Sequence[Step]) -> None:
@@ -133,10 +134,11 @@ def _wait_for_carrier(host: Host, device: str) -> None:
 def _see_vfs(host: Host, steps: Sequence[Step]) -> list[dict[str, object]]:
     link = read_link(host.rtnl, _netdev(host, steps[0].device))
     vfs = {vf.vf_index: vf for vf in link.vfs}
-    return [
-        {key: plain(getattr(vfs.get(vf_index_of(step)), key, None)) for key in step.after}
-        for step in steps
-    ]
+    return [_as_seen(vfs.get(vf_index_of(step)), step.after) for step in steps]
+
+
+def _as_seen(vf: VFAttributes | None, keys: Iterable[str]) -> dict[str, object]:
+    return {key: plain(getattr(vf, key, None)) for key in keys}
 
 
 def _bind_drivers(host: Host, steps: Sequence[Step]) -> None:
@@ -149,6 +151,18 @@ def _see_bindings(host: Host, steps: Sequence[Step]) -> list[dict[str, object]]:
     from sriovctl.engine.binding import see_bindings
 
     return see_bindings(host, steps)
+
+
+def _set_msix_counts(host: Host, steps: Sequence[Step]) -> None:
+    from sriovctl.engine.msix import set_msix_counts
+
+    set_msix_counts(host, steps)
+
+
+def _see_msix_counts(host: Host, steps: Sequence[Step]) -> list[dict[str, object]]:
+    from sriovctl.engine.msix import see_msix_counts
+
+    return see_msix_counts(host, steps)
 
 
 def _as_wanted(values: dict[str, object]) -> WantedVF:
@@ -165,7 +179,7 @@ _PERFORMERS: dict[Action, Callable[[Host, Sequence[Step]], None]] = {
     Action.SET_ESWITCH_MODE: set_eswitch_modes,
     Action.SET_MTU: _set_mtu,
     Action.SET_VF: _set_vfs,
-    Action.SET_MSIX: set_msix_counts,
+    Action.SET_MSIX: _set_msix_counts,
     Action.BIND_DRIVER: _bind_drivers,
 }
 
@@ -176,6 +190,6 @@ _OBSERVERS: dict[Action, Callable[[Host, Sequence[Step]], list[dict[str, object]
     Action.SET_ESWITCH_MODE: see_eswitch_modes,
     Action.SET_MTU: _see_mtu,
     Action.SET_VF: _see_vfs,
-    Action.SET_MSIX: see_msix_counts,
+    Action.SET_MSIX: _see_msix_counts,
     Action.BIND_DRIVER: _see_bindings,
 }
