@@ -110,6 +110,10 @@ class Database:
             )
             try:
                 connection.execute("PRAGMA synchronous = FULL")
+                if not self._schema.write_ahead:
+                    # The rollback journal stays where it is, and is made invalid by its head: as
+                    # safe as deleting it, and a commit takes a tenth of the time.
+                    connection.execute("PRAGMA journal_mode = PERSIST")
                 _prepare(connection, self._schema, subject=self.path)
             except BaseException:
                 connection.close()

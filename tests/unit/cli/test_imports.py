@@ -8,7 +8,14 @@ import sys
 import pytest
 
 COSTLY = ("typing", "dataclasses", "subprocess", "libvirt", "pyroute2", "socket", "yaml", "xml")
-CHANGES = ("sriovctl.host.journal", "sriovctl.host.live", "sriovctl.engine.runs.users")
+# What these cost is felt in an apply, which has more of our own to import.
+COSTLY_TOO = ("argparse", "re", "json", "sqlite3", "datetime", "signal")
+CHANGES = (
+    "sriovctl.host.journal",
+    "sriovctl.host.live",
+    "sriovctl.host.rtnl",
+    "sriovctl.engine.runs.users",
+)
 
 
 @pytest.mark.parametrize(
@@ -24,3 +31,17 @@ def test_a_verb_is_there_before_anything_costly_is_imported(modules: tuple[str, 
         (sys.executable, "-I", "-c", code), capture_output=True, text=True, check=True
     )
     assert not set(COSTLY) & set(done.stdout.split())
+
+
+def test_an_apply_takes_along_what_it_needs() -> None:
+    read = (
+        "from sriovctl.cli.main import parse_arguments; parse_arguments(['apply', 'host.yaml']); "
+        "from sriovctl.codec.state_file import parse_state; "
+        "parse_state('version: 1\\npfs: {a: {match: {netdev: eth0}}}', source='f')"
+    )
+    code = f"import sys, {', '.join(CHANGES)}; {read}; print(*sys.modules)"
+    done = subprocess.run(
+        (sys.executable, "-I", "-c", code), capture_output=True, text=True, check=True
+    )
+    elsewhere = {f"sriovctl.{name}" for name in ("engine.binding", "engine.msix", "host.leases")}
+    assert not {*COSTLY, *COSTLY_TOO, *elsewhere} & set(done.stdout.split())
