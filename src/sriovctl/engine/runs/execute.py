@@ -36,7 +36,7 @@ from sriovctl.planner.drivers import rules_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Container, Iterator, Sequence
     from typing import TypeVar
 
     T = TypeVar("T")
@@ -93,6 +93,7 @@ class Execution:
         self.performed: list[Step] = []  # without those that held already
         self.unnoted: list[int] = []  # positions of steps that are done; see Ending
         self.wedged: dict[str, WedgedError] = {}  # by sysfs device name of the PF
+        self._held: set[tuple[Action, str, int | None]] = set()  # what was as wanted already
 
     def run(self, steps: Sequence[RecordedStep]) -> None:
         """Perform and verify *steps*; what holds already is left alone.
@@ -121,6 +122,7 @@ class Execution:
 
     def _attempt(self, batch: list[RecordedStep], steps: list[Step]) -> None:
         left = self._patiently(lambda: left_to_do(self._host, steps), steps[0].device)
+        self._note_held(steps, left)
         if left:
             self._check(left)
             self._mark_started(batch)
@@ -130,6 +132,11 @@ class Execution:
             self._patiently(lambda: self._perform(steps, looked), steps[0].device)
             self.performed += left
         self.unnoted += [one.position for one in batch]
+
+    def _note_held(self, steps: list[Step], left: list[Step]) -> None:
+        if len(left) < len(steps):
+            to_do = {id(step) for step in left}
+            self._held |= {_subject(step) for step in steps if id(step) not in to_do}
 
     def _perform(self, steps: list[Step], looked: list[list[Step]]) -> None:
         left = looked.pop() if looked else left_to_do(self._host, steps)
@@ -171,9 +178,21 @@ class Execution:
     def _verify_all(self, steps: Sequence[RecordedStep]) -> None:
         last = {_subject(one.step): one.step for one in steps}
         kept = [one for one in steps if last[_subject(one.step)] is one.step]
+        bound = {(device, index) for action, device, index in last if action is Action.BIND_DRIVER}
         for batch in _batches(kept):
             if batch[0].step.device not in self.wedged:
-                verify(self._host, [_at_the_end(one.step) for one in batch])
+                verify(self._host, [self._at_the_end(one.step, bound) for one in batch])
+
+    # No admin MAC leaves the choice to the VF's driver, and once that is bound, igb reports its
+    # choice.  So it does of a MAC that was not set by us, and goes with the driver that chose it.
+    def _at_the_end(self, step: Step, bound: Container[tuple[str, int | None]]) -> Step:
+        if "admin_mac" not in step.after:
+            return step
+        place = step.device, step.vf_index
+        chosen = _subject(step) in self._held and place in bound
+        if step.after["admin_mac"] != NO_MAC and not chosen:
+            return step
+        return step._replace(after={k: v for k, v in step.after.items() if k != "admin_mac"})
 
 
 def as_planned(steps: Sequence[Step]) -> tuple[RecordedStep, ...]:
@@ -233,13 +252,6 @@ def verify(host: Host, steps: Sequence[Step]) -> None:
                 evidence={"wanted": step.after, "read": seen},
                 hint="the driver may not support it, or somebody else changed it",
             )
-
-
-# No admin MAC leaves the choice to the VF's driver, and once that is bound, igb reports its choice.
-def _at_the_end(step: Step) -> Step:
-    if step.after.get("admin_mac") != NO_MAC:
-        return step
-    return step._replace(after={k: v for k, v in step.after.items() if k != "admin_mac"})
 
 
 def _batches(steps: Sequence[RecordedStep]) -> Iterator[list[RecordedStep]]:
