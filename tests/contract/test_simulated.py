@@ -16,6 +16,7 @@ from sriovctl.host.simulated.events import SimulatedEvents
 from tests.contract.contract import KernelContract
 from tests.contract.eswitch import EswitchContract, Switch
 from tests.contract.events import EventContract
+from tests.contract.namespaces import Maker, NamespacesContract
 from tests.contract.probes import ProbesContract
 
 
@@ -29,6 +30,16 @@ class TestSimulatedProbes(ProbesContract):
     @pytest.fixture
     def host(self) -> SimulatedHost:
         return simulated_82576()
+
+
+class TestSimulatedNamespaces(NamespacesContract):
+    @pytest.fixture
+    def host(self) -> SimulatedHost:
+        return simulated_82576()
+
+    @pytest.fixture
+    def maker(self, host: SimulatedHost) -> Maker:
+        return host.namespaces
 
 
 class TestSimulatedEswitch(EswitchContract):

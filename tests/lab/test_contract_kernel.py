@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -10,7 +11,9 @@ from sriovctl.host.events import KernelEvents
 from sriovctl.host.live import LiveHost
 from tests.contract.contract import KernelContract, reset
 from tests.contract.events import EventContract
+from tests.contract.namespaces import BOX, Maker, NamespacesContract
 from tests.contract.probes import ProbesContract
+from tests.lab.shell import ip
 
 
 @pytest.fixture
@@ -39,3 +42,21 @@ class TestKernelEvents(EventContract):
         events = KernelEvents()
         yield events
         events.close()
+
+
+class NamedNamespaces:
+    def add(self, path: str) -> None:
+        ip("netns", "add", Path(path).name)
+
+    def delete(self, path: str) -> None:
+        ip("netns", "delete", Path(path).name)
+
+
+@pytest.mark.lab("82576")
+class TestKernelNamespaces(NamespacesContract):
+    @pytest.fixture
+    def maker(self, host: LiveHost) -> Iterator[Maker]:
+        yield NamedNamespaces()
+        host.files.write_text("/sys/bus/pci/devices/0000:01:00.0/sriov_numvfs", "0")
+        if Path(BOX).exists():
+            ip("netns", "delete", Path(BOX).name)

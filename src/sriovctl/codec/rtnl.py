@@ -64,6 +64,7 @@ IFLA_MASTER = 10
 IFLA_LINKINFO = 18
 IFLA_NUM_VF = 21
 IFLA_VFINFO_LIST = 22
+IFLA_NET_NS_FD = 28
 IFLA_EXT_MASK = 29
 IFLA_LINK_NETNSID = 37
 IFLA_PHYS_PORT_NAME = 38
@@ -117,7 +118,7 @@ def encode_getlink(
         raise InputError("a netdev is asked for by its index or by its name")
     parts = [_encode_ext_mask(with_vfs=with_vfs, with_counters=with_counters)]
     if ifname is not None:
-        parts.append(_encode_ifname(ifname))
+        parts.append(_encode_any_name(ifname))
     return encode_link_message(RTM_GETLINK, ifindex or 0, parts)
 
 
@@ -158,7 +159,16 @@ def _encode_ext_mask(*, with_vfs: bool, with_counters: bool) -> bytes:
 
 
 # IFLA_IFNAME finds alternative names too, but is limited to 15 bytes.
-def _encode_ifname(ifname: str, *, longest: int = _ALT_IFNAME_MAX) -> bytes:
+def _encode_any_name(ifname: str) -> bytes:
+    return encode_ifname(ifname, longest=_ALT_IFNAME_MAX)
+
+
+def encode_ifname(ifname: str, *, longest: int = _IFNAME_MAX) -> bytes:
+    """Encode the name of a netdev.  Pure.
+
+    :param longest: bytes; more than 15 make it an alternative name.
+    :raises InputError: it cannot be a netdev's name.
+    """
     try:
         raw = ifname.encode("utf-8", "surrogateescape")
     except UnicodeEncodeError:
@@ -275,7 +285,7 @@ def encode_link(report: LinkReport) -> bytes:
 
     :raises InputError: the report holds a value that no kernel could report.
     """
-    parts = [_encode_ifname(report.ifname, longest=_IFNAME_MAX)]
+    parts = [encode_ifname(report.ifname)]
     if report.mac is not None:
         parts.append(encode_attribute(IFLA_ADDRESS, mac_octets(report.mac)))
     parts += _encode_place(report)

@@ -14,16 +14,20 @@ from sriovctl.codec.netlink import (
     HEADER_SIZE,
     MAX_ATTRIBUTE_LENGTH,
     attributes,
+    decode_text,
     encode_attribute,
 )
 from sriovctl.codec.rtnl import (
     IFF_UP,
+    IFLA_IFNAME,
     IFLA_MTU,
+    IFLA_NET_NS_FD,
     IFLA_VFINFO_LIST,
     LINK_BODY,
     RTM_SETLINK,
     decode_link_body,
     decode_u32,
+    encode_ifname,
     encode_link_message,
 )
 from sriovctl.codec.rtnl_vf import decode_wanted_vf, encode_wanted_vf
@@ -47,6 +51,8 @@ class LinkChange(NamedTuple):
     ifindex: int
     up: bool | None = None
     mtu: int | None = None  # bytes
+    name: str | None = None  # in the namespace where it is then
+    namespace_fd: int | None = None  # of the sender's open files: the namespace to move into
 
 
 def encode_set_vfs(
@@ -123,8 +129,19 @@ def decode_set_vfs(message: bytes) -> tuple[int, tuple[tuple[int, WantedVF], ...
 
 
 def encode_set_link(change: LinkChange) -> bytes:
-    """Encode ``ip link set … up`` (or ``down``) and ``mtu``.  Pure."""
-    parts = [] if change.mtu is None else [encode_attribute(IFLA_MTU, _U32.pack(change.mtu))]
+    """Encode ``ip link set … up`` (or ``down``), ``mtu``, ``name`` and ``netns``.  Pure.
+
+    The kernel moves a netdev first, which takes it down, and renames it then.
+
+    :raises InputError: the name is none that a netdev can have.
+    """
+    parts = []
+    if change.mtu is not None:
+        parts.append(encode_attribute(IFLA_MTU, _U32.pack(change.mtu)))
+    if change.name is not None:
+        parts.append(encode_ifname(change.name))
+    if change.namespace_fd is not None:
+        parts.append(encode_attribute(IFLA_NET_NS_FD, _U32.pack(change.namespace_fd)))
     return encode_link_message(
         RTM_SETLINK,
         change.ifindex,
@@ -141,8 +158,12 @@ def decode_set_link(message: bytes) -> LinkChange:
     """
     ifindex, _, _, end = decode_link_body(message, RTM_SETLINK)
     flags, mask = _FLAGS_AND_MASK.unpack_from(message, _FLAGS_OFFSET)
-    mtu = None
+    found = LinkChange(ifindex, bool(flags & IFF_UP) if mask & IFF_UP else None)
     for kind, first, last in attributes(message, LINK_BODY, end):
         if kind == IFLA_MTU:
-            mtu = decode_u32(message, first, last)
-    return LinkChange(ifindex, bool(flags & IFF_UP) if mask & IFF_UP else None, mtu)
+            found = found._replace(mtu=decode_u32(message, first, last))
+        elif kind == IFLA_IFNAME:
+            found = found._replace(name=decode_text(message, first, last))
+        elif kind == IFLA_NET_NS_FD:
+            found = found._replace(namespace_fd=decode_u32(message, first, last))
+    return found

@@ -148,6 +148,20 @@ class NetworkNamespaces(Protocol):
         :raises HostError: any other failure.
         """
 
+    def move_netdev(
+        self, ifindex: int, *, source: str | None, target: str | None, name: str | None
+    ) -> NetlinkAnswer:
+        """Move a netdev from one namespace into another, which takes it down.
+
+        :param ifindex: in *source*.
+        :param source: a handle; None: this process's own namespace.
+        :param target: likewise.
+        :param name: that it is to have there; None: the one it has.
+        :raises LostError: there is no such namespace any more.
+        :raises PermissionDenied: the kernel refuses; a recording is read-only.
+        :raises HostError: any other failure.
+        """
+
 
 class Clock(Protocol):
     """Time, so that tests need not wait."""

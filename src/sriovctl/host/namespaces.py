@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import errno
 import os
+from contextlib import contextmanager
 
+from sriovctl.codec.rtnl_change import LinkChange, encode_set_link
 from sriovctl.errors import LostError, UnsupportedError
 from sriovctl.host.kernel_errors import kernel_error
 from sriovctl.host.rtnl import KernelRouteNetlink
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from sriovctl.errors import SriovctlError
     from sriovctl.model.netlink import NetlinkAnswer
 
 _CLONE_NEWNET = 0x40000000  # include/uapi/linux/sched.h
+_OWN = "/proc/self/ns/net"  # of the process's first thread, which never leaves it
 # The process ended, or what stands there is the handle of nothing (a name that was not unmounted).
 _GONE = (errno.ENOENT, errno.ESRCH, errno.EINVAL, errno.ENOTDIR)
 
@@ -33,6 +36,15 @@ class KernelNetworkNamespaces:
         with KernelRouteNetlink() as door:
             _run_inside(path, door.open)
             return door.exchange(requests)
+
+    def move_netdev(
+        self, ifindex: int, *, source: str | None, target: str | None, name: str | None
+    ) -> NetlinkAnswer:
+        """Move a netdev; see :class:`sriovctl.host.api.NetworkNamespaces`."""
+        with _opened(_OWN if target is None else target) as descriptor:
+            change = LinkChange(ifindex, name=name, namespace_fd=descriptor)
+            (answer,) = self.exchange(_OWN if source is None else source, [encode_set_link(change)])
+            return answer
 
 
 def _run_inside(path: str, action: Callable[[], None]) -> None:
@@ -55,14 +67,23 @@ def _run_inside(path: str, action: Callable[[], None]) -> None:
 
 
 def _enter(path: str) -> None:
-    try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    with _opened(path) as descriptor:
         try:
             _setns(descriptor)
-        finally:
-            os.close(descriptor)
+        except OSError as error:
+            raise _refusal(error, path) from error
+
+
+@contextmanager
+def _opened(path: str) -> Iterator[int]:
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     except OSError as error:
         raise _refusal(error, path) from error
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
 
 
 def _refusal(error: OSError, path: str) -> SriovctlError:

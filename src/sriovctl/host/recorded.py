@@ -95,6 +95,19 @@ class RecordedNamespaces:
             evidence={"requests": len(requests)},
         )
 
+    def move_netdev(
+        self, ifindex: int, *, source: str | None, target: str | None, name: str | None
+    ) -> NetlinkAnswer:
+        """Refuse.
+
+        :raises PermissionDenied: always.
+        """
+        raise PermissionDenied(
+            "a recording is read-only",
+            subject=f"netdev {ifindex}",
+            evidence={"from": source, "to": target, "name": name},
+        )
+
 
 class RecordedRouteNetlink:
     """Answers ``RTM_GETLINK`` with the messages that the kernel sent when it was recorded."""

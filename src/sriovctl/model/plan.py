@@ -30,6 +30,7 @@ class Action(StrEnum):
     SET_VF = "set-vf"
     SET_MSIX = "set-msix-count"
     BIND_DRIVER = "bind-driver"
+    MOVE_NETDEV = "move-netdev"
 
 
 class Step(NamedTuple):

@@ -60,6 +60,8 @@ class HandoverSettings(NamedTuple):
 
     mac: str | None = None  # or AUTO_MAC
     vlan: int | None = None  # 0: none
+    spoofchk: bool | None = None
+    trust: bool | None = None
 
 
 class QEMUAttachResult(NamedTuple):

@@ -8,6 +8,7 @@ if TYPE_CHECKING:
 
     from sriovctl.model.binding import Binding
     from sriovctl.model.functions import PF
+    from sriovctl.model.netns import Namespace, NetdevPlace
 
 _WORDS = {
     "admin_mac": "mac",
@@ -96,3 +97,24 @@ def rebind(address: str, wanted: Binding) -> tuple[str, ...]:
     if wanted.override == wanted.driver and wanted.driver is not None:
         return commands
     return (*commands, echo("" if wanted.override is None else wanted.override, override))
+
+
+def send_netdev(
+    address: str, now: NetdevPlace | None, target: Namespace, name: str | None, *, up: bool
+) -> tuple[str, ...]:
+    """Move a VF's netdev into a namespace in iproute2's words.
+
+    :param now: None: the one that its driver makes.
+    """
+    netdev = now.ifname if now else f"$(ls /sys/bus/pci/devices/{address}/net)"
+    renamed = f" name {name}" if name and name != netdev else ""
+    return (f"ip link set dev {netdev} netns {_for_ip(target)}{renamed}{' up' if up else ''}",)
+
+
+def bring_netdev_home(netdev: str, source: Namespace) -> tuple[str, ...]:
+    """Move a netdev into the host's namespace in the shell's words."""
+    return (f"nsenter --net={source.path} ip link set dev {netdev} netns 1",)
+
+
+def _for_ip(namespace: Namespace) -> str:
+    return namespace.path.removeprefix("/run/netns/")

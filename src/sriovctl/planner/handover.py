@@ -30,6 +30,8 @@ def state_of(pf: PF, vf: VF, settings: HandoverSettings) -> DesiredState:
     wanted = WantedVF(
         admin_mac=UNSET if settings.mac is None else settings.mac,
         vlan=_vlan(vf, settings.vlan),
+        spoofchk=UNSET if settings.spoofchk is None else settings.spoofchk,
+        trust=UNSET if settings.trust is None else settings.trust,
     )
     match = PFMatch(address=pf.device)
     return DesiredState((WantedPF(pf.device, match, vfs=((vf.vf_index, wanted),)),))

@@ -14,7 +14,8 @@ link down            all users of the PF and of its VFs
 eswitch mode         all users of its VFs, and the PF's when its link flaps
 MTU                  all users of the PF and of its VFs when its link flaps
 attributes, driver,  the users of that VF, but not a guest that is off
-MSI-X of a VF
+MSI-X of a VF, its
+netdev elsewhere
 link up, autoprobe   nobody
 ===================  ============================================================================
 
@@ -46,7 +47,7 @@ IN_USER_SPACE = (OwnerKind.GUEST, OwnerKind.PROCESS, OwnerKind.VFIO)
 _OF_LATER = (OwnerKind.GUEST_CONFIG, OwnerKind.NETWORK)
 # Not users of the function as it runs: those of a VF yet to come, one of the number of VFs.
 _NOT_OF_TRAFFIC = (*_OF_LATER, OwnerKind.FOREIGN)
-_VF_ACTIONS = (Action.SET_VF, Action.BIND_DRIVER, Action.SET_MSIX)
+_VF_ACTIONS = (Action.SET_VF, Action.BIND_DRIVER, Action.SET_MSIX, Action.MOVE_NETDEV)
 
 
 class Refusal(NamedTuple):

@@ -1,7 +1,7 @@
 """The way back from steps that were done.
 
 Mostly the steps themselves, turned round, last first: so each PF's order is that of its driver,
-backwards.  Three things are not:
+backwards.  Four things are not:
 
 - Steps on VFs that the same steps created are left out: they die with their VFs.
 - The eswitch mode of a PF whose VFs were created goes back after they are gone: all drivers can
@@ -9,6 +9,7 @@ backwards.  Three things are not:
 - VFs that were destroyed are made anew, and get back what they had: MSI-X counts and MACs while no
   driver has them, which reads both when it binds, and drivers at the very end.  A driver that
   probes meets the PF as it was then, up or down, which decides what MAC it takes.
+- A netdev that was made for another namespace is not brought back, but goes with its driver.
 """
 
 from __future__ import annotations
@@ -69,7 +70,7 @@ def _inverse(step: Step, *, unbind: bool) -> Iterator[Step]:
     known = {key: value for key, value in step.before.items() if value is not None}
     before = step.before if step.action is Action.BIND_DRIVER else known
     if before:
-        yield _turned(step, {key: step.after[key] for key in before}, before)
+        yield _turned(step, {key: step.after.get(key) for key in before}, before)
 
 
 def _turned(step: Step, before: dict[str, object], after: dict[str, object]) -> Step:

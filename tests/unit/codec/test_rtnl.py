@@ -548,6 +548,26 @@ def test_link_up_round_trips(up: bool) -> None:
     assert decode_set_vfs(message) == (4, ())
 
 
+@given(
+    ifindex=st.integers(1, 0x7FFFFFFF),
+    up=st.none() | st.booleans(),
+    mtu=st.none() | st.integers(68, 65535),
+    name=st.none() | st.from_regex(r"[a-z][a-z0-9]{0,14}", fullmatch=True),
+    descriptor=st.none() | st.integers(0, 1 << 20),
+)
+def test_what_is_wanted_of_a_netdev_itself(
+    ifindex: int, up: bool | None, mtu: int | None, name: str | None, descriptor: int | None
+) -> None:
+    change = LinkChange(ifindex, up, mtu, name, descriptor)
+    assert decode_set_link(encode_set_link(change)) == change
+
+
+def test_a_netdev_can_be_renamed_to_what_is_a_name_alone() -> None:
+    for name in ("", "sixteen-letters-", "nul\0"):
+        with pytest.raises(InputError, match="not the name of a netdev"):
+            encode_set_link(LinkChange(4, name=name))
+
+
 def test_change_of_vfs_leaves_the_link_alone() -> None:
     message = encode_set_vf(4, 0, FIVE, current=None)
     assert decode_set_link(message) == LinkChange(4)

@@ -16,7 +16,7 @@ from sriovctl.codec.netlink import decode_header
 from sriovctl.codec.rtnl import RTM_SETLINK
 from sriovctl.engine.runs.execute import Site
 from sriovctl.errors import HostError
-from sriovctl.host.api import Devlink, FileTree
+from sriovctl.host.api import Devlink, FileTree, NetworkNamespaces
 from sriovctl.host.journal import SQLiteJournal
 from sriovctl.host.locks import HeldLocks
 from sriovctl.host.simulated import SimulatedHost
@@ -53,6 +53,16 @@ class Fate:
             raise HostError("broke on purpose", subject="the host")
         self.passed += 1
 
+    @contextmanager
+    def around(self, requests: Sequence[bytes]) -> Iterator[None]:
+        """Pass a point before and after netlink requests that change something."""
+        changes = any(decode_header(request).type == RTM_SETLINK for request in requests)
+        if changes:
+            self.point()
+        yield
+        if changes:
+            self.point()
+
 
 class MortalFiles:
     def __init__(self, files: FileTree, fate: Fate) -> None:
@@ -86,25 +96,36 @@ class MortalDevlink:
         return getattr(self._devlink, name)
 
 
+class MortalNamespaces:
+    def __init__(self, namespaces: NetworkNamespaces, fate: Fate) -> None:
+        self._namespaces = namespaces
+        self._fate = fate
+
+    def exchange(self, path: str, requests: Sequence[bytes]) -> tuple[NetlinkAnswer, ...]:
+        with self._fate.around(requests):
+            return self._namespaces.exchange(path, requests)
+
+    def move_netdev(self, ifindex: int, **places: Any) -> NetlinkAnswer:
+        self._fate.point()
+        answer = self._namespaces.move_netdev(ifindex, **places)
+        self._fate.point()
+        return answer
+
+
 class MortalHost:
     def __init__(self, host: SimulatedHost, fate: Fate) -> None:
         self.files: Any = MortalFiles(host.files, fate)
         self.rtnl = self
         self.clock = host.clock
         self.devlink: Any = MortalDevlink(host.devlink, fate)
-        self.namespaces = host.namespaces
+        self.namespaces: Any = MortalNamespaces(host.namespaces, fate)
         self.description = host.description
         self._host = host
         self._fate = fate
 
     def exchange(self, requests: Sequence[bytes]) -> tuple[NetlinkAnswer, ...]:
-        changes = any(decode_header(request).type == RTM_SETLINK for request in requests)
-        if changes:
-            self._fate.point()
-        answers = self._host.rtnl.exchange(requests)
-        if changes:
-            self._fate.point()
-        return answers
+        with self._fate.around(requests):
+            return self._host.rtnl.exchange(requests)
 
 
 class MortalJournal:

@@ -4,20 +4,15 @@ sysfs shows a netdev in its own namespace only, but its device's ``net`` directo
 Where that is empty the netdev is elsewhere, and each other namespace is asked for its netdevs.
 They are asked also when none is missing: a macvlan or VLAN in a container stands on the PF's
 netdev here, which nothing here shows.
-
-Namespaces are found by their processes, and by their handles that are mounted somewhere, as
-``ip netns`` and container engines do it.  One that only an open file keeps alive is not found.
 """
 
 from __future__ import annotations
 
-from sriovctl.codec.mounts import parse_mountinfo
 from sriovctl.codec.rtnl import decode_link, encode_link_dump
+from sriovctl.engine.netns.namespaces import PROC, name_of, read_namespaces
 from sriovctl.engine.owners.network import below
-from sriovctl.engine.owners.processes import PROC, processes
-from sriovctl.errors import LostError, PermissionDenied, SriovctlError
+from sriovctl.errors import LostError, SriovctlError
 from sriovctl.model.owner import OwnerKind
-from sriovctl.model.record import NamedTuple
 from sriovctl.topology.stacking import stands_on_lower
 
 TYPE_CHECKING = False
@@ -28,21 +23,9 @@ if TYPE_CHECKING:
     from sriovctl.engine.owners.network import Base
     from sriovctl.host.api import FileTree, Host
     from sriovctl.model.link import LinkReport
+    from sriovctl.model.netns import Namespace
 
-_NAMED_HERE = "/run/netns/"
 UNKNOWN = "unknown"
-
-
-class Namespace(NamedTuple):
-    """One network namespace and the ways into it."""
-
-    mount_points: tuple[str, ...]
-    pids: tuple[str, ...]  # ascending
-
-    @property
-    def path(self) -> str:
-        """One way in."""
-        return self.mount_points[0] if self.mount_points else f"{PROC}/{self.pids[0]}/ns/net"
 
 
 def find_namespaces(host: Host, ledger: Ledger, bases: Sequence[Base]) -> None:
@@ -53,12 +36,15 @@ def find_namespaces(host: Host, ledger: Ledger, bases: Sequence[Base]) -> None:
     missing = _netdevs_elsewhere(host.files, ledger)
     if not (missing or bases):
         return
-    for namespace in _read_namespaces(host.files, ledger):
+    known = read_namespaces(host.files)
+    if known.hidden:
+        ledger.note_hidden(known.hidden)
+    for namespace in known.others:
         answer = _ask(host, ledger, namespace)
         if answer is None:
             continue
         links, own_number = answer
-        name = _name_of(host.files, namespace)
+        name = name_of(host.files, namespace)
         found = _write_netdevs(ledger, links, name, namespace)
         missing -= found
         _write_what_stands_here(ledger, bases, links, own_number, name)
@@ -79,56 +65,6 @@ def _netdevs_elsewhere(files: FileTree, ledger: Ledger) -> set[str]:
 
 def _may_have_netdev(function: Function) -> bool:
     return function.netdev is None and function.driver is not None and not function.is_on_vfio
-
-
-# --- which there are -------------------------------------------------------------------------
-
-
-def _read_namespaces(files: FileTree, ledger: Ledger) -> list[Namespace]:
-    own = files.read_target(f"{PROC}/self/ns/net")
-    mounted = _mounted(files)
-    peopled = _peopled(files, ledger)
-    handles = [handle for handle in {**mounted, **peopled} if handle != own]
-    return [
-        Namespace(tuple(mounted.get(handle, ())), tuple(peopled.get(handle, ())))
-        for handle in handles
-    ]
-
-
-def _mounted(files: FileTree) -> dict[str, list[str]]:
-    found: dict[str, list[str]] = {}
-    for mount in parse_mountinfo(files.read_text(f"{PROC}/self/mountinfo") or ""):
-        if mount.fstype == "nsfs" and mount.root.startswith("net:["):
-            found.setdefault(mount.root, []).append(mount.mount_point)
-    return found
-
-
-def _peopled(files: FileTree, ledger: Ledger) -> dict[str, list[str]]:
-    found: dict[str, list[str]] = {}
-    hidden = 0
-    for pid in sorted(processes(files), key=int):
-        try:
-            handle = files.read_target(f"{PROC}/{pid}/ns/net")
-        except PermissionDenied:
-            hidden += 1
-            continue
-        if handle is not None:
-            found.setdefault(handle, []).append(pid)
-    if hidden:
-        ledger.note_hidden(hidden)
-    return found
-
-
-def _name_of(files: FileTree, namespace: Namespace) -> str:
-    for mount_point in namespace.mount_points:
-        if mount_point.startswith(_NAMED_HERE):
-            return mount_point.removeprefix(_NAMED_HERE)
-    from sriovctl.codec.cgroup import container_in_cgroup
-
-    for pid in namespace.pids[:1]:
-        container = container_in_cgroup(files.read_text(f"{PROC}/{pid}/cgroup") or "")
-        return container or f"pid-{pid}"
-    return namespace.mount_points[0].rpartition("/")[2]
 
 
 # --- what is in one --------------------------------------------------------------------------

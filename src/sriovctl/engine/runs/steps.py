@@ -172,6 +172,19 @@ def _as_wanted(values: dict[str, object]) -> WantedVF:
     return WantedVF(**typed)  # type: ignore[arg-type]
 
 
+# Few move netdevs, and all who apply would pay for the import.
+def _move_netdevs(host: Host, steps: Sequence[Step]) -> None:
+    from sriovctl.engine.netns.netdevs import move_netdevs
+
+    move_netdevs(host, steps)
+
+
+def _see_netdevs(host: Host, steps: Sequence[Step]) -> list[dict[str, object]]:
+    from sriovctl.engine.netns.netdevs import see_netdevs
+
+    return see_netdevs(host, steps)
+
+
 _PERFORMERS: dict[Action, Callable[[Host, Sequence[Step]], None]] = {
     Action.SET_NUM_VFS: _set_num_vfs,
     Action.SET_AUTOPROBE: _set_autoprobe,
@@ -181,6 +194,7 @@ _PERFORMERS: dict[Action, Callable[[Host, Sequence[Step]], None]] = {
     Action.SET_VF: _set_vfs,
     Action.SET_MSIX: _set_msix_counts,
     Action.BIND_DRIVER: _bind_drivers,
+    Action.MOVE_NETDEV: _move_netdevs,
 }
 
 _OBSERVERS: dict[Action, Callable[[Host, Sequence[Step]], list[dict[str, object]]]] = {
@@ -192,4 +206,5 @@ _OBSERVERS: dict[Action, Callable[[Host, Sequence[Step]], list[dict[str, object]
     Action.SET_VF: _see_vfs,
     Action.SET_MSIX: _see_msix_counts,
     Action.BIND_DRIVER: _see_bindings,
+    Action.MOVE_NETDEV: _see_netdevs,
 }

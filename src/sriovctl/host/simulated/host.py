@@ -66,7 +66,7 @@ class SimulatedHost:
         self.mounts = SimulatedMounts(self.files)
         self.storage = SimulatedStorage(self.kernel)
         self.rtnl = SimulatedRouteNetlink(self.kernel, self.network)
-        self.namespaces = SimulatedNamespaces(self.kernel, self.mounts, self.rtnl)
+        self.namespaces = SimulatedNamespaces(self.kernel, self.mounts, self.rtnl, self.network)
         self.processes = SimulatedProcesses(self.kernel, own_namespace=self.namespaces.own)
         self.devlink = DevlinkDoor(lambda: SimulatedDevlinkMessages(self.kernel))
         self.description = "a simulated host"

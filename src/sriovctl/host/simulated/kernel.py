@@ -188,7 +188,7 @@ class SimulatedKernel:
         own = represents is None
         mac, is_random = self._mac_for(function) if own else (self._random_mac(), True)
         netdev = Netdev(
-            name=_free_name("eth", {netdev.name for netdev in self.netdevs.values()}),
+            name=_free_name("eth", {netdev.name for netdev in self.netdevs_here()}),
             ifindex=self.next_ifindex(),
             mac=mac,
             function=function,
@@ -208,6 +208,19 @@ class SimulatedKernel:
     def netdevs_here(self) -> list[Netdev]:
         """Netdevs of the host's own network namespace."""
         return [netdev for netdev in self.netdevs.values() if netdev.namespace is None]
+
+    def rename_netdev(self, netdev: Netdev, name: str, *, taken: Iterable[str]) -> None:
+        """Do what ``ip link set … name`` does.
+
+        :param taken: names in its namespace.
+        :raises OSError: EEXIST, another one there is called so (``dev_change_name()``).
+        """
+        if name == netdev.name:
+            return
+        if name in taken:
+            raise refuse(errno.EEXIST)
+        with layout.out_of_sight(self, netdev):
+            netdev.name = name
 
     def next_ifindex(self) -> int:
         """Number a new netdev; numbers do not come again."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+from contextlib import contextmanager
 
 from sriovctl.host.simulated.drivers import Driver
 from sriovctl.host.simulated.events import announce_function, announce_netdev
@@ -12,7 +13,7 @@ from sriovctl.host.simulated.tree import Attribute, Link, command, constant, ref
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from sriovctl.host.simulated.kernel import SimulatedKernel
 
@@ -336,11 +337,21 @@ def hide_netdev(kernel: SimulatedKernel, netdev: Netdev) -> None:
     kernel.tree.remove(f"{netdev.function.path}/net/{netdev.name}")
 
 
+@contextmanager
+def out_of_sight(kernel: SimulatedKernel, netdev: Netdev) -> Iterator[None]:
+    """Show a netdev again as it is afterwards, if it is in the host's namespace then."""
+    if netdev.namespace is None:
+        hide_netdev(kernel, netdev)
+    yield
+    if netdev.namespace is None:
+        publish_netdev(kernel, netdev)
+
+
 def withdraw_netdev(kernel: SimulatedKernel, netdev: Netdev) -> None:
     """Take a netdev out of sysfs."""
-    kernel.tree.remove(f"{NET_CLASS}/{netdev.name}")
     directory = f"{netdev.function.path}/net"
-    kernel.tree.remove(f"{directory}/{netdev.name}")
+    if netdev.namespace is None:
+        hide_netdev(kernel, netdev)
     if not kernel.tree.list_dir(directory):
         kernel.tree.remove(directory)
     announce_netdev(kernel, "remove", netdev)

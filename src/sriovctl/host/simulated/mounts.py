@@ -27,6 +27,10 @@ class SimulatedMounts:
         """
         self._mounts.append((device, root, mount_point, fstype, source))
 
+    def unmount(self, mount_point: str) -> None:
+        """Unmount what is there."""
+        self._mounts = [mount for mount in self._mounts if mount[2] != mount_point]
+
     def swap_on(self, path: str) -> None:
         """Use a block device or file for swap."""
         self._swaps.append(f"{path} partition\t1048572\t\t0\t\t-2")

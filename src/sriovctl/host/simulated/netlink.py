@@ -127,6 +127,9 @@ class SimulatedRouteNetlink:
         netdev = self._find(change.ifindex, None)
         if change.mtu is not None:
             self._kernel.set_mtu(netdev, change.mtu)
+        if change.name is not None:
+            taken = {link.ifname for link in self._network.links()}
+            self._kernel.rename_netdev(netdev, change.name, taken=taken)
         if change.up is not None:
             self._kernel.set_link_up(netdev, up=change.up)
         if is_vlan_probe(request, netdev.ifindex):
