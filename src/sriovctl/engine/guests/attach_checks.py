@@ -87,7 +87,7 @@ def check_not_used_by_host(place: VFPlace) -> None:
         raise SafetyError(
             "its netdev is in another network namespace, perhaps a container's",
             subject=place.address,
-            hint="move it back first: ip -n NAMESPACE link set NETDEV netns 1",
+            hint=f"bring it back first: sriovctl netns detach {place.address}",
         )
 
 

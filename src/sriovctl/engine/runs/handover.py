@@ -100,7 +100,7 @@ def carry_out(
 
     :param source: for whom; :func:`find_handover` finds it by how it begins.
     """
-    options = ApplyOptions(frozenset(allowed), source, affected=users.affected)
+    options = ApplyOptions(frozenset(allowed), source, affected=users.affected, leased=users.leased)
     return apply_plan(site, plan, options=options)
 
 
