@@ -197,6 +197,7 @@ def test_vfs_that_are_removed_under_leases_are_lost_and_the_next_are_others(stat
     assert [seen(index) for index in range(2)] == [CLEAN, CLEAN]
     assert counted("finance") == {"total": 2, "free": 2, "leased": 0}
     sriovctl("lease", "take", "finance", "--count", "2", "--owner", "carl")
+    sriovctl("lease", "release", "--owner", "bert")
     listed = sriovctl("lease", "list")
     assert (listed.count("held"), listed.count("removed")) == (2, 0)
 

@@ -18,6 +18,8 @@ TO_SCRUB = (LeaseStatus.EXPIRED, LeaseStatus.ORPHANED, LeaseStatus.DIRTY)
 
 def judge(lease: Lease, seen: Sighting) -> Lease:
     """Say what a lease is at this moment.  Pure."""
+    if lease.status is LeaseStatus.LOST:
+        return _judge_lost(lease, seen)
     if lease.status not in OPEN:
         return lease
     if lease.boot_id != seen.boot_id and not is_kept_over_boots(lease):
@@ -29,6 +31,13 @@ def judge(lease: Lease, seen: Sighting) -> Lease:
     if over is None:
         return _become(lease, LeaseStatus.LOST, Reason.VF_REMOVED)
     return _become(lease, LeaseStatus.ENDED, over)
+
+
+# It stands for its holder to hear of it, and no longer than its holder would have had the VF.
+def _judge_lost(lease: Lease, seen: Sighting) -> Lease:
+    if lease.boot_id == seen.boot_id and _why_over(lease, seen) is None:
+        return lease
+    return _become(lease, LeaseStatus.ENDED, lease.reason or Reason.VF_REMOVED)
 
 
 def is_kept_over_boots(lease: Lease) -> bool:

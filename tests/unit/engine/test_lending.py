@@ -369,6 +369,9 @@ def test_a_vf_that_is_gone_is_lost_too(rig: Rig) -> None:
     assert rig.now(lease).status is LeaseStatus.LOST
     assert [one.status for one in rig.desk.reap()] == [LeaseStatus.LOST]
     assert rig.desk.reap() == ()
+    rig.restart()
+    assert rig.desk.leases() == ()
+    assert [became(one) for one in rig.desk.reap()] == [(LeaseStatus.ENDED, Reason.VF_REMOVED)]
 
 
 def test_a_card_that_is_pulled_takes_its_leases_with_it(rig: Rig) -> None:

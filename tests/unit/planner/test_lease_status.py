@@ -71,7 +71,17 @@ def test_a_restart_ends_all_but_what_is_pinned_and_held(
         assert after(lease) == (LeaseStatus.ENDED, Reason.RESTARTED)
 
 
-@pytest.mark.parametrize("status", [LeaseStatus.LOST, LeaseStatus.ENDED])
-def test_what_is_over_stays_as_it_is(status: LeaseStatus) -> None:
-    lease = LEASE._replace(status=status, boot_id="before", expires=1.0)
+def test_what_has_ended_stays_so() -> None:
+    lease = LEASE._replace(status=LeaseStatus.ENDED, boot_id="before", expires=1.0)
     assert judge(lease, SEEN._replace(vf_there=False, process_alive=False)) == lease
+
+
+def test_a_lost_lease_stands_as_long_as_its_holder_would_have_had_it() -> None:
+    lost = LEASE._replace(status=LeaseStatus.LOST, reason=Reason.VF_REMOVED, expires=100.5)
+    assert judge(lost, SEEN._replace(vf_there=False)) == lost
+    for seen in (
+        SEEN._replace(boot_id="next"),
+        SEEN._replace(now_s=100.5),
+        SEEN._replace(process_alive=False),
+    ):
+        assert after(lost, seen) == (LeaseStatus.ENDED, Reason.VF_REMOVED)
