@@ -6,7 +6,9 @@ from sriovctl.model.functions import VLAN
 from sriovctl.model.netns import HOST, Namespace, NetdevPlace, NetnsWish
 from sriovctl.model.owner import Owner, OwnerKind
 from sriovctl.model.plan import Action, Plan
+from sriovctl.model.run import RecordedStep, StepStatus
 from sriovctl.model.state import WantedVF
+from sriovctl.planner.declared import overlay_steps
 from sriovctl.planner.diff import plan_state
 from sriovctl.planner.netns import plan_move, plan_return
 from sriovctl.planner.safety import name_affected
@@ -63,3 +65,12 @@ def test_who_uses_the_vf_feels_it() -> None:
     owners = {ADDRESS: (Owner(OwnerKind.ADDRESS, "192.0.2.9"),)}
     (step,) = name_affected(plan, [PF], owners).steps
     assert step.affected == ("address:192.0.2.9",)
+
+
+def test_the_daemon_keeps_what_a_namespace_got_and_where_its_netdev_is() -> None:
+    said = wanted(vfs=((0, WantedVF(vlan=VLAN(42))),)).pfs[0]
+    other = plan_state(wanted(vfs=((0, WantedVF(vlan=VLAN(43))),)), [PF])
+    steps = plan_move(other, (PF, VF), HERE, BLUE, NetnsWish("data0", up=True)).steps
+    recorded = [RecordedStep(n, StepStatus.DONE, step) for n, step in enumerate(steps)]
+    kept = overlay_steps(said, PF.device, recorded)
+    assert kept.wanted_vf(0) == WantedVF(vlan=VLAN(43))

@@ -219,8 +219,7 @@ class SimulatedKernel:
             return
         if name in taken:
             raise refuse(errno.EEXIST)
-        with layout.out_of_sight(self, netdev):
-            netdev.name = name
+        layout.rename_netdev(self, netdev, name)
 
     def next_ifindex(self) -> int:
         """Number a new netdev; numbers do not come again."""

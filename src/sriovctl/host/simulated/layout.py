@@ -260,6 +260,11 @@ def withdraw_driver(kernel: SimulatedKernel, function: Function) -> None:
 
 def publish_netdev(kernel: SimulatedKernel, netdev: Netdev) -> None:
     """Show a netdev below its function and in its class."""
+    _show_netdev(kernel, netdev)
+    announce_netdev(kernel, "add", netdev)
+
+
+def _show_netdev(kernel: SimulatedKernel, netdev: Netdev) -> None:
     path = f"{netdev.function.path}/net/{netdev.name}"
     shown: dict[str, Callable[[], str]] = {
         "address": lambda: netdev.mac,
@@ -286,7 +291,6 @@ def publish_netdev(kernel: SimulatedKernel, netdev: Netdev) -> None:
     kernel.tree.add(f"{path}/device", Link(netdev.function.path))
     kernel.tree.add(f"{path}/subsystem", Link(NET_CLASS))
     kernel.tree.add(f"{NET_CLASS}/{netdev.name}", Link(path))
-    announce_netdev(kernel, "add", netdev)
 
 
 def _switch_id(netdev: Netdev) -> str:
@@ -331,17 +335,29 @@ def withdraw_controller(kernel: SimulatedKernel, function: Function) -> None:
     kernel.tree.remove(f"{function.path}/nvme")
 
 
-def hide_netdev(kernel: SimulatedKernel, netdev: Netdev) -> None:
-    """Take a netdev out of sight that went to another namespace; its ``net`` directory stays."""
+# Its function's ``net`` directory stays.
+def _hide_netdev(kernel: SimulatedKernel, netdev: Netdev) -> None:
     kernel.tree.remove(f"{NET_CLASS}/{netdev.name}")
     kernel.tree.remove(f"{netdev.function.path}/net/{netdev.name}")
+
+
+def rename_netdev(kernel: SimulatedKernel, netdev: Netdev, name: str) -> None:
+    """Show a netdev, in whatever namespace, by another name."""
+    is_here = netdev.namespace is None
+    if is_here:
+        _hide_netdev(kernel, netdev)
+    netdev.name = name
+    if is_here:
+        _show_netdev(kernel, netdev)
+        announce_netdev(kernel, "move", netdev)
 
 
 @contextmanager
 def out_of_sight(kernel: SimulatedKernel, netdev: Netdev) -> Iterator[None]:
     """Show a netdev again as it is afterwards, if it is in the host's namespace then."""
     if netdev.namespace is None:
-        hide_netdev(kernel, netdev)
+        _hide_netdev(kernel, netdev)
+        announce_netdev(kernel, "remove", netdev)
     yield
     if netdev.namespace is None:
         publish_netdev(kernel, netdev)
@@ -351,7 +367,7 @@ def withdraw_netdev(kernel: SimulatedKernel, netdev: Netdev) -> None:
     """Take a netdev out of sysfs."""
     directory = f"{netdev.function.path}/net"
     if netdev.namespace is None:
-        hide_netdev(kernel, netdev)
+        _hide_netdev(kernel, netdev)
+        announce_netdev(kernel, "remove", netdev)
     if not kernel.tree.list_dir(directory):
         kernel.tree.remove(directory)
-    announce_netdev(kernel, "remove", netdev)
