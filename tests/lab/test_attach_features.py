@@ -78,7 +78,7 @@ def devices(guest: str, *flags: str) -> list[tuple[str, str | None, str | None]]
 def define(xml: str) -> None:
     path = Path("/tmp/features.xml")
     path.write_text(xml)
-    run("virsh", "define", str(path))
+    run("virsh", "define", "--validate", str(path))
 
 
 def undefine(guest: str) -> None:
@@ -214,6 +214,10 @@ def test_a_pool_lets_libvirt_choose(guest: str, defined: str) -> None:
 
 def test_vfs_in_use_make_no_pool(guest: str) -> None:
     netdev = netdev_of(PF)
+    printed = Path("/tmp/pool.xml")
+    printed.write_text(sriovctl("xml", "--define-network", "printed", "--pf", netdev))
+    run("virsh", "net-define", "--validate", str(printed))
+    run("virsh", "net-undefine", "printed")
     sriovctl("attach", guest, "--vf", VF3, "--config")
     said = sriovctl("network", "create", "all", "--pf", netdev, expect=4)
     assert f"{VF3} guest {guest}" in said
@@ -243,6 +247,7 @@ def test_what_libvirt_defines_and_does_not_start_is_told_beforehand(
     assert [(e.tag, e.attrib) for e in kept.iter()] == [(e.tag, e.attrib) for e in asked.iter()]
     try:
         assert answer("attach", defined, "--vf", VF1, *option)["changed"] is False
+        define(run("virsh", "dumpxml", defined, "--inactive", "--security-info"))
         started = subprocess.run(
             ("virsh", "start", defined), capture_output=True, text=True, check=False
         )

@@ -68,6 +68,8 @@ class SimulatedLibvirt:
     :param clock: the one of the host, so that waiting for a guest costs nothing.
     :param set_on_card: called with (source address, MAC, VLAN id or 0) when a running guest gets
         a VF, as libvirt then sets both through the PF.
+    :param card_of: MAC and VLAN id that the card has for a source address; they are put back when
+        the guest lets go of it.  None: the card keeps what was set.
     :param vfs_of: addresses of the VFs of a PF, given by its netdev, for pools.
     """
 
@@ -76,11 +78,15 @@ class SimulatedLibvirt:
         clock: Clock,
         *,
         set_on_card: Callable[[str, str, int], None] | None = None,
+        card_of: Callable[[str], tuple[str, int]] | None = None,
         vfs_of: Callable[[str], tuple[str, ...]] = lambda _netdev: (),
     ) -> None:
         self.pools = SimulatedNetworks(vfs_of)
         self._clock = clock
         self._set_on_card = set_on_card
+        self._card_of = card_of
+        # By the source address of a device, as its XML has it: VF, MAC and VLAN id from before.
+        self._saved: dict[str, tuple[str, str, int]] = {}
         self._made_up = 0
         self.guests: dict[str, SimulatedGuest] = {}
         self.networks: list[str] = []  # each as its XML
@@ -198,6 +204,9 @@ class SimulatedLibvirt:
                 subject=guest,
             )
         if device.tag == "interface" and self._set_on_card is not None:
+            if self._card_of is not None and wanted.virtual_port is None:
+                vf = str(wanted.source)
+                self._saved[_source(device)] = (vf, *self._card_of(vf))
             self._set_on_card(str(wanted.source), wanted.mac or "", wanted.vlan or 0)
         if wanted.virtual_port is not None:  # after the MAC, which then stays
             raise HostError("internal error: sending of PortProfileRequest failed", subject=guest)
@@ -235,6 +244,12 @@ class SimulatedLibvirt:
             if guest.live is not None and gone_at <= self._clock.now():
                 _unplug(guest.live, source)
                 del guest.leaving[source]
+                self._put_back(source)
+
+    def _put_back(self, source: str) -> None:
+        if source in self._saved and self._set_on_card is not None:
+            vf, mac, vlan = self._saved.pop(source)
+            self._set_on_card(vf, mac, vlan)
 
 
 def _own_interface(mac: str | None, alias: str | None) -> str:

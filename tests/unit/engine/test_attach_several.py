@@ -26,7 +26,7 @@ from sriovctl.errors import (
 from sriovctl.host.simulated import SimulatedHost
 from sriovctl.host.simulated.tree import constant
 from sriovctl.host.simulated_libvirt import SimulatedGuest, SimulatedLibvirt
-from sriovctl.model.address import PCIAddress
+from sriovctl.model.address import PCIAddress, parse_pci_address
 from sriovctl.model.guest import AttachResult, Wanted
 from sriovctl.model.guest_network import parse_qbg, parse_qbh, parse_vlan_trunk
 from sriovctl.model.netlink import NetlinkAnswer
@@ -56,10 +56,11 @@ def sources(world: World) -> list[str]:
     return sorted(str(device.source) for device in read_guest(world.libvirt, "MyGuest").devices)
 
 
-def card(host: SimulatedHost, vf: PCIAddress) -> tuple[str | None, int | None]:
+def card(host: SimulatedHost, vf: PCIAddress) -> tuple[str, int]:
     attributes = read_attributes(host, read_vf_place(host.files, vf))
     assert attributes is not None
     assert attributes.vlan is not None
+    assert attributes.admin_mac is not None
     return attributes.admin_mac, attributes.vlan.id
 
 
@@ -141,12 +142,17 @@ def test_all_of_them_or_none(
     vfs: list[PCIAddress], failing_at: int, before: dict[PCIAddress, Wanted], vlan: int | None
 ) -> None:
     world = World()
-    world.libvirt = Failing(world.host.clock, set_on_card=world.set_on_card)
+    world.libvirt = Failing(
+        world.host.clock,
+        set_on_card=world.set_on_card,
+        card_of=lambda vf: card(world.host, parse_pci_address(vf)),
+    )
     world.guest = world.libvirt.add("MyGuest", SimulatedGuest("MyGuest", root_ports=4))
     world.libvirt.fails_at = "nobody"
     for vf, wanted in before.items():
         world.attach(vf, wanted=wanted)
     devices = read_guest(world.libvirt, "MyGuest").devices
+    cards = [card(world.host, vf) for vf in (VF0, VF1, VF2)]
     if failing_at < len(vfs):
         world.libvirt.fails_at = f"function='0x{vfs[failing_at].function}'"
     wants = [(vf, Wanted(vlan=None if vf in before else vlan)) for vf in vfs]
@@ -157,6 +163,7 @@ def test_all_of_them_or_none(
         assert {each._replace(guest_address=None) for each in after} == {
             each._replace(guest_address=None) for each in devices
         }
+        assert [card(world.host, vf) for vf in (VF0, VF1, VF2)] == cards
     else:
         after = read_guest(world.libvirt, "MyGuest").devices
         assert {each.source for each in after} >= {*vfs, *before}
