@@ -14,6 +14,7 @@ from sriovctl.host.simulated import (
 )
 from sriovctl.host.simulated.events import SimulatedEvents
 from tests.contract.contract import KernelContract
+from tests.contract.counters import CountersContract
 from tests.contract.eswitch import EswitchContract, Switch
 from tests.contract.events import EventContract
 from tests.contract.namespaces import Maker, NamespacesContract
@@ -40,6 +41,12 @@ class TestSimulatedNamespaces(NamespacesContract):
     @pytest.fixture
     def maker(self, host: SimulatedHost) -> Maker:
         return host.namespaces
+
+
+class TestSimulatedCounters(CountersContract):
+    @pytest.fixture
+    def host(self) -> SimulatedHost:
+        return simulated_82576()
 
 
 class TestSimulatedEswitch(EswitchContract):

@@ -10,6 +10,7 @@ import pytest
 from sriovctl.host.events import KernelEvents
 from sriovctl.host.live import LiveHost
 from tests.contract.contract import KernelContract, reset
+from tests.contract.counters import CountersContract
 from tests.contract.events import EventContract
 from tests.contract.namespaces import BOX, Maker, NamespacesContract
 from tests.contract.probes import ProbesContract
@@ -60,3 +61,8 @@ class TestKernelNamespaces(NamespacesContract):
         host.files.write_text("/sys/bus/pci/devices/0000:01:00.0/sriov_numvfs", "0")
         if Path(BOX).exists():
             ip("netns", "delete", Path(BOX).name)
+
+
+@pytest.mark.lab("82576")
+class TestKernelCounters(CountersContract):
+    pass

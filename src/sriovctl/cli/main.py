@@ -39,6 +39,7 @@ VERBS = {
     "abilities": "say what a PF's driver can set, key by key, why, and how that is known",
     "doctor": "say what keeps this host from SR-IOV, why, and how to fix it",
     "owners": "say who uses which PF or VF, and how it is known",
+    "metrics": "print counters and states of PFs and VFs for Prometheus",
     "record": "copy what a host shows into a directory, for tests and bug reports",
     "schema": "print the JSON Schema of the state file, for editors and generators",
     "plan": "show the steps between this host and a state file, and change nothing",

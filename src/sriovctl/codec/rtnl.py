@@ -33,6 +33,7 @@ from sriovctl.codec.netlink import (
     encode_wrapping_nest,
     malformed,
 )
+from sriovctl.codec.rtnl_stats import IFLA_STATS64, decode_stats, encode_stats
 from sriovctl.codec.rtnl_vf import (
     ETHERNET_MAC_SIZE,
     IFLA_VF_INFO,
@@ -79,6 +80,7 @@ RTEXT_FILTER_VF = 1
 RTEXT_FILTER_SKIP_STATS = 8
 
 IFF_UP = 1
+IFF_LOWER_UP = 0x10000
 
 _ARPHRD_ETHER = 1
 _ARPHRD_INFINIBAND = 32
@@ -203,8 +205,11 @@ def decode_link(message: bytes) -> LinkReport:
             fields["lower_nsid"] = _signed(decode_u32(message, first, last))
         elif kind == IFLA_VFINFO_LIST:
             fields["vfs"] = _decode_vfs(message, first, last, mac_size)
+        elif kind == IFLA_STATS64:
+            fields["counters"] = decode_stats(message, first, last)
     if "ifname" not in fields:
         raise malformed("a netdev without a name", LINK_BODY)
+    fields["carrier"] = bool(flags & IFF_LOWER_UP)
     return LinkReport(ifindex, up=bool(flags & IFF_UP), **fields)  # type: ignore[arg-type]
 
 
@@ -289,6 +294,8 @@ def encode_link(report: LinkReport) -> bytes:
     if report.mac is not None:
         parts.append(encode_attribute(IFLA_ADDRESS, mac_octets(report.mac)))
     parts += _encode_place(report)
+    if report.counters is not None:
+        parts.append(encode_stats(report.counters))
     parts += _encode_vfs(report)
     if report.permanent_mac is not None:
         parts.append(encode_attribute(IFLA_PERM_ADDRESS, mac_octets(report.permanent_mac)))
@@ -305,7 +312,7 @@ def encode_link(report: LinkReport) -> bytes:
         report.ifindex,
         parts,
         hardware=_hardware_type(report),
-        flags=IFF_UP if report.up else 0,
+        flags=IFF_UP * report.up | IFF_LOWER_UP * report.carrier,
         message_flags=0,
     )
 

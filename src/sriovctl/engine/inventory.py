@@ -29,14 +29,15 @@ PCI_DRIVERS = "/sys/bus/pci/drivers"
 NODES_ONLINE = "/sys/devices/system/node/online"
 
 
-def read_inventory(host: Host, *, name_of: NameLookup) -> tuple[PF, ...]:
+def read_inventory(host: Host, *, name_of: NameLookup, with_links: bool = True) -> tuple[PF, ...]:
     """Read all PFs of a host, in address order, those of other buses last.
 
+    :param with_links: ask route netlink of each PF; without, what it tells is None.
     :param name_of: the name of a vendor and device id pair (four hex digits each).
     :raises LostError: a PF went away while it was read.
     :raises HostError: the kernel refused a read.
     """
-    survey = _survey(host.files)
+    survey = _survey(host.files)._replace(links=with_links)
     return (
         *_pfs_on_pci(host, survey, name_of=name_of),
         *(_read_pf(host, one, survey, name_of=name_of) for one in _pfs_elsewhere(host.files)),
@@ -65,6 +66,7 @@ class _Survey(NamedTuple):
     grouped: bool  # the host has IOMMU groups at all
     numa: bool  # the host has several NUMA nodes; with one, a VF's is that of its PF
     drivers: Mapping[str, str]  # sysfs device name -> driver; empty when it cannot be told so
+    links: bool = True  # ask route netlink
 
 
 def _survey(files: FileTree, *, drivers: bool = True) -> _Survey:
@@ -135,7 +137,7 @@ def _read_pf(host: Host, directory: str, survey: _Survey, *, name_of: NameLookup
     vendor_id = read_hex(files, f"{directory}/vendor", digits=4)
     device_id = read_hex(files, f"{directory}/device", digits=4)
     netdev = read_netdev(files, directory)
-    link = _read_link(host, netdev)
+    link = _read_link(host, netdev) if survey.links else None
     return PF(
         device=device,
         address=parse_pci_address(device) if is_pci_address(device) else None,

@@ -218,6 +218,13 @@ class Journal(Protocol):
         :raises HostError: the state directory cannot be written.
         """
 
+    def wedged(self, devices: Sequence[str]) -> frozenset[str]:
+        """Those of *devices* on which the kernel is still at work for a sriovctl that gave up.
+
+        :raises PermissionDenied: this user may not know.
+        :raises HostError: the state directory cannot be read.
+        """
+
     def begin(
         self,
         steps: Sequence[Step],

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from sriovctl.errors import HostError
 from sriovctl.host.database import Database, make_directory
 from sriovctl.host.journal_schema import SCHEMA
-from sriovctl.host.locks import HeldLocks, hold_locks
+from sriovctl.host.locks import HeldLocks, hold_locks, is_left
 from sriovctl.model.plan import Action, Disruption, Step
 from sriovctl.model.run import STANDING, Ending, RecordedStep, Run, RunKind, RunStatus, StepStatus
 
@@ -44,6 +44,12 @@ class SQLiteJournal:
         make_directory(f"{self._directory}/locks")
         with hold_locks(f"{self._directory}/locks", devices) as held:
             yield held
+
+    def wedged(self, devices: Sequence[str]) -> frozenset[str]:
+        """Those of *devices* whose locks are held by a write that hangs in the kernel."""
+        if self._directory is None:
+            return frozenset()
+        return frozenset(one for one in devices if is_left(f"{self._directory}/locks", one))
 
     # --- writing -------------------------------------------------------------------------
 

@@ -91,6 +91,54 @@ def share_locks(directory: str, devices: Sequence[str]) -> Iterator[HeldLocks]:
                 _let_go(held)
 
 
+def is_left(directory: str, device: str) -> bool:
+    """Say whether the lock of a PF is held, and not by the process that took it.
+
+    That one has ended or given up: what holds it is its child that hangs in the kernel.
+
+    :raises PermissionDenied: this user may not know.
+    :raises HostError: the lock cannot be read.
+    """
+    path = f"{directory}/{device}.lock"
+    try:
+        handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return False
+    except OSError as error:
+        raise kernel_error(error, subject=path, action="cannot read the lock of a PF") from error
+    try:
+        # Let go of at once; who wants it alone meanwhile waits for sharers.
+        if _try(handle, fcntl.LOCK_SH):
+            return False
+        return not _has_open(_signed_by(handle), path, but=handle)
+    finally:
+        os.close(handle)
+
+
+def _signed_by(handle: int) -> str:
+    return os.pread(handle, 200, 0).decode("utf-8", "replace").strip().removeprefix("pid ")
+
+
+def _has_open(pid: str, path: str, *, but: int) -> bool:
+    # The process that asks may be the one that gave up: what it asks through does not count.
+    ours = {str(but)} if pid == str(os.getpid()) else set()
+    directory, real = f"/proc/{pid}/fd", os.path.realpath(path)
+    try:
+        others = set(os.listdir(directory)) - ours
+        return any(_leads_to(f"{directory}/{number}", real) for number in others)
+    except FileNotFoundError:
+        return False
+    except OSError as error:
+        raise kernel_error(error, subject=directory, action="cannot read") from error
+
+
+def _leads_to(link: str, path: str) -> bool:
+    try:
+        return os.readlink(link) == path
+    except FileNotFoundError:  # closed meanwhile
+        return False
+
+
 def _open(path: str) -> int:
     try:
         return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)

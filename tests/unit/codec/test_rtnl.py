@@ -39,10 +39,11 @@ from sriovctl.codec.rtnl_change import (
     encode_set_vf,
     encode_set_vfs,
 )
+from sriovctl.codec.rtnl_stats import decode_stats
 from sriovctl.codec.rtnl_vf import decode_vf_attributes, encode_vf_attributes, mac_octets
 from sriovctl.errors import HostError, InputError, UnsupportedError
 from sriovctl.model.functions import VLAN, VFAttributes, VFCounters
-from sriovctl.model.link import LinkReport
+from sriovctl.model.link import LinkReport, NetdevCounters
 from sriovctl.model.state import UNSET, WantedVF
 
 U32 = st.integers(0, 2**32 - 1)
@@ -67,6 +68,7 @@ COUNTERS = st.builds(
     rx_dropped=st.none() | U64,
     tx_dropped=st.none() | U64,
 )
+NETDEV_COUNTERS = st.builds(NetdevCounters, *[U64] * len(NetdevCounters._fields))
 
 
 def vf_attributes(vf_index: int, macs: st.SearchStrategy[str]) -> st.SearchStrategy[VFAttributes]:
@@ -110,6 +112,8 @@ def link_reports(draw: st.DrawFn) -> LinkReport:
         parent_device=draw(st.none() | NAMES),
         parent_bus=draw(st.none() | NAMES),
         vfs=tuple(draw(vf_attributes(index, macs)) for index in indexes),
+        carrier=draw(st.booleans()),
+        counters=draw(st.none() | NETDEV_COUNTERS),
     )
 
 
@@ -214,6 +218,16 @@ def test_report_round_trips(report: LinkReport) -> None:
     assert decode_link(encode_link(report)) == report
 
 
+def test_a_netdevs_counters_are_taken_from_their_places_in_the_kernels_structure() -> None:
+    # struct rtnl_link_stats64 of Linux 4.6, which ends with rx_nohandler, and of 6.12.
+    for fields in (24, 25):
+        message = struct.pack(f"={fields}Q", *range(100, 100 + fields))
+        found = decode_stats(message, 0, len(message))
+        assert found == NetdevCounters._make([*range(100, 109), 115])
+    with pytest.raises(HostError, match="cut short"):
+        decode_stats(bytes(127), 0, 127)
+
+
 @given(st.data())
 def test_usual_layout_is_read_as_any_other(data: st.DataObject) -> None:
     every = {"admin_mac": MACS, "vlan": VLANS, "link_state": LINK_STATES}
@@ -285,6 +299,7 @@ RECORDED = [
             phys_port_name="p1",
             parent_device="netdevsim31",
             parent_bus="netdevsim",
+            counters=NetdevCounters(),
             vfs=(
                 VFAttributes(
                     0,
@@ -321,6 +336,8 @@ RECORDED = [
             mac="52:54:00:6d:91:01",
             permanent_mac="52:54:00:6d:91:01",
             up=True,
+            carrier=True,
+            counters=NetdevCounters(tx_packets=9, tx_bytes=790),
             num_vfs=2,
             mtu=1500,
             parent_device="0000:01:00.0",

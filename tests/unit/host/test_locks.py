@@ -12,7 +12,7 @@ import pytest
 from sriovctl.errors import BusyError, SriovctlError, WedgedError
 from sriovctl.host.guarded import GuardedWriter
 from sriovctl.host.journal import SQLiteJournal
-from sriovctl.host.locks import hold_locks, share_locks
+from sriovctl.host.locks import hold_locks, is_left, share_locks
 
 ONE, OTHER = "0000:01:00.0", "0000:04:00.0"
 
@@ -57,12 +57,15 @@ def test_a_change_waits_for_those_who_share(tmp_path: Path) -> None:
 
 
 def test_the_lock_stays_with_a_child_that_hangs_in_the_kernel(tmp_path: Path) -> None:
+    assert not is_left(str(tmp_path), ONE)  # nobody ever locked it
     os.mkfifo(tmp_path / "hangs")
     writer = GuardedWriter(timeout_s=0.05)
     with hold_locks(str(tmp_path), [ONE, OTHER]) as locks:
+        assert not is_left(str(tmp_path), ONE)  # we are at work
         with pytest.raises(WedgedError) as caught:
             writer.write(str(tmp_path / "hangs"), b"1")
         locks.abandon(ONE)
+        assert (is_left(str(tmp_path), ONE), is_left(str(tmp_path), OTHER)) == (True, False)
     with hold_locks(str(tmp_path), [OTHER]):  # the child has a copy of this one as well
         pass
     with pytest.raises(BusyError):
@@ -71,6 +74,7 @@ def test_the_lock_stays_with_a_child_that_hangs_in_the_kernel(tmp_path: Path) ->
     assert isinstance(pid, int)
     os.kill(pid, signal.SIGKILL)
     os.waitpid(pid, 0)
+    assert not is_left(str(tmp_path), ONE)
     with hold_locks(str(tmp_path), [ONE]):
         pass
 
@@ -80,3 +84,13 @@ def test_a_directory_that_cannot_be_is_one_clear_error(tmp_path: Path) -> None:
     journal = SQLiteJournal(str(tmp_path / "file" / "below"))
     with pytest.raises(SriovctlError, match="cannot be made"), journal.locked([ONE]):
         pass
+
+
+def test_the_journal_names_the_pfs_on_which_the_kernel_hangs(tmp_path: Path) -> None:
+    journal = SQLiteJournal(str(tmp_path))
+    with journal.locked([ONE, OTHER]):
+        # As one that was killed would leave it: signed by a process that is no more.
+        (tmp_path / f"locks/{ONE}.lock").write_text(f"pid {2**22 + 1}\n")
+        assert journal.wedged([ONE, OTHER, "0000:05:00.0"]) == {ONE}
+    assert journal.wedged([ONE, OTHER]) == frozenset()
+    assert SQLiteJournal(None).wedged([ONE]) == frozenset()

@@ -11,9 +11,10 @@ import errno
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from sriovctl.model.functions import LinkState, VLANProtocol
+from sriovctl.model.functions import LinkState, VFCounters, VLANProtocol
 
 IDs = tuple[int, int]  # vendor, device
+_ALL_COUNTERS = frozenset(VFCounters._fields)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +41,8 @@ class VFSupport:
     # While a new VF is in reset, the driver answers so to what is wanted of it.
     reset_s: float = 0.0
     errno_in_reset: int = errno.EAGAIN
+    # What ndo_get_vf_stats fills in; without one, all counters of its VFs are zero for ever.
+    counts: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,6 +167,7 @@ IXGBE = Driver(
         link_speed_mbps=10_000,
         least_rate_mbps=11,
         ignored_link_states=frozenset({LinkState.ENABLE}),
+        counts=frozenset({"rx_packets", "tx_packets", "rx_bytes", "tx_bytes", "multicast"}),
     ),
     link_delay_s=3.0,
     resets_on_sriov=True,
@@ -182,6 +186,7 @@ I40E = Driver(
         max_vlan_id=4095,
         link_speed_mbps=10_000,
         reset_s=2.0,
+        counts=_ALL_COUNTERS,
     ),
     link_delay_s=1.0,
     resets_on_sriov=True,
@@ -192,7 +197,7 @@ ICE = Driver(
     ids=frozenset({(0x8086, 0x1592)}),
     makes_netdev=True,
     configures_sriov=True,
-    vfs=VFSupport(link_speed_mbps=100_000),
+    vfs=VFSupport(link_speed_mbps=100_000, counts=_ALL_COUNTERS),
     # ice_eswitch.c ice_eswitch_mode_set(); ice_sriov.c ice_set_vf_trust().
     eswitch=EswitchSupport(
         refuses_with_vfs="ice: Changing eswitch mode is allowed only if there is no VFs created",
@@ -235,7 +240,10 @@ MLX5 = Driver(
     configures_sriov=True,
     # en_main.c, mlx5e_set_vf_vlan(): 802.1Q alone.
     vfs=VFSupport(
-        spoofchk_default=False, link_speed_mbps=100_000, vlan_protocols=(VLANProtocol.DOT1Q,)
+        spoofchk_default=False,
+        link_speed_mbps=100_000,
+        vlan_protocols=(VLANProtocol.DOT1Q,),
+        counts=_ALL_COUNTERS,
     ),
     # esw/legacy.c, mlx5_eswitch_set_vport_vlan() and its neighbours; eswitch.c,
     # mlx5_eswitch_set_vport_state().  MAC and rates go on working.

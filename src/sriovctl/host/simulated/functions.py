@@ -9,7 +9,8 @@ from sriovctl.codec.pciconfig_build import build_config
 from sriovctl.host.simulated.drivers import Driver
 from sriovctl.model.address import PCIAddress
 from sriovctl.model.capabilities import BAR, SRIOVCapability
-from sriovctl.model.functions import EswitchMode, VFAttributes
+from sriovctl.model.functions import EswitchMode, VFAttributes, VFCounters
+from sriovctl.model.link import NetdevCounters
 
 # linux/ioport.h: memory, 64 bits wide; and prefetchable as well.
 RESOURCE_MEMORY = 0x00140204
@@ -19,6 +20,8 @@ BRIDGE_RESOURCES = 17  # 4 windows more
 
 Resource = tuple[int, int, int]  # first byte, last byte, flags
 NO_RESOURCE: Resource = (0, 0, 0)
+_NOTHING_PASSED = NetdevCounters()
+_NOTHING_COUNTED = VFCounters(*[0] * 8)
 
 
 @dataclass(eq=False, slots=True)
@@ -40,6 +43,7 @@ class Netdev:
     namespace: str | None = None  # handle of the network namespace that has it; None: the host's
     port_name: str | None = None
     represents: int | None = None
+    counters: NetdevCounters = _NOTHING_PASSED
 
 
 @dataclass(eq=False, slots=True)
@@ -49,6 +53,7 @@ class VFRecord:
     attributes: VFAttributes
     admin_mac_set: bool = False  # by the administrator, not by the VF itself
     ready_at: float = 0.0  # when the VF is out of reset
+    counters: VFCounters = _NOTHING_COUNTED
 
 
 @dataclass(eq=False, slots=True)

@@ -36,6 +36,7 @@ from sriovctl.host.simulated.netlink import SimulatedRouteNetlink
 from sriovctl.host.simulated.network import SimulatedNetwork
 from sriovctl.host.simulated.processes import SimulatedProcesses
 from sriovctl.host.simulated.storage import SimulatedStorage
+from sriovctl.host.simulated.traffic import SimulatedTraffic
 from sriovctl.host.simulated.tree import VirtualTree, constant
 from sriovctl.model.address import PCIAddress, parse_pci_address
 
@@ -53,7 +54,7 @@ class SimulatedHost:
 
     ``files.fail()``, ``files.before()`` and ``rtnl.fail()`` let a test make things go wrong, and
     ``vanish()`` pulls a card.  ``network``, ``namespaces``, ``processes``,
-    ``storage`` and ``mounts`` set up what uses its functions.
+    ``storage`` and ``mounts`` set up what uses its functions, and ``traffic`` lets them send.
 
     :param spec: what the machine consists of.
     """
@@ -63,6 +64,7 @@ class SimulatedHost:
         self.clock = SimulatedClock()
         self.kernel = SimulatedKernel(self.files, self.clock, drivers=ALL_DRIVERS, iommu=spec.iommu)
         self.network = SimulatedNetwork(self.kernel)
+        self.traffic = SimulatedTraffic(self.kernel)
         self.mounts = SimulatedMounts(self.files)
         self.storage = SimulatedStorage(self.kernel)
         self.rtnl = SimulatedRouteNetlink(self.kernel, self.network)

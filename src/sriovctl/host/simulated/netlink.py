@@ -18,7 +18,7 @@ from sriovctl.host.simulated.functions import Netdev, SRIOVState, VFRecord
 from sriovctl.host.simulated.kernel import SimulatedKernel
 from sriovctl.host.simulated.network import SimulatedNetwork
 from sriovctl.host.simulated.tree import refuse
-from sriovctl.model.functions import NO_MAC, VLAN, EswitchMode
+from sriovctl.model.functions import NO_MAC, VLAN, EswitchMode, VFAttributes
 from sriovctl.model.link import LinkReport
 from sriovctl.model.netlink import NetlinkAnswer
 from sriovctl.model.state import UNSET, WantedVF
@@ -118,7 +118,9 @@ class SimulatedRouteNetlink:
             num_vfs=(state.capability.num_vfs if state else 0) if with_vfs else None,
             parent_device=netdev.function.name,
             parent_bus="pci",
-            vfs=tuple(r.attributes for r in state.records if with_attributes) if state else (),
+            vfs=_reported(state.records, query) if state and with_attributes else (),
+            carrier=self._kernel.has_carrier(netdev),
+            counters=netdev.counters,
         )
         return encode_link(self._network.placed(report))
 
@@ -163,6 +165,13 @@ class SimulatedRouteNetlink:
             has_carrier = self._kernel.has_carrier(netdev)
             _set_rates(driver.vfs, record, wanted, has_carrier=has_carrier)
         _set_switches(driver.vfs, record, wanted, refused)
+
+
+def _reported(records: Sequence[VFRecord], query: LinkQuery) -> tuple[VFAttributes, ...]:
+    # rtnl_fill_vfinfo(): counters are there whether the driver has any or not.
+    if not query.with_counters:
+        return tuple(record.attributes for record in records)
+    return tuple(record.attributes._replace(counters=record.counters) for record in records)
 
 
 def _refused_now(driver: Driver, state: SRIOVState) -> frozenset[str]:

@@ -10,9 +10,11 @@ from sriovctl.host.simulated.layout import publish_virtual_netdev
 from sriovctl.host.simulated.tree import refuse
 from sriovctl.model.functions import NO_MAC
 from sriovctl.model.inet import InterfaceAddress, Route
-from sriovctl.model.link import LinkReport
+from sriovctl.model.link import LinkReport, NetdevCounters
 
-_LOOPBACK = LinkReport(ifindex=1, ifname="lo", mac=NO_MAC, up=True)
+_LOOPBACK = LinkReport(
+    ifindex=1, ifname="lo", mac=NO_MAC, up=True, carrier=True, counters=NetdevCounters()
+)
 _LOOPBACK_ADDRESSES = (InterfaceAddress(1, "127.0.0.1", 8), InterfaceAddress(1, "::1", 128))
 _MAC = "02:00:5e:10:00:{:02x}"
 
@@ -41,6 +43,8 @@ class SimulatedNetwork:
             mac=_MAC.format(ifindex & 0xFF),
             kind=kind,
             up=True,
+            carrier=True,
+            counters=NetdevCounters(),
             lower=None if lower is None else self.index_of(lower),
         )
         publish_virtual_netdev(self._kernel, name, ifindex)

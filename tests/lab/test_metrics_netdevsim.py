@@ -1,0 +1,99 @@
+"""Counters of a PF with a thousand VFs, more than one netlink attribute can hold."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from prometheus_client.openmetrics.parser import text_string_to_metric_families
+
+from sriovctl.codec.rtnl import decode_link, encode_getlink
+from sriovctl.host.rtnl import KernelRouteNetlink
+from sriovctl.model.functions import VFCounters
+from tests.lab.shell import ip, sriovctl
+
+pytestmark = pytest.mark.lab("netdevsim")
+
+BUS = Path("/sys/bus/netdevsim")
+ID = 61
+DEVICE = f"netdevsim{ID}"
+NUM_VFS = 1000
+
+
+@pytest.fixture(scope="module")
+def netdev() -> Iterator[str]:
+    (BUS / "new_device").write_text(f"{ID} 1")
+    (Path("/sys/kernel/debug/netdevsim") / DEVICE / "max_vfs").write_text(str(NUM_VFS))
+    (BUS / "devices" / DEVICE / "sriov_numvfs").write_text(str(NUM_VFS))
+    (name,) = os.listdir(BUS / "devices" / DEVICE / "net")
+    ip("link", "set", name, "up")
+    yield name
+    (BUS / "del_device").write_text(str(ID))
+
+
+def test_all_vfs_are_there_once_and_their_zeros_are_unknown(netdev: str) -> None:
+    with KernelRouteNetlink() as rtnl:
+        (answer,) = rtnl.exchange([encode_getlink(ifname=netdev, with_counters=True)])
+    vfs = decode_link(answer.payloads[0]).vfs
+    assert [vf.counters for vf in vfs] == [VFCounters(*[0] * 8)] * NUM_VFS
+    families = list(
+        text_string_to_metric_families(sriovctl("metrics", "--format", "openmetrics", "--owners"))
+    )
+    seen = {
+        family.name: [s.labels for s in family.samples if s.labels.get("pf") == DEVICE]
+        for family in families
+    }
+    assert [labels["vf_index"] for labels in seen["sriov_vf"]] == list(map(str, range(NUM_VFS)))
+    assert len(seen["sriov_vf_link_state"]) == NUM_VFS
+    assert not [name for name in seen if name.startswith(("sriov_vf_rec", "sriov_vf_trans"))]
+    values = {
+        sample.name: sample.value
+        for family in families
+        for sample in family.samples
+        if sample.labels == {"pf": DEVICE}
+    }
+    assert values["sriov_pf_num_vfs"] == values["sriov_pf_vfs_free"] == NUM_VFS
+
+
+def test_the_pfs_counters_are_those_of_ip(netdev: str) -> None:
+    document = json.loads(sriovctl("metrics", "--json"))
+    (pf,) = (pf for pf in document["pfs"] if pf["device"] == DEVICE)
+    (link,) = json.loads(ip("-j", "-s", "link", "show", "dev", netdev))
+    for way in ("rx", "tx"):
+        for name in ("packets", "bytes", "errors", "dropped"):
+            assert pf["counters"][f"{way}_{name}"] == link["stats64"][way][name]
+    assert pf["carrier"] is ("LOWER_UP" in link["flags"])
+
+
+def test_a_scrape_asks_little(netdev: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    from sriovctl.engine.counters import read_traffic
+    from sriovctl.host.live import LiveHost
+    from sriovctl.host.rtnl import KernelRouteNetlink as Door
+
+    asked: Counter[str] = Counter()
+    exchange = Door.exchange
+
+    def counting(self: Door, requests: list[bytes]) -> object:
+        asked["netlink"] += len(requests)
+        return exchange(self, requests)
+
+    monkeypatch.setattr(Door, "exchange", counting)
+    host = LiveHost()
+    for name in ("read_text", "read_link", "exists", "list_dir", "resolve"):
+        method = getattr(host.files, name)
+
+        def counted(path: str, method: object = method) -> object:
+            asked["files"] += 1
+            return method(path)  # type: ignore[operator]
+
+        monkeypatch.setattr(host.files, name, counted)
+    found = [one for one in read_traffic(host, name_of=lambda *_: None) if one.pf.netdev == netdev]
+    host.close()
+    assert [len(one.vfs) for one in found] == [NUM_VFS]
+    # One question for each PF with a netdev; VFs that are no functions cost no file.
+    assert asked["netlink"] == 1
+    assert asked["files"] < 200
