@@ -106,8 +106,9 @@ def test_what_passes_is_counted_as_ip_counts_it(away: str, tmp_path: Path) -> No
 
 def test_the_kernels_zeros_for_an_igb_vf_are_unknown(away: str) -> None:
     (link,) = json.loads(ip("-j", "-s", "link", "show", "dev", netdev_of(PF)))
-    zeros = {way: vf["stats"][way]["packets"] for vf in link["vfinfo_list"] for way in ("rx", "tx")}
-    assert zeros == {"rx": 0, "tx": 0}, "this kernel's igb counts for its VFs"
+    halves = [half for vf in link["vfinfo_list"] for half in vf["stats"].values()]
+    assert len(halves) == 4
+    assert not any(sum(half.values()) for half in halves), "this kernel's igb counts for its VFs"
     document: dict[str, Any] = json.loads(sriovctl("metrics", "--json"))
     vfs = document["pfs"][0]["vfs"]
     assert [(vf["source"], vf["counters"] is None) for vf in vfs] == [

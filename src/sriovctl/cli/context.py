@@ -290,6 +290,16 @@ class Context:
         document = {"schema": f"sriovctl/{verb}/1", **payload}
         self._out.write(dumps(document, indent=2 if self._out.isatty() else None) + "\n")
 
+    def print_json_line(self, verb: str, payload: Mapping[str, object]) -> None:
+        """Write *payload* as :meth:`print_json` does, on one line for whoever reads."""
+        from json import dumps
+
+        self._out.write(dumps({"schema": f"sriovctl/{verb}/1", **payload}) + "\n")
+
+    def at_terminal(self) -> bool:
+        """Say whether a person sits at a terminal, and reads what is written."""
+        return self._out is sys.stdout and sys.stdin.isatty() and sys.stdout.isatty()
+
     def warn(self, text: str) -> None:
         """Tell the user what may make the answer less than it seems."""
         sys.stderr.write(f"sriovctl: note: {text}\n")

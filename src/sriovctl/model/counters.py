@@ -10,6 +10,10 @@ from enum import StrEnum
 from sriovctl.model.functions import PF, VF
 from sriovctl.model.record import NamedTuple
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
 
 class CounterSource(StrEnum):
     """Who counted what a VF sent and received.  Each counts by itself, from its own beginning."""
@@ -93,3 +97,50 @@ def rates_between(before: Traffic, after: Traffic, seconds: float) -> Rates:
     if seconds <= 0 or any(a is not None and b is not None and b < a for a, b in pairs):
         return NO_RATES
     return Rates(*(None if a is None or b is None else (b - a) / seconds for a, b in pairs))
+
+
+class RatedVF(NamedTuple):
+    """One VF, and how fast it counts."""
+
+    traffic: VFTraffic
+    rates: Rates
+
+
+class RatedPF(NamedTuple):
+    """One PF with its VFs, and how fast they count."""
+
+    traffic: PFTraffic
+    rates: Rates
+    seconds: float | None  # between the two looks; None: there was no earlier one
+    vfs: tuple[RatedVF, ...]
+
+
+def rate_pfs(before: Sequence[PFTraffic], after: Sequence[PFTraffic]) -> tuple[RatedPF, ...]:
+    """Work out the rates of all PFs and VFs between two looks at a host.  Pure.
+
+    A function that was not there before has none, nor has a VF that somebody else counts for now.
+    """
+    earlier = {one.pf.device: one for one in before}
+    return tuple(_rate_pf(earlier.get(one.pf.device), one) for one in after)
+
+
+def _rate_pf(before: PFTraffic | None, after: PFTraffic) -> RatedPF:
+    if before is None:
+        vfs = tuple(RatedVF(vf, NO_RATES) for vf in after.vfs)
+        return RatedPF(after, NO_RATES, None, vfs)
+    seconds = after.at_s - before.at_s
+    earlier = {vf.vf.vf_index: vf for vf in before.vfs}
+    return RatedPF(
+        traffic=after,
+        rates=rates_between(before.counters, after.counters, seconds),
+        seconds=seconds,
+        vfs=tuple(
+            RatedVF(vf, _rate_vf(earlier.get(vf.vf.vf_index), vf, seconds)) for vf in after.vfs
+        ),
+    )
+
+
+def _rate_vf(before: VFTraffic | None, after: VFTraffic, seconds: float) -> Rates:
+    if before is None or before.source is not after.source:
+        return NO_RATES
+    return rates_between(before.counters, after.counters, seconds)

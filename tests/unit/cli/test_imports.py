@@ -20,8 +20,14 @@ CHANGES = (
 
 @pytest.mark.parametrize(
     "modules",
-    [("sriovctl.cli.ls",), ("sriovctl.cli.plan",), ("sriovctl.cli.apply", *CHANGES)],
-    ids=["ls", "plan", "apply"],
+    [
+        ("sriovctl.cli.ls",),
+        ("sriovctl.cli.metrics",),
+        ("sriovctl.cli.watch",),
+        ("sriovctl.cli.plan",),
+        ("sriovctl.cli.apply", *CHANGES),
+    ],
+    ids=["ls", "metrics", "watch", "plan", "apply"],
 )
 def test_a_verb_is_there_before_anything_costly_is_imported(modules: tuple[str, ...]) -> None:
     base = ("sriovctl.__main__", "sriovctl.cli.main", "sriovctl.cli.context")
