@@ -113,7 +113,15 @@ def _ask_link(
         raise _refusal(answer, subject, "the kernel did not describe it")
     if not answer.payloads:
         raise HostError("the kernel's answer is empty", subject=subject)
-    return decode_link(answer.payloads[0])
+    link = decode_link(answer.payloads[0])
+    return link if with_counters else _without_counters(link)
+
+
+# A recording answers with the counters that it was made with, asked for or not.
+def _without_counters(link: LinkReport) -> LinkReport:
+    if all(vf.counters is None for vf in link.vfs[:1]):
+        return link
+    return link._replace(vfs=tuple(vf._replace(counters=None) for vf in link.vfs))
 
 
 # --- comparing -------------------------------------------------------------------------------

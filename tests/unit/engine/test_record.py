@@ -77,6 +77,8 @@ def test_a_recording_reads_as_the_host(host: SimulatedHost, tmp_path: Path) -> N
     assert read_iommu_groups(recorded.files) == read_iommu_groups(host.files)
     for netdev in host.files.list_dir("/sys/class/net"):
         assert read_link(recorded.rtnl, netdev) == read_link(host.rtnl, netdev)
+        counted = read_link(host.rtnl, netdev, with_counters=True)
+        assert read_link(recorded.rtnl, netdev, with_counters=True) == counted
     for name in host.files.list_dir("/sys/bus/pci/devices"):
         path = f"/sys/bus/pci/devices/{name}"
         assert recorded.files.resolve(path) == host.files.resolve(path)
