@@ -61,11 +61,17 @@ class Mender:
     # --- what was cut short --------------------------------------------------------------
 
     def pick_up(self) -> None:
-        """Bring repairs to their end that were cut short; those of people are theirs to decide."""
+        """Bring repairs to their end that were cut short; tell of those of people.
+
+        These are theirs to decide.
+        """
+        boot_id = read_boot_id(self._site.host.files)
         try:
-            for run in self._site.journal.standing(read_boot_id(self._site.host.files)):
-                if run.status is RunStatus.RUNNING and self._is_ours(run):
+            for run in self._site.journal.standing(boot_id, (RunStatus.RUNNING,)):
+                if self._is_ours(run):
                     self._finish(run)
+                else:
+                    self._tell_of(run)
         except SriovctlError as error:
             self._log.say_once(Priority.WARNING, "pick up", f"cannot pick up: {error}")
 
@@ -74,6 +80,19 @@ class Mender:
             undone = self._site.journal.run(run.undoes)
             return undone is not None and undone.kind is RunKind.REPAIR
         return run.kind is RunKind.REPAIR
+
+    def _tell_of(self, run: Run) -> None:
+        try:
+            with self._site.journal.locked(run.devices):
+                pass
+        except BusyError:
+            return  # it is at work
+        self._log.say_once(
+            Priority.WARNING,
+            f"run {run.run_id}",
+            f"run {run.run_id} ({run.kind} from {run.source}) was cut short: finish it with "
+            "'sriovctl apply --resume', or go back with 'sriovctl undo'",
+        )
 
     def _finish(self, run: Run) -> None:
         options = self._options(run.source, self._allowed)

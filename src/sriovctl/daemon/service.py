@@ -71,6 +71,7 @@ class Service:
         self._glances = 0
         self._ready = False
         self._stopping = False
+        self._broken: SriovctlError | None = None
         self._reloading = False
         self._working_since: float | None = None
         self._worker = ThreadPoolExecutor(1, thread_name_prefix="keeper")
@@ -79,7 +80,7 @@ class Service:
     async def run(self) -> None:
         """Keep the host until SIGTERM or SIGINT.
 
-        :raises SriovctlError: the files are wrong at the start.
+        :raises SriovctlError: the files are wrong at the start, or events come no more.
         """
         loop = asyncio.get_running_loop()
         for number, action in (
@@ -102,6 +103,8 @@ class Service:
             for fileno in self._events.filenos():
                 loop.remove_reader(fileno)
             self._worker.shutdown()
+        if self._broken is not None:
+            raise self._broken
 
     async def _next(self) -> None:
         self._tell()
@@ -157,8 +160,14 @@ class Service:
     # --- what comes from outside ---------------------------------------------------------
 
     def _take_events(self) -> None:
-        if self._watch.take_events(self._keeper):
-            self._wake.set()
+        try:
+            something = self._watch.take_events(self._keeper)
+        except SriovctlError as error:
+            self._broken = error  # to be started anew is better than to be deaf
+            self._stop()
+        else:
+            if something:
+                self._wake.set()
 
     def _stop(self) -> None:
         self._stopping = True

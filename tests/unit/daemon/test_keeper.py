@@ -2,6 +2,11 @@ from __future__ import annotations
 
 import pytest
 
+from sriovctl.engine.runs.apply import ApplyOptions
+from sriovctl.engine.runs.confirm import confirm_run
+from sriovctl.engine.runs.resume import find_open_run, resume_run
+from sriovctl.engine.runs.undo import undo_run
+from sriovctl.errors import HostError, InputError
 from sriovctl.model.functions import VLAN
 from sriovctl.model.health import Health
 from sriovctl.model.run import RunKind, RunStatus
@@ -99,8 +104,6 @@ def test_what_a_person_applied_is_kept_and_repaired(rig: Rig) -> None:
 
 
 def test_an_undo_of_a_persons_run_leads_back_to_the_files(rig: Rig) -> None:
-    from sriovctl.engine.runs.undo import undo_run
-
     rig.apply(STATE.replace("id: 43", "id: 50"))
     rig.ip_set(0, WantedVF(vlan=VLAN(7)))
     rig.pass_time(5)
@@ -112,8 +115,6 @@ def test_an_undo_of_a_persons_run_leads_back_to_the_files(rig: Rig) -> None:
 
 
 def test_an_undo_of_what_was_there_before_the_daemon_is_not_fought() -> None:
-    from sriovctl.engine.runs.undo import undo_run
-
     rig = Rig()
     rig.apply(STATE)
     rig.begin()
@@ -159,8 +160,6 @@ def test_a_persons_run_outlives_a_restart_of_the_daemon(rig: Rig) -> None:
 
 
 def test_it_waits_while_a_persons_run_is_not_confirmed(rig: Rig) -> None:
-    from sriovctl.engine.runs.confirm import confirm_run
-
     run_id = rig.apply(STATE.replace("id: 43", "id: 50"))
     rig.journal.await_confirmation(run_id, rig.host.clock.now() + 600)
     rig.ip_set(0, WantedVF(vlan=VLAN(99)))
@@ -303,8 +302,6 @@ def test_what_no_event_tells_is_seen_at_a_glance() -> None:
 def test_a_journal_that_cannot_be_written_is_told_and_taken_up_again(
     rig: Rig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from sriovctl.errors import HostError
-
     def full(*_: object, **__: object) -> int:
         raise HostError("the journal cannot be used: database or disk is full")
 
@@ -331,11 +328,49 @@ def test_a_driver_that_refuses_is_tried_less_and_less(rig: Rig) -> None:
 
 
 def test_files_that_are_wrong_change_nothing(rig: Rig) -> None:
-    from sriovctl.errors import InputError
-
     rig.state = "version: 1\npfs: {a: {num_vfs: 3}}"
     with pytest.raises(InputError):
         rig.keeper.load(anew=True)
     rig.ip_set(1, WantedVF(vlan=VLAN(99)))
     rig.pass_time(1)
     assert rig.vlans() == [42, 43, 42]
+
+
+# --- runs that were cut short, or failed -----------------------------------------------------
+
+
+def test_a_persons_run_that_was_cut_short_is_told_and_left_to_them(rig: Rig) -> None:
+    run_id = rig.apply(STATE.replace("id: 43", "id: 50"))
+    with rig.journal._database.transaction() as connection:
+        connection.execute("UPDATE runs SET status = 'running' WHERE run_id = ?", (run_id,))
+    rig.keeper.look_all()
+    assert f"run {run_id} (apply from x.yaml) was cut short" in rig.log()
+    assert rig.vlans()[1] == 50
+    assert rig.health() is Health.BLOCKED
+    assert rig.journal.standing(rig.runs()[0].boot_id)[0].status is RunStatus.RUNNING
+
+
+def test_a_repair_that_failed_stands_in_nobodys_way(rig: Rig) -> None:
+    mine = rig.apply(STATE.replace("id: 43", "id: 50"))
+    rig.ip_set(0, WantedVF(vlan=VLAN(99)))
+    rig.pass_time(1)
+    repair = rig.runs()[0]
+    assert repair.kind is RunKind.REPAIR
+    with rig.journal._database.transaction() as connection:
+        connection.execute("UPDATE runs SET status = 'failed' WHERE run_id = ?", (repair.run_id,))
+    assert find_open_run(rig.journal, repair.boot_id) is None
+    undone = undo_run(rig.site)
+    assert undone.run is not None
+    assert undone.run.run_id == mine
+
+
+def test_a_repair_that_was_cut_short_can_be_ended_without_the_daemon(rig: Rig) -> None:
+    rig.ip_set(0, WantedVF(vlan=VLAN(99)))
+    rig.pass_time(1)
+    repair = rig.runs()[0]
+    with rig.journal._database.transaction() as connection:
+        connection.execute("UPDATE runs SET status = 'running' WHERE run_id = ?", (repair.run_id,))
+    resume_run(rig.site, options=ApplyOptions(), check=lambda _: None)
+    assert rig.runs()[0].status is RunStatus.DONE
+    with pytest.raises(InputError, match="a repair, which the daemon would make again"):
+        undo_run(rig.site, repair.run_id)

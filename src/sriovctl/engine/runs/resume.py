@@ -18,8 +18,14 @@ _OPEN = (RunStatus.RUNNING, RunStatus.FAILED)
 
 
 def find_open_run(journal: Journal, boot_id: str | None) -> Run | None:
-    """Find the newest run of this boot that did not come to its end; None if there is none."""
-    return next((run for run in journal.standing(boot_id) if run.status in _OPEN), None)
+    """Find the newest run of this boot that did not come to its end; None if there is none.
+
+    Repairs come last: the daemon picks up its own, and makes those that failed anew.
+    """
+    found = [run for run in journal.standing(boot_id) if run.status in _OPEN]
+    people = (run for run in found if run.kind is not RunKind.REPAIR)
+    cut_short = (run for run in found if run.status is RunStatus.RUNNING)
+    return next(people, None) or next(cut_short, None)
 
 
 def resume_run(

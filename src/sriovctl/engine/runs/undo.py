@@ -64,7 +64,15 @@ def undo_run(site: Site, run_id: int | None = None, *, check: Check = lambda _: 
 
 
 def _newest(standing: Sequence[Run]) -> Run | None:
-    return next((run for run in standing if run.kind is not RunKind.UNDO), None)
+    return next((run for run in standing if _is_to_undo(run)), None)
+
+
+# Repairs bring back what was declared: to undo means what a person did, unless one was cut short
+# and nobody is there to end it.
+def _is_to_undo(run: Run) -> bool:
+    if run.kind is RunKind.REPAIR:
+        return run.status is RunStatus.RUNNING
+    return run.kind is RunKind.APPLY
 
 
 def _named(journal: Journal, standing: Sequence[Run], run_id: int) -> Run:
@@ -79,7 +87,7 @@ def _named(journal: Journal, standing: Sequence[Run], run_id: int) -> Run:
             hint="'sriovctl history' shows which runs stand",
         )
     for later in standing:
-        is_later = later.run_id > run_id and later.kind is not RunKind.UNDO
+        is_later = later.run_id > run_id and _is_to_undo(later)
         if is_later and _overlap(journal, later, run):
             raise SafetyError(
                 f"run {later.run_id} changed the same PFs later, and stands",
