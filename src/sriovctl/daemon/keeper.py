@@ -89,6 +89,7 @@ class Keeper:
         self._records: dict[str, Records] = {}
         self._retries: dict[str | None, float] = {}
         self._glances: dict[str, bytes | None] = {}
+        self._of_pfs: dict[str, dict[str, Condition]] = {}  # by label, then PF; "" stands for none
         self._conditions: dict[str, Condition] = {}  # by label of the entry, or what else it is
         self.looks = 0  # for tests to count
 
@@ -114,6 +115,7 @@ class Keeper:
         self._records.clear()
         self._retries.clear()
         self._conditions.clear()
+        self._of_pfs.clear()
         self._try_to_remember()
 
     def fail(self, what: str, reason: str) -> None:
@@ -181,12 +183,9 @@ class Keeper:
         if not meant and pf.device in self._seen:
             return self.look_all()  # what it is matched by has gone: its netdev, its driver
         for wanted in meant:
-            self._look_at_entry(wanted, (pf,) if not wanted.match.all else self._alike(wanted, pf))
+            self._of_pfs.setdefault(wanted.label, {})[pf.device] = self._tend(wanted, pf)
+            self._conclude(wanted.label)
         return self.condition
-
-    def _alike(self, wanted: WantedPF, pf: PF) -> tuple[PF, ...]:
-        others = [one for one in self._seen.values() if one.device != pf.device]
-        return (pf, *(one for one in others if fits(one, wanted.match)))
 
     def pf_of(self, device: str) -> str:
         """Name the PF of a VF, also of one that is gone; others are their own."""
@@ -194,14 +193,18 @@ class Keeper:
         return physfn or self._vfs.get(device, device)
 
     def _look_at_entry(self, wanted: WantedPF, pfs: Sequence[PF]) -> None:
-        lacks = find_lacks(DesiredState((wanted,)), pfs)
-        fatal = [lack.what for lack in lacks if lack.is_fatal and not _is_of_one(lack.what, pfs)]
-        conditions = [self._tend(wanted, pf) for pf in pfs]
-        if fatal and not pfs:
-            conditions.append(Condition(Health.DEGRADED, fatal[0]))
-        self._conclude(wanted.label, worst(tuple(conditions)))
+        found = {pf.device: self._tend(wanted, pf) for pf in pfs}
+        if not pfs:
+            (lack,) = find_lacks(DesiredState((wanted,)), ())
+            found[""] = Condition(Health.DEGRADED, lack.what)
+        self._of_pfs[wanted.label] = found
+        self._conclude(wanted.label)
 
-    def _conclude(self, label: str, condition: Condition) -> None:
+    def _conclude(self, label: str) -> None:
+        found = self._of_pfs[label]
+        if len(found) > 1:  # one has come
+            found.pop("", None)
+        condition = worst(tuple(found.values()))
         before = self._conditions.get(label)
         self._conditions[label] = condition
         if before == condition:
@@ -340,7 +343,3 @@ def _fitting(wanted: WantedPF, pfs: Sequence[PF]) -> tuple[PF, ...]:
     if not any(fits(pf, wanted.match) for pf in pfs):
         return ()
     return match_pf(wanted, pfs)
-
-
-def _is_of_one(what: str, pfs: Sequence[PF]) -> bool:
-    return any(what.startswith(f"{pf.device} ") for pf in pfs)

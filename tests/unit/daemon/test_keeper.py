@@ -90,6 +90,27 @@ def test_what_the_files_do_not_name_is_left_alone(rig: Rig) -> None:
     assert rig.vfs()[0].trust is True
 
 
+def test_an_entry_for_all_that_fit_keeps_each_of_them() -> None:
+    rig = Rig(
+        STATE.replace(f'address: "{IGB}"', "driver: igb, all: true").replace(
+            '1: {admin_mac: "52:54:00:6d:90:01", vlan: {id: 43}}', "1: {vlan: {id: 43}}"
+        )
+    )
+    rig.begin()
+    rig.pass_time(30)
+    assert rig.vlans(IGB) == rig.vlans(OTHER) == [42, 43, 42]
+    before = len(rig.runs())
+    rig.ip_set(0, WantedVF(vlan=VLAN(99)))
+    rig.pass_time(10)
+    rig.ip_set(0, WantedVF(vlan=VLAN(98)), OTHER)
+    rig.pass_time(10)
+    assert rig.vlans(IGB) == rig.vlans(OTHER) == [42, 43, 42]
+    assert [run.devices for run in rig.runs()[: len(rig.runs()) - before]] == [(OTHER,), (IGB,)]
+    rig.host.vanish(OTHER)
+    rig.pass_time(10)
+    assert rig.health() is Health.HEALTHY, "none is missing where any number may fit"
+
+
 # --- people ----------------------------------------------------------------------------------
 
 
