@@ -216,11 +216,14 @@ class Keeper:
             self._log.say(priority, f"{label}: {condition.health}: {condition.reason}")
 
     def glance(self) -> None:
-        """Look at those PFs whose netdevs show something else than at the last glance.
+        """Look at those PFs whose netdevs are down and show something else than at the last glance.
 
-        For what the kernel sends no event of: what is set of VFs while their PF is down.
+        The kernel sends no event for what is set of VFs while their PF is down; when it is up, it
+        tells all.
         """
         for device, pf in list(self._seen.items()):
+            if pf.up:
+                continue
             seen = self._fingerprint(pf)
             if seen is None or self._glances.get(device) != seen:
                 self.look(device)
