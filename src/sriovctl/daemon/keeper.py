@@ -274,7 +274,13 @@ class Keeper:
         if lacks:
             return self._lacking(pf, [lack.what for lack in lacks])
         held_back = self._held_back(pf, records)
-        mended = self._mender.mend(without(alone, pf, held_back), pf, before, newest_run=newest)
+        mended = self._mender.mend(
+            without(alone, pf, held_back),
+            pf,
+            before,
+            newest_run=newest,
+            may_be_empty=bool(held_back),
+        )
         self._note_repairs(pf, mended.repaired)
         if mended.again:
             self._remind_soon(pf.device, pf.device)

@@ -117,15 +117,18 @@ class Mender:
         before: PF | None,
         *,
         newest_run: int,
+        may_be_empty: bool,
     ) -> Mended:
         """Bring a PF to what is wanted of it, as far as nobody is disturbed.
 
         :param before: the PF as it was looked at last.
         :param newest_run: of the journal, when *wanted* was worked out.
+        :param may_be_empty: something was left out of *wanted*, so there may be nothing to do.
         :raises SriovctlError: it cannot be planned, or who uses it cannot be seen.
         """
         state = DesiredState((wanted,))
-        if not plan_state(state, (pf,), owners={}).steps:
+        # Who uses it takes longer to find out than whether anybody has to be asked.
+        if may_be_empty and not plan_state(state, (pf,), owners={}).steps:
             return Mended(_HEALTHY)
         owners = self._users.of((pf,))
         self._users.tell(owners.notes)

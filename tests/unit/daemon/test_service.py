@@ -15,7 +15,7 @@ import pytest
 from sriovctl.daemon.log import Log, Priority
 from sriovctl.daemon.notify import Notifier
 from sriovctl.daemon.service import Service
-from sriovctl.errors import InputError
+from sriovctl.errors import HostError, InputError
 from sriovctl.model.functions import VLAN
 from sriovctl.model.health import Health
 from sriovctl.model.state import WantedVF
@@ -165,6 +165,22 @@ def test_files_that_are_wrong_at_the_start_end_it(tmp_path: Path, manager: Manag
     scene = Scene(tmp_path, manager, "nonsense")
     with pytest.raises(InputError):
         scene.live(lambda: False)
+
+
+def test_it_ends_with_an_error_when_events_come_no_more(
+    tmp_path: Path, manager: Manager, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scene = Scene(tmp_path, manager)
+
+    def broken() -> None:
+        raise HostError("cannot receive")
+
+    def break_it() -> bool:
+        monkeypatch.setattr(scene.rig.events, "receive", broken)
+        return True
+
+    with pytest.raises(HostError, match="cannot receive"):
+        scene.live(lambda: "READY=1" in manager.listen(), break_it, lambda: False)
 
 
 # --- the service manager ---------------------------------------------------------------------
