@@ -2,15 +2,19 @@ from __future__ import annotations
 
 import pytest
 
+from sriovctl.engine.inventory import read_inventory
+from sriovctl.engine.leases.lending import Desk, Survey
 from sriovctl.engine.runs.apply import ApplyOptions
 from sriovctl.engine.runs.confirm import confirm_run
 from sriovctl.engine.runs.resume import find_open_run, resume_run
 from sriovctl.engine.runs.undo import undo_run
+from sriovctl.engine.runs.users import Users
 from sriovctl.errors import HostError, InputError
 from sriovctl.model.functions import VLAN
 from sriovctl.model.health import Health
+from sriovctl.model.lease import Pool, Request, Terms
 from sriovctl.model.run import RunKind, RunStatus
-from sriovctl.model.state import WantedVF
+from sriovctl.model.state import PFMatch, WantedPF, WantedPool, WantedVF
 from tests.unit.daemon.rig import IGB, NVME, OTHER, STATE, Rig
 
 
@@ -395,3 +399,32 @@ def test_a_repair_that_was_cut_short_can_be_ended_without_the_daemon(rig: Rig) -
     assert rig.runs()[0].status is RunStatus.DONE
     with pytest.raises(InputError, match="a repair, which the daemon would make again"):
         undo_run(rig.site, repair.run_id)
+
+
+# --- VFs on loan -----------------------------------------------------------------------------
+
+
+def test_a_vf_on_loan_is_its_owners_until_it_comes_back(rig: Rig) -> None:
+    users = Users(rig.site, open_libvirt=None, open_leases=lambda: rig.book)
+
+    def survey() -> Survey:
+        pfs = read_inventory(rig.host, name_of=lambda *_: None)
+        return Survey(pfs, users.but_leases(pfs).owners)
+
+    desk = Desk(rig.site, rig.book, survey)
+    pool = Pool(
+        WantedPool("spare", ("one",), vf_indices=(0,)),
+        (WantedPF("one", PFMatch(address=IGB)),),
+        from_state=True,
+    )
+    (lease,) = desk.take(pool, Request("anna"), Terms())
+    rig.ip_set(0, WantedVF(vlan=VLAN(99), admin_mac="52:54:00:6d:90:77"))
+    rig.pass_time(120)
+    assert rig.vlans() == [99, 43, 42]
+    assert rig.health() is Health.HEALTHY
+    rig.ip_set(1, WantedVF(vlan=VLAN(99)))
+    rig.pass_time(10)
+    assert rig.vlans() == [99, 43, 42], "its neighbours are kept"
+    desk.release([lease.lease_id])
+    rig.pass_time(120)
+    assert rig.vlans() == [42, 43, 42]
