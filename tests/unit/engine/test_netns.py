@@ -37,6 +37,7 @@ from sriovctl.model.address import parse_pci_address
 from sriovctl.model.binding import Binding
 from sriovctl.model.functions import VLAN, VFAttributes
 from sriovctl.model.lease import Request, Terms
+from sriovctl.model.link import LinkReport
 from sriovctl.model.netns import (
     HOST,
     NetdevPlace,
@@ -244,7 +245,7 @@ def test_what_is_there_already_is_left_alone_or_refused(bench: Bench) -> None:
         with pytest.raises(BusyError, match="is not as wanted"):
             bench.attach(settings=settings, wish=wish)
     with pytest.raises(SafetyError, match="is in use: namespace:blue"):
-        bench.attach(netns="red")
+        bench.attach(netns="red", allowed=("namespace:blue",))
 
 
 def test_a_vf_that_somebody_else_moved_comes_back_too(bench: Bench) -> None:
@@ -380,6 +381,17 @@ def test_a_function_without_netdevs_is_refused(bench: Bench) -> None:
     for action in (bench.attach, bench.detach):
         with pytest.raises(UnsupportedError, match="no network function"):
             action(str(vf.address))
+
+
+def test_a_kernel_that_does_not_tell_parents_is_too_old(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        "sriovctl.engine.netns.attach.read_link", lambda _, name: LinkReport(1, name)
+    )
+    with pytest.raises(UnsupportedError, match=r"since 5\.14"):
+        bench.attach()
+    assert bench.site.journal.runs() == ()
 
 
 def test_a_pf_that_is_down_is_warned_of(bench: Bench) -> None:

@@ -28,6 +28,7 @@ from sriovctl.engine.runs.handover import (
     refuse_owners,
 )
 from sriovctl.engine.runs.rebind import require_loaded
+from sriovctl.engine.vf_attributes import read_link
 from sriovctl.errors import (
     BusyError,
     InputError,
@@ -79,7 +80,8 @@ def attach(
     :param netns: name, process id, container or path.
     :raises InputError: there is no such VF or namespace, or the netdev's name is taken there.
     :raises SafetyError: somebody uses the VF, or has the MAC, or VFIO has the VF.
-    :raises UnsupportedError: it is no network function, or has no netdev.
+    :raises UnsupportedError: it is no network function, no driver is for it, or the kernel is
+        too old to find it again.
     :raises BusyError: it is there with other settings, or a run on its PF was cut short.
     :raises SriovctlError: a step failed; what was done is taken back.
     """
@@ -92,8 +94,10 @@ def attach(
     if now is not None and now.namespace == namespace.handle:
         _require_same(now, read_attributes(host, place), settings, wish)
         return _attached(desk, place, namespace, run_id=None)
+    _refuse_elsewhere(host.files, place, now)
     candidate = read_candidate(desk.site, desk.users, vf)
     refuse_owners(candidate, desk.allowed)
+    _require_that_it_can_be_found(host, place, now)
     check_settings_possible(place, mac=settings.mac, vlan=settings.vlan)
     plan = _plan(host, candidate, settings, now, (namespace, wish))
     check_mac_of_host(host, candidate, plan)
@@ -106,6 +110,28 @@ def _require_network(place: VFPlace) -> None:
     if not place.is_network:
         raise UnsupportedError(
             "is no network function: there is no netdev to be moved", subject=place.address
+        )
+
+
+# To undo it would be to put it there again, which is not what to bring it back means.
+def _refuse_elsewhere(files: FileTree, place: VFPlace, now: NetdevPlace | None) -> None:
+    other = _namespace_of(files, now)
+    if now is not None and other is not None:
+        raise SafetyError(
+            f"is in use: namespace:{other.name} has its netdev {now.ifname}",
+            subject=place.address,
+            hint=f"bring it back first: sriovctl netns detach {place.address}",
+        )
+
+
+# In another namespace nothing but its parent tells whose netdev it is.
+def _require_that_it_can_be_found(host: Host, place: VFPlace, now: NetdevPlace | None) -> None:
+    name = now.ifname if now is not None else place.pf_netdev
+    if name is not None and read_link(host.rtnl, name).parent_device is None:
+        raise UnsupportedError(
+            "this kernel does not say which device a netdev is of, so it could not be found again",
+            subject=place.address,
+            hint="Linux does so since 5.14",
         )
 
 
