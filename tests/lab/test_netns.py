@@ -155,7 +155,9 @@ def test_what_is_refused_and_rebound() -> None:
     sriovctl("netns", "detach", VF0)
     assert vf_drivers(IGB)[0] == "vfio-pci"
     assert (PCI / VF0 / "driver_override").read_text() == "vfio-pci\n"
-    sriovctl("bind", VF0, "--driver", "original")
+    (PCI / VF0 / "driver_override").write_text("\n")
+    (PCI / VF0 / "driver/unbind").write_text(VF0)
+    Path("/sys/bus/pci/drivers_probe").write_text(VF0)
 
 
 @pytest.mark.parametrize("then", ["detach", "resume"])
