@@ -1,0 +1,248 @@
+"""What changes a host: plans, runs and leases.  It blocks, in the thread that changes."""
+
+from __future__ import annotations
+
+import os
+from collections import OrderedDict
+
+from sriovctl.api.contract.problems import Refusal, not_found
+from sriovctl.api.reading import document, leases_as_json
+from sriovctl.codec.state_file import parse_state
+from sriovctl.engine.identity import with_identities
+from sriovctl.engine.inventory import read_inventory
+from sriovctl.engine.runs.apply import ApplyOptions, apply_plan
+from sriovctl.engine.runs.confirm import confirm_run, expire_run
+from sriovctl.engine.runs.undo import undo_run
+from sriovctl.engine.wanted_details import with_wanted_details
+from sriovctl.errors import InputError
+from sriovctl.model.lease import Request, Terms
+from sriovctl.model.record import NamedTuple
+from sriovctl.model.run import RunStatus
+from sriovctl.planner.diff import plan_state
+from sriovctl.render.plan import plan_as_json
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from sriovctl.api.doors import Doors
+    from sriovctl.api.jobs import Job
+    from sriovctl.engine.runs.execute import Site
+    from sriovctl.model.plan import Plan, Step
+
+SOURCE = "api: "
+_MOST_PLANS = 64
+_ID_BYTES = 9
+
+
+class PlanShelf:
+    """Plans that were shown, so that what is applied is what was seen."""
+
+    def __init__(self) -> None:
+        self._plans: OrderedDict[str, Plan] = OrderedDict()
+
+    def keep(self, plan: Plan) -> str:
+        """Keep a plan; return what it is called."""
+        name = os.urandom(_ID_BYTES).hex()
+        self._plans[name] = plan
+        while len(self._plans) > _MOST_PLANS:
+            self._plans.popitem(last=False)
+        return name
+
+    def find(self, name: str) -> Plan:
+        """Find a plan.
+
+        :raises Refusal: it was made long ago, or by another daemon.
+        """
+        if name not in self._plans:
+            raise not_found("plan", "there is no such plan any more")
+        return self._plans[name]
+
+
+def make_plan(doors: Doors, text: str) -> Plan:
+    """Plan the way to a state.
+
+    :raises InputError: the state is wrong, or does not fit this host.
+    """
+    state = parse_state(text, source="body")
+    host = doors.host()
+    pfs = read_inventory(host, name_of=lambda *_: None)
+    pfs = with_wanted_details(host, with_identities(host, pfs, state), state)
+    return plan_state(state, pfs, owners=doors.owners(pfs))
+
+
+def plan_document(name: str, plan: Plan) -> dict[str, object]:
+    """Shape a plan, with what it is called."""
+    return document("plan", {"plan": name, **plan_as_json(plan)})
+
+
+# --- runs ------------------------------------------------------------------------------------
+
+
+class Wish(NamedTuple):
+    """What a job is to do."""
+
+    by: str
+    allowed: frozenset[str] = frozenset()
+    confirm_within_s: float | None = None
+    run_id: int | None = None
+
+
+def apply(doors: Doors, job: Job, plan: Plan, wish: Wish) -> None:
+    """Apply a plan; when it was cancelled too late to stop, undo it.
+
+    :raises SriovctlError: as the engine does.
+    """
+    site = _told(doors, job)
+    users = doors.users()
+    options = ApplyOptions(
+        allowed=wish.allowed,
+        source=SOURCE + wish.by,
+        affected=_stopping(job, users.affected),
+        leased=_stopping(job, users.leased),
+        confirm_within_s=wish.confirm_within_s,
+        on_begun=job.note_run,
+    )
+    outcome = apply_plan(site, plan, options=options)
+    job.status, job.steps = outcome.status, outcome.steps
+    if outcome.status is RunStatus.UNCONFIRMED:
+        job.confirm_within_s = wish.confirm_within_s
+    if job.cancel_wanted and outcome.run_id is not None:
+        job.can_cancel = False
+        undo_run(site, outcome.run_id, check=users.checking(wish.allowed))
+        job.state, job.status, job.confirm_within_s = "cancelled", RunStatus.UNDONE, None
+
+
+def _told(doors: Doors, job: Job) -> Site:
+    return doors.site()._replace(progress=job.tell)
+
+
+def _stopping(
+    job: Job, ask: Callable[[Sequence[Step]], Sequence[Step]]
+) -> Callable[[Sequence[Step]], Sequence[Step]]:
+    def ask_unless_cancelled(steps: Sequence[Step]) -> Sequence[Step]:
+        job.stop_if_cancelled()
+        return ask(steps)
+
+    return ask_unless_cancelled
+
+
+def undo(doors: Doors, job: Job, wish: Wish) -> None:
+    """Undo a run.
+
+    :raises SriovctlError: as the engine does.
+    """
+    check = doors.users().checking(wish.allowed)
+    undone = undo_run(_told(doors, job), wish.run_id, check=check)
+    if undone.run is None:
+        raise InputError("no run stands that could be undone", subject="journal")
+    job.run_id, job.steps, job.status = undone.run.run_id, undone.steps, RunStatus.UNDONE
+
+
+def confirm(doors: Doors, job: Job, wish: Wish) -> None:
+    """Keep a run that waits for it.
+
+    :raises SriovctlError: as the engine does.
+    """
+    kept = confirm_run(doors.host(), doors.journal(), wish.run_id)
+    job.run_id, job.status = kept.run_id, RunStatus.DONE
+
+
+def expire(doors: Doors, job: Job, run_id: int) -> None:
+    """Undo a run that nobody confirmed in time.
+
+    :raises SriovctlError: it could not be taken back.
+    """
+    job.note_run(run_id)
+    undone = expire_run(_told(doors, job), run_id)
+    job.status = RunStatus.DONE if undone is None else RunStatus.UNDONE
+    job.steps = () if undone is None else undone.steps
+
+
+def waiting_runs(doors: Doors) -> list[tuple[int, float]]:
+    """Read which runs of ours wait to be confirmed, and for how many seconds still."""
+    from sriovctl.engine.boot import read_boot_id
+
+    host = doors.host()
+    standing = doors.journal().standing(read_boot_id(host.files), (RunStatus.UNCONFIRMED,))
+    return [
+        (run.run_id, max(0.0, run.confirm_by - host.clock.now()))
+        for run in standing
+        if run.source.startswith(SOURCE) and run.confirm_by is not None
+    ]
+
+
+# --- leases ----------------------------------------------------------------------------------
+
+
+def take_leases(doors: Doors, said: Mapping[str, object], by: str) -> dict[str, object]:
+    """Take VFs of a pool.
+
+    :raises BusyError: not enough of them are free.
+    :raises InputError: there is no such pool, or the request contradicts itself.
+    """
+    from sriovctl.engine.leases.pools import find_stored, is_selector, read_stored, select_pool
+
+    name = str(said["pool"])
+    if said.get("pinned") and "ttl_s" in said:
+        raise InputError("a pinned lease lasts until it is released", subject="ttl_s")
+    if is_selector(name):
+        pool = select_pool(name)
+    else:
+        pool = read_stored(find_stored(doors.leases(), name))
+    terms = Terms(_seconds(said), pinned=bool(said.get("pinned")))
+    leases = doors.desk().take(pool, _request(said, by), terms)
+    return document("lease-take", {"leases": leases_as_json(doors, leases)})
+
+
+def _request(said: Mapping[str, object], by: str) -> Request:
+    numa_node, vfs = said.get("numa_node"), said.get("count", 1)
+    assert isinstance(vfs, int)
+    assert numa_node is None or isinstance(numa_node, int)
+    return Request(
+        owner=str(said.get("owner", by)),
+        vfs=vfs,
+        numa_node=numa_node,
+        numa=_text(said, "numa_policy"),
+        policy=_text(said, "policy"),
+        pf=_text(said, "pf"),
+        group_disjoint=bool(said.get("group_disjoint")),
+    )
+
+
+def _text(said: Mapping[str, object], key: str) -> str | None:
+    return str(said[key]) if key in said else None
+
+
+def _seconds(said: Mapping[str, object]) -> float | None:
+    ttl_s = said.get("ttl_s")
+    assert ttl_s is None or isinstance(ttl_s, int | float)
+    return None if ttl_s is None else float(ttl_s)
+
+
+def release_lease(doors: Doors, lease_id: int) -> dict[str, object]:
+    """Give a lease back.
+
+    :raises Refusal: there is none of this number.
+    """
+    _require_lease(doors, lease_id)
+    released = doors.desk().release([lease_id])
+    return document("lease-show", {"leases": leases_as_json(doors, released)})
+
+
+def renew_lease(doors: Doors, lease_id: int, said: Mapping[str, object]) -> dict[str, object]:
+    """Let a lease last on from now.
+
+    :raises Refusal: there is none of this number, or it is not held any more.
+    """
+    _require_lease(doors, lease_id)
+    renewed = doors.desk().renew(lease_id, _seconds(said))
+    return document("lease-show", {"leases": leases_as_json(doors, [renewed])})
+
+
+def _require_lease(doors: Doors, lease_id: int) -> None:
+    found = [one for one in doors.desk().leases(ended=True) if one.lease_id == lease_id]
+    if not found:
+        raise not_found(f"lease {lease_id}", "there is no such lease")
+    if found[0].ended is not None:
+        raise Refusal(409, "lease-has-ended", "has ended", subject=f"lease {lease_id}")

@@ -1,0 +1,1 @@
+"""What the interface promises, without I/O: routes, schemas, OpenAPI, errors, pages, tokens."""

@@ -1,0 +1,178 @@
+"""The table of routes.  What is served, who may ask, and the OpenAPI document all come from it."""
+
+from __future__ import annotations
+
+from sriovctl.api.contract.messages import EVENTS, JSON, YAML, Role
+from sriovctl.api.contract.paging import MOST_CURSOR_CHARACTERS, MOST_ITEMS
+from sriovctl.api.contract.schemas import NAME, RUN_NUMBER
+from sriovctl.model.record import NamedTuple
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    Schema = Mapping[str, object]
+
+
+class Parameter(NamedTuple):
+    """What a path, a query or a header says."""
+
+    name: str
+    meaning: str
+    schema: Schema
+    place: str = "query"
+    required: bool = False
+
+
+class Route(NamedTuple):
+    """One method of one path."""
+
+    method: str
+    path: str  # with {NAME} where something is named
+    name: str  # operationId, and the handler that answers
+    tag: str
+    summary: str
+    answer: str | None  # schema of what is answered when it works; None: nothing, or no JSON
+    status: int = 200
+    role: Role | None = Role.READ  # None: anybody who may connect
+    parameters: tuple[Parameter, ...] = ()  # beside those of the path
+    body: str | None = None  # schema of what is sent
+    body_types: tuple[str, ...] = (JSON,)
+    answer_type: str = JSON
+    has_etag: bool = False
+
+    def query(self) -> tuple[Parameter, ...]:
+        """What may stand after the question mark."""
+        return tuple(one for one in self.parameters if one.place == "query")
+
+
+ADDRESS_SCHEMA: Schema = {
+    "type": "string",
+    "minLength": 1,
+    "maxLength": 64,
+    "pattern": "^[A-Za-z0-9._:-]+$",
+}
+PATH_PARAMETERS: Mapping[str, Parameter] = {
+    "address": Parameter(
+        "address", "A PF, by PCI address, device or netdev", ADDRESS_SCHEMA, "path", True
+    ),
+    "run": Parameter("run", "The number of a run", RUN_NUMBER, "path", True),
+    "job": Parameter("job", "The number of a job", RUN_NUMBER, "path", True),
+    "lease": Parameter("lease", "The number of a lease", RUN_NUMBER, "path", True),
+}
+
+_PAGED = (
+    Parameter(
+        "limit",
+        "So many at most; all without it",
+        {"type": "integer", "minimum": 1, "maximum": MOST_ITEMS},
+    ),
+    Parameter(
+        "cursor",
+        "After what to begin: next_cursor of the page before",
+        {"type": "string", "minLength": 1, "maxLength": MOST_CURSOR_CHARACTERS},
+    ),
+)
+_PF = Parameter("pf", "Only of this PF, by PCI address, device or netdev", ADDRESS_SCHEMA)
+_OWNER = Parameter("owner", "Only those of this owner", NAME)
+_POOL = Parameter("pool", "Only those of this pool", NAME)
+_ALL = Parameter("all", "Also those that have ended", {"type": "boolean"})
+_IF_MATCH = Parameter(
+    "if-match",
+    "The ETag of the state that was edited; '*' for whatever the host is like",
+    {"type": "string"},
+    "header",
+    True,
+)
+_LAST_EVENT = Parameter(
+    "last-event-id", "The id of the last event that was seen", {"type": "string"}, "header"
+)
+_STATE_BODY = ("State", (JSON, YAML))
+
+
+def _read(path: str, name: str, tag: str, summary: str, answer: str, *more: Parameter) -> Route:
+    return Route("GET", path, name, tag, summary, answer, parameters=more, has_etag=True)
+
+
+ROUTES: tuple[Route, ...] = (
+    _read("/v1/pfs", "list_pfs", "host", "List PFs with their VFs", "PFList", *_PAGED),
+    _read("/v1/pfs/{address}", "show_pf", "host", "Show one PF with its VFs", "PFDocument"),
+    _read("/v1/vfs", "list_vfs", "host", "List VFs", "VFList", _PF, *_PAGED),
+    _read("/v1/groups", "list_groups", "host", "List IOMMU groups", "GroupList", *_PAGED),
+    _read("/v1/doctor", "doctor", "host", "Say what keeps this host from SR-IOV", "Doctor"),
+    _read("/v1/capacity", "capacity", "host", "Say how many VFs PFs can have", "CapacityList", _PF),
+    _read("/v1/owners", "list_owners", "users", "List who uses what", "OwnerList", *_PAGED),
+    _read("/v1/guests", "list_guests", "users", "List guests of libvirt", "GuestList", *_PAGED),
+    _read("/v1/state", "show_state", "changes", "Say in a state what the host is", "HostState"),
+    Route(
+        *("PUT", "/v1/state", "plan_edited_state", "changes"),
+        "Plan the way to a state that was edited, if the host is still as it was then",
+        "Plan",
+        role=Role.OPERATE,
+        parameters=(_IF_MATCH,),
+        body=_STATE_BODY[0],
+        body_types=_STATE_BODY[1],
+    ),
+    Route(
+        *("POST", "/v1/plan", "plan_state", "changes"),
+        "Plan the way to a state, and change nothing",
+        "Plan",
+        body=_STATE_BODY[0],
+        body_types=_STATE_BODY[1],
+    ),
+    _read("/v1/jobs", "list_jobs", "changes", "List jobs, the newest first", "JobList", *_PAGED),
+    Route(
+        *("POST", "/v1/jobs", "start_job", "changes"),
+        "Apply a plan, undo a run, or confirm one",
+        "JobDocument",
+        status=202,
+        role=Role.OPERATE,
+        body="NewJob",
+    ),
+    _read("/v1/jobs/{job}", "show_job", "changes", "Say how far a job is", "JobDocument"),
+    Route(
+        *("DELETE", "/v1/jobs/{job}", "cancel_job", "changes"),
+        "Cancel a job, and take back what it did",
+        "JobDocument",
+        status=202,
+        role=Role.OPERATE,
+    ),
+    _read("/v1/runs", "list_runs", "changes", "List runs, the newest first", "RunList", *_PAGED),
+    _read("/v1/runs/{run}", "show_run", "changes", "Show a run and its steps", "RunDocument"),
+    _read("/v1/pools", "list_pools", "leases", "List pools and what is free", "PoolList", *_PAGED),
+    _read(
+        *("/v1/leases", "list_leases", "leases", "List leases", "LeaseList"),
+        *(_OWNER, _POOL, _ALL, *_PAGED),
+    ),
+    Route(
+        *("POST", "/v1/leases", "take_leases", "leases", "Take VFs of a pool", "TakenLeases"),
+        status=201,
+        role=Role.OPERATE,
+        body="NewLease",
+    ),
+    _read("/v1/leases/{lease}", "show_lease", "leases", "Show one lease", "LeaseDocument"),
+    Route(
+        *("DELETE", "/v1/leases/{lease}", "release_lease", "leases"),
+        "Give a lease back, and make its VF clean",
+        "LeaseDocument",
+        role=Role.OPERATE,
+    ),
+    Route(
+        *("POST", "/v1/leases/{lease}/renew", "renew_lease", "leases"),
+        "Let a lease last on from now",
+        "LeaseDocument",
+        role=Role.OPERATE,
+        body="Renewal",
+    ),
+    Route(
+        *("GET", "/v1/events", "events", "daemon", "Follow what happens", None),
+        parameters=(_LAST_EVENT,),
+        answer_type=EVENTS,
+    ),
+    Route("GET", "/v1/health", "health", "daemon", "Say how the host is kept", "Health"),
+    Route(
+        *("GET", "/v1/openapi.json", "openapi", "daemon", "Print this document", None),
+        role=None,
+        has_etag=True,
+    ),
+)

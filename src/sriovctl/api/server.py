@@ -1,0 +1,369 @@
+"""HTTP/1.1 over a unix socket or TLS: h11 reads and writes it, asyncio moves the bytes.
+
+Theory of operation.  Each connection is one task, and does one request after the other.  Whatever
+it waits for has an end: a head, a body, and a client that does not take what it is sent.  What a
+client can make us keep has one too: the size of heads and bodies, and the number of connections.
+So a slow or a greedy client costs its own connection, and nobody else's.
+
+A client that has gone away is noticed by its next read or write.  What it asked for goes on: a
+change of the host must not depend on who still listens.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+import ssl
+import struct
+from contextlib import aclosing, suppress
+
+import h11
+
+from sriovctl.api.contract.messages import Peer, Request, Response
+from sriovctl.api.contract.problems import Refusal, response_to, response_to_bug
+from sriovctl.errors import HostError, InputError
+from sriovctl.model.record import NamedTuple
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Awaitable, Callable
+
+    Handle = Callable[[Request], Awaitable[Response]]
+
+_PEER = struct.Struct("3i")  # struct ucred: pid, uid, gid
+_READ_BYTES = 65536
+_LINGER_S = 1.0
+
+
+class Limits(NamedTuple):
+    """What one client may take."""
+
+    connections: int = 128
+    head_bytes: int = 16384
+    body_bytes: int = 1 << 20
+    head_s: float = 10.0  # from the first byte, or from the connection
+    idle_s: float = 75.0  # between two requests
+    body_s: float = 30.0
+    send_s: float = 30.0  # for a client that does not take what it is sent
+
+
+class Server:
+    """Answers on as many sockets as it is given.
+
+    :param handle: answers one request; it raises nothing.
+    :param on_bug: told of what ``handle`` raised all the same.
+    """
+
+    def __init__(
+        self,
+        handle: Handle,
+        *,
+        limits: Limits = Limits(),  # noqa: B008  (immutable)
+        on_bug: Callable[[Exception], None] = lambda _: None,
+    ) -> None:
+        self._handle = handle
+        self._limits = limits
+        self._on_bug = on_bug
+        self._servers: list[asyncio.Server] = []
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def listen(self, listener: socket.socket, tls: ssl.SSLContext | None = None) -> None:
+        """Serve a socket that listens already; of a unix socket the kernel names the peers."""
+        serve = asyncio.start_unix_server
+        if listener.family != socket.AF_UNIX:
+            serve = asyncio.start_server  # type: ignore[assignment]
+        timeout_s = None if tls is None else self._limits.head_s
+        self._servers.append(
+            await serve(self._serve, sock=listener, ssl=tls, ssl_handshake_timeout=timeout_s)
+        )
+
+    async def close(self) -> None:
+        """Take no new connections, and end those that there are."""
+        for server in self._servers:
+            server.close()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        if len(self._tasks) >= self._limits.connections:
+            writer.transport.abort()
+            return
+        self._tasks.add(task)
+        try:
+            connection = _Connection(reader, writer, self._limits)
+            with suppress(OSError, TimeoutError, asyncio.CancelledError, h11.LocalProtocolError):
+                await self._talk(connection)
+        finally:
+            self._tasks.discard(task)
+            writer.transport.abort() if writer.transport.is_closing() else writer.close()
+
+    async def _talk(self, connection: _Connection) -> None:
+        goes_on = True
+        while goes_on:
+            try:
+                request = await connection.receive()
+            except Refusal as refusal:
+                await connection.send("GET", response_to(refusal), closing=True)
+                await connection.linger()
+                return
+            if request is None:
+                return
+            await connection.send(request.method, await self._answer(request))
+            goes_on = connection.begin_again()
+
+    async def _answer(self, request: Request) -> Response:
+        try:
+            return await self._handle(request)
+        except Exception as bug:  # a client must hear something, and the others go on
+            self._on_bug(bug)
+            return response_to_bug()
+
+
+class _Connection:
+    # One client, from its first byte to its last.
+
+    def __init__(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, limits: Limits
+    ) -> None:
+        self._reader = reader
+        self._writer = writer
+        self._limits = limits
+        self._http = h11.Connection(h11.SERVER, max_incomplete_event_size=limits.head_bytes)
+        self._peer = _peer_of(writer)
+        self._is_first = True
+
+    async def receive(self) -> Request | None:
+        """Read one request; None: the client went away, or says nothing."""
+        if not self._is_first and not await self._hears_something():
+            return None
+        self._is_first = False
+        try:
+            async with asyncio.timeout(self._limits.head_s):
+                head = await self._next()
+            if not isinstance(head, h11.Request):
+                return None
+            async with asyncio.timeout(self._limits.body_s):
+                return self._request(head, await self._body(head))
+        except TimeoutError:
+            raise Refusal(408, "request-timeout", "the request took too long to come") from None
+        except h11.RemoteProtocolError as error:
+            status = error.error_status_hint
+            if status == 431:
+                raise Refusal(
+                    431, "head-too-large", "the head of the request is too large"
+                ) from None
+            raise Refusal(400, "bad-request", "this is not HTTP as it should be") from None
+
+    async def _hears_something(self) -> bool:
+        if self._http.trailing_data[0]:
+            return True
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self._limits.idle_s):
+                data = await self._reader.read(_READ_BYTES)
+            self._http.receive_data(data)
+            return bool(data)
+        return False
+
+    async def _next(self) -> h11.Event | type[h11.NEED_DATA] | type[h11.PAUSED]:
+        while True:
+            event = self._http.next_event()
+            if event is not h11.NEED_DATA:
+                return event
+            if self._http.they_are_waiting_for_100_continue:
+                go_on = h11.InformationalResponse(status_code=100, headers=[])
+                await self._write(self._http.send(go_on))
+            self._http.receive_data(await self._reader.read(_READ_BYTES))
+
+    async def _body(self, head: h11.Request) -> bytes:
+        said = next((int(v) for k, v in head.headers if k == b"content-length"), 0)
+        parts: list[bytes] = []
+        size = said
+        while size <= self._limits.body_bytes:
+            event = await self._next()
+            if not isinstance(event, h11.Data):
+                return b"".join(parts)
+            parts.append(bytes(event.data))
+            size = max(said, sum(map(len, parts)))
+        raise Refusal(
+            413,
+            "body-too-large",
+            f"the body is larger than {self._limits.body_bytes} bytes",
+            subject="body",
+        )
+
+    def _request(self, head: h11.Request, body: bytes) -> Request:
+        # ASCII: h11 lets nothing else through in a target.
+        path, _, query = head.target.decode("ascii").partition("?")
+        headers: dict[str, str] = {}
+        for raw_name, raw_value in head.headers:
+            name, value = raw_name.decode("ascii"), raw_value.decode("latin-1")
+            if name in headers and name == "authorization":
+                raise Refusal(400, "bad-request", "is said twice", subject=name)
+            headers[name] = f"{headers[name]}, {value}" if name in headers else value
+        return Request(head.method.decode("ascii"), path, query, headers, body, self._peer)
+
+    async def send(self, method: str, response: Response, *, closing: bool = False) -> None:
+        """Send one response."""
+        headers = [
+            ("content-type", response.content_type),
+            ("cache-control", "no-cache"),
+            ("x-content-type-options", "nosniff"),
+            *response.headers,
+        ]
+        if response.status == 304:
+            headers = headers[1:]
+        if response.stream is None:
+            headers.append(("content-length", str(len(response.body))))
+        if closing or response.stream is not None:
+            headers.append(("connection", "close"))
+        head = self._http.send(h11.Response(status_code=response.status, headers=headers))
+        if response.stream is not None and method != "HEAD":
+            await self._write(head)
+            await self._stream(response)
+            return
+        body = b"" if method == "HEAD" or response.status == 304 else response.body
+        data = self._http.send(h11.Data(data=body)) if body else b""
+        end = self._http.send(h11.EndOfMessage())
+        await self._write(b"".join(part for part in (head, data, end) if part))
+
+    async def _stream(self, response: Response) -> None:
+        assert response.stream is not None
+        gone = asyncio.ensure_future(self._reader.read(1))
+        try:
+            async with aclosing(_until(gone, response.stream)) as parts:
+                async for part in parts:
+                    await self._write(self._http.send(h11.Data(data=part)))
+        finally:
+            gone.cancel()
+
+    async def _write(self, data: bytes | None) -> None:
+        if not data:
+            return
+        self._writer.write(data)
+        try:
+            async with asyncio.timeout(self._limits.send_s):
+                await self._writer.drain()
+        except TimeoutError:
+            self._writer.transport.abort()
+            raise
+
+    async def linger(self) -> None:
+        """Let the client read why it was refused: the kernel drops that with what we leave."""
+        if self._writer.can_write_eof():
+            self._writer.write_eof()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_LINGER_S):
+                while await self._reader.read(_READ_BYTES):
+                    pass
+
+    def begin_again(self) -> bool:
+        """Make ready for the next request; say whether there can be one."""
+        if self._http.our_state is h11.DONE and self._http.their_state is h11.DONE:
+            self._http.start_next_cycle()
+            return True
+        return False
+
+
+async def _until(
+    gone: asyncio.Future[bytes], stream: AsyncGenerator[bytes, None]
+) -> AsyncGenerator[bytes, None]:
+    # A client that goes away while nothing happens would hold its place for ever.
+    async with aclosing(stream):
+        while not gone.done():
+            part = asyncio.ensure_future(anext(stream))
+            await asyncio.wait((part, gone), return_when=asyncio.FIRST_COMPLETED)
+            if not part.done():
+                part.cancel()
+                with suppress(asyncio.CancelledError, StopAsyncIteration):
+                    await part
+                return
+            try:
+                yield part.result()
+            except StopAsyncIteration:
+                return
+
+
+def _peer_of(writer: asyncio.StreamWriter) -> Peer | None:
+    found = writer.get_extra_info("socket")
+    if found is None or found.family != socket.AF_UNIX:
+        return None
+    return Peer(*_PEER.unpack(found.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _PEER.size)))
+
+
+# --- sockets ---------------------------------------------------------------------------------
+
+
+def open_unix_socket(path: str, *, mode: int, gid: int | None) -> socket.socket:
+    """Listen on a path; a socket that nobody listens on any more is replaced.
+
+    :raises InputError: something else is there, or somebody listens.
+    :raises HostError: it cannot be made.
+    """
+    try:
+        _make_way(path)
+        listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        # Nobody may connect before mode and group are as they should be.
+        before = os.umask(0o177)
+        try:
+            listener.bind(path)
+        finally:
+            os.umask(before)
+        if gid is not None:
+            os.chown(path, -1, gid)
+        os.chmod(path, mode)
+        listener.listen(128)
+    except OSError as error:
+        raise HostError(
+            f"cannot be listened on: {error.strerror or error}", subject=path
+        ) from error
+    listener.setblocking(False)
+    return listener
+
+
+def _make_way(path: str) -> None:
+    if not os.path.lexists(path):
+        return
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        try:
+            probe.connect(path)
+        except ConnectionRefusedError:
+            os.unlink(path)  # left by a daemon that was killed
+            return
+        except OSError as error:
+            raise InputError("is there already, and no socket", subject=path) from error
+    raise InputError("another daemon listens there", subject=path)
+
+
+def open_tcp_socket(host: str, port: int) -> socket.socket:
+    """Listen on an address.
+
+    :raises HostError: it is not one of this host, or taken.
+    """
+    try:
+        listener = socket.create_server(
+            (host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET
+        )
+    except OSError as error:
+        raise HostError(
+            f"cannot be listened on: {error.strerror or error}", subject=f"{host}:{port}"
+        ) from error
+    listener.setblocking(False)
+    return listener
+
+
+def open_tls(certificate: str, key: str) -> ssl.SSLContext:
+    """Make ready for TLS, version 1.2 at least.
+
+    :raises InputError: certificate or key cannot be read, or do not belong together.
+    """
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    try:
+        context.load_cert_chain(certificate, key)
+    except (OSError, ssl.SSLError) as error:
+        raise InputError(f"cannot be used for TLS: {error}", subject=certificate) from error
+    return context

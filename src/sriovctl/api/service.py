@@ -1,0 +1,359 @@
+"""From a request to its response: who asks, what for, may they, and the answer.
+
+Reads come from the shelf; what changes goes to the thread that changes.  Nothing here blocks.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+import traceback
+from functools import partial
+
+from sriovctl import __version__
+from sriovctl.api import changing, reading
+from sriovctl.api.access import Access, require_role
+from sriovctl.api.audit import AuditEntry, AuditLog, entry_of_job
+from sriovctl.api.bodies import read_json_body, read_state_body
+from sriovctl.api.contract.matching import (
+    check_content_type,
+    match_route,
+    names_etag,
+    require_if_match,
+)
+from sriovctl.api.contract.messages import EVENTS, Caller, Request, Response, Role
+from sriovctl.api.contract.openapi import openapi_document
+from sriovctl.api.contract.problems import Refusal, encode_json, response_to
+from sriovctl.api.contract.routes import Route
+from sriovctl.api.contract.values import parse_query
+from sriovctl.api.feed import Feed
+from sriovctl.api.jobs import Job, JobBoard
+from sriovctl.api.shelf import MOMENT_S, Answer, Shelf, encode
+from sriovctl.api.workers import Workers
+from sriovctl.errors import InputError, PermissionDenied, SriovctlError
+from sriovctl.model.record import NamedTuple
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from sriovctl.api.doors import Building
+    from sriovctl.api.shelf import Make
+
+_HEARD_S = 10.0  # what the kernel tells of: asked again all the same, for what it forgets to tell
+
+
+class Ask(NamedTuple):
+    """A request that may be answered."""
+
+    request: Request
+    route: Route
+    named: Mapping[str, object]
+    query: Mapping[str, object]
+    by: str
+    role: Role | None
+
+    def number(self, name: str) -> int:
+        """Take a number out of the path."""
+        value = self.named[name]
+        assert isinstance(value, int)
+        return value
+
+
+class Keeping(NamedTuple):
+    """How well the host is kept, as the daemon knows it."""
+
+    health: str = "healthy"
+    reason: str = ""
+    conditions: Mapping[str, str] = {}
+
+
+class Service:
+    """Answers requests.
+
+    :param hears_events: whether whoever builds this calls :meth:`host_changed`.
+    :param keeping: how well the host is kept.
+    :param log: told of what people should see in the daemon's log.
+    """
+
+    def __init__(
+        self,
+        building: Building,
+        access: Access,
+        *,
+        audit: AuditLog,
+        log: Callable[[str], None],
+        hears_events: bool = False,
+        keeping: Callable[[], Keeping] = Keeping,
+        now: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._building = building
+        self._access = access
+        self._audit = audit
+        self._log = log
+        self._keeping = keeping
+        self._heard_s = _HEARD_S if hears_events else MOMENT_S
+        self._workers = Workers(building)
+        self._shelf = Shelf(self._workers, now)
+        self._plans = changing.PlanShelf()
+        self._timers: set[asyncio.Task[None]] = set()
+        self._document: Answer | None = None
+        self.feed = Feed(os.urandom(6).hex())
+        self.jobs = JobBoard(self._workers, self.feed, self._job_ended)
+
+    # --- for whoever builds it -----------------------------------------------------------
+
+    async def start(self) -> None:
+        """Take up what an earlier daemon left: runs that wait to be confirmed.
+
+        :raises SriovctlError: the journal cannot be read.
+        """
+        if self._building.read_only is None:
+            for run_id, left_s in await self._workers.read(changing.waiting_runs):
+                self._expire_later(run_id, left_s)
+
+    def host_changed(self, kind: str = "host", payload: Mapping[str, object] | None = None) -> None:
+        """Have everything read anew, and tell those who follow.  In the loop's thread."""
+        self._shelf.forget()
+        self.feed.publish(kind, payload or {})
+
+    async def close(self) -> None:
+        """Wait for the job that is under way, and drop those that wait."""
+        for timer in self._timers:
+            timer.cancel()
+        await self.jobs.wait()
+        self._workers.close()
+
+    # --- from request to response --------------------------------------------------------
+
+    async def handle(self, request: Request) -> Response:
+        """Answer one request."""
+        who = "?" if request.peer is None else f"uid {request.peer.uid}"
+        name = request.method[:16]
+        try:
+            caller = await self._access.caller_of(request)
+            who = "nobody" if caller is None else caller.name
+            match = match_route(request.method, request.path)
+            name = match.route.name
+            require_role(caller, match.route.role)
+            query = parse_query(request.query, match.route.query())
+            ask = Ask(request, match.route, match.named, query, *_asker(caller))
+            response = await self._answer(ask)
+        except SriovctlError as error:
+            response = response_to(error)
+            self._note(request, who, name, response, error.code)
+            return response
+        self._note(request, who, name, response, None)
+        return response
+
+    def _note(
+        self, request: Request, who: str, name: str, response: Response, code: str | None
+    ) -> None:
+        if request.method in ("GET", "HEAD") and code not in ("unauthenticated", "forbidden"):
+            return
+        path = request.path[:256]
+        self._audit.note(AuditEntry(who, name, path, str(response.status), code))
+
+    async def _answer(self, ask: Ask) -> Response:
+        if ask.route.body is not None:
+            check_content_type(ask.route, ask.request.headers.get("content-type"))
+        elif ask.request.body:
+            raise InputError("nothing is to be sent here", subject="body")
+        if ask.route.role is not Role.READ and ask.route.role is not None:
+            self._refuse_read_only()
+        handler = getattr(self, f"_{ask.route.name}", None)
+        if handler is not None:
+            response: Response = await handler(ask)
+            return response
+        return await self._read(ask)
+
+    def _refuse_read_only(self) -> None:
+        if self._building.read_only is not None:
+            raise PermissionDenied(self._building.read_only, subject="this host")
+
+    # --- reads ---------------------------------------------------------------------------
+
+    async def _read(self, ask: Ask) -> Response:
+        make, good_for_s = self._reader(ask)
+        key = (ask.route.name, *sorted(ask.named.items()), *sorted(ask.query.items()))
+        return _with_etag(ask, await self._shelf.answer(key, make, good_for_s=good_for_s))
+
+    def _reader(self, ask: Ask) -> tuple[Make, float]:
+        heard: dict[str, Make] = {
+            "list_pfs": partial(reading.list_pfs, query=ask.query),
+            "list_vfs": partial(reading.list_vfs, query=ask.query),
+            "list_groups": partial(reading.list_groups, query=ask.query),
+            "capacity": partial(reading.capacity, query=ask.query),
+            "doctor": reading.doctor,
+        }
+        if ask.route.name in heard:
+            return heard[ask.route.name], self._heard_s
+        listed: dict[str, Callable[..., dict[str, object]]] = {
+            "list_owners": reading.list_owners,
+            "list_guests": reading.list_guests,
+            "list_runs": reading.list_runs,
+            "list_leases": reading.list_leases,
+            "list_pools": reading.list_pools,
+        }
+        if ask.route.name in listed:
+            return partial(listed[ask.route.name], query=ask.query), MOMENT_S
+        if ask.route.name == "show_pf":
+            return partial(reading.show_pf, named=str(ask.named["address"])), self._heard_s
+        if ask.route.name == "show_run":
+            return partial(reading.show_run, run_id=ask.number("run")), MOMENT_S
+        assert ask.route.name == "show_lease"
+        return partial(reading.show_lease, lease_id=ask.number("lease")), MOMENT_S
+
+    async def _show_state(self, ask: Ask) -> Response:
+        return _with_etag(ask, await self._state())
+
+    # Never from the shelf: somebody is about to change what they saw.
+    async def _state(self) -> Answer:
+        return await self._workers.read(lambda doors: encode(reading.show_state(doors)))
+
+    async def _openapi(self, ask: Ask) -> Response:
+        if self._document is None:
+            self._document = encode(openapi_document())
+        return _with_etag(ask, self._document)
+
+    async def _health(self, _: Ask) -> Response:
+        keeping = self._keeping()
+        shaped = {**keeping._asdict(), "version": __version__}
+        return _json(200, reading.document("health", shaped))
+
+    async def _events(self, ask: Ask) -> Response:
+        if ask.request.method == "HEAD":
+            return Response(200, content_type=EVENTS)
+        stream = self.feed.follow(ask.request.headers.get("last-event-id"))
+        return Response(200, content_type=EVENTS, stream=stream)
+
+    # --- plans ---------------------------------------------------------------------------
+
+    async def _plan_state(self, ask: Ask) -> Response:
+        text = read_state_body(ask.request)
+        plan = await self._workers.read(lambda doors: changing.make_plan(doors, text))
+        return _json(200, changing.plan_document(self._plans.keep(plan), plan))
+
+    async def _plan_edited_state(self, ask: Ask) -> Response:
+        header = ask.request.headers.get("if-match")
+        require_if_match(header, "" if header is None else (await self._state()).etag)
+        return await self._plan_state(ask)
+
+    # --- jobs ----------------------------------------------------------------------------
+
+    async def _list_jobs(self, ask: Ask) -> Response:
+        jobs = [job.as_json() for job in self.jobs.newest_first()]
+        document = reading.page("jobs", "jobs", jobs, ask.query, key_of=lambda one: one["job"])
+        return _with_etag(ask, encode(document))
+
+    async def _show_job(self, ask: Ask) -> Response:
+        return _with_etag(ask, encode(_job_document(self.jobs.find(ask.number("job")))))
+
+    async def _cancel_job(self, ask: Ask) -> Response:
+        return _json(202, _job_document(self.jobs.cancel(ask.number("job"))))
+
+    async def _start_job(self, ask: Ask) -> Response:
+        said = read_json_body(ask.request, "NewJob")
+        if said.get("allow") and ask.role is not Role.ADMIN:
+            raise Refusal(
+                403, "forbidden", "may disturb nobody: that needs the role admin", subject=ask.by
+            )
+        job = self._begin(said, _wish(said, ask.by))
+        location = (("location", f"/v1/jobs/{job.number}"),)
+        return _json(202, _job_document(job), location)
+
+    def _begin(self, said: Mapping[str, object], wish: changing.Wish) -> Job:
+        kind = str(said["kind"])
+        _check_keys(kind, said)
+        if kind == "apply":
+            plan = self._plans.find(str(said["plan"]))
+            work = partial(changing.apply, plan=plan, wish=wish)
+            return self.jobs.start(kind, wish.by, work, can_cancel=True)
+        work = partial(changing.undo if kind == "undo" else changing.confirm, wish=wish)
+        return self.jobs.start(kind, wish.by, work)
+
+    def _job_ended(self, job: Job) -> None:
+        self._shelf.forget()
+        self._audit.note(entry_of_job(job))
+        if job.bug is not None:
+            self._log("".join(traceback.format_exception(job.bug)))
+        if job.kind == "apply" and job.confirm_within_s is not None and job.run_id is not None:
+            self._expire_later(job.run_id, job.confirm_within_s)
+
+    def _expire_later(self, run_id: int, left_s: float) -> None:
+        timer = asyncio.create_task(self._expire(run_id, left_s))
+        self._timers.add(timer)
+        timer.add_done_callback(self._timers.discard)
+
+    async def _expire(self, run_id: int, left_s: float) -> None:
+        await asyncio.sleep(left_s)
+        self.jobs.expire(partial(changing.expire, run_id=run_id))
+
+    # --- leases --------------------------------------------------------------------------
+
+    async def _take_leases(self, ask: Ask) -> Response:
+        said = read_json_body(ask.request, "NewLease")
+        return await self._lend(201, partial(changing.take_leases, said=said, by=ask.by))
+
+    async def _release_lease(self, ask: Ask) -> Response:
+        return await self._lend(200, partial(changing.release_lease, lease_id=ask.number("lease")))
+
+    async def _renew_lease(self, ask: Ask) -> Response:
+        said = read_json_body(ask.request, "Renewal")
+        lease_id = ask.number("lease")
+        return await self._lend(200, partial(changing.renew_lease, lease_id=lease_id, said=said))
+
+    async def _lend(self, status: int, work: Make) -> Response:
+        try:
+            document = await self._workers.change(work)
+        finally:
+            self.host_changed("leases")
+        return _json(status, document)
+
+    # --- bugs ----------------------------------------------------------------------------
+
+    def log_bug(self, bug: Exception) -> None:
+        """Say in the log what a client is not told."""
+        self._log("".join(traceback.format_exception(bug)))
+
+
+def _asker(caller: Caller | None) -> tuple[str, Role | None]:
+    return ("nobody", None) if caller is None else (caller.name, caller.role)
+
+
+def _with_etag(ask: Ask, answer: Answer) -> Response:
+    headers = (("etag", answer.etag),)
+    if names_etag(ask.request.headers.get("if-none-match"), answer.etag, weakly=True):
+        return Response(304, headers=headers)
+    return Response(200, answer.body, headers=headers)
+
+
+def _json(
+    status: int, document: Mapping[str, object], headers: tuple[tuple[str, str], ...] = ()
+) -> Response:
+    return Response(status, encode_json(document), headers=headers)
+
+
+def _job_document(job: Job) -> dict[str, object]:
+    return reading.document("job", {"job": job.as_json()})
+
+
+_KEYS = {"apply": {"plan", "allow", "confirm_within_s"}, "undo": {"run", "allow"}}
+
+
+def _check_keys(kind: str, said: Mapping[str, object]) -> None:
+    known = {"kind", *_KEYS.get(kind, {"run"})}
+    for key in said:
+        if key not in known:
+            raise InputError(f"means nothing to a job of kind {kind}", subject=key)
+    if kind == "apply" and "plan" not in said:
+        raise InputError("lacks 'plan'", subject="body", hint="POST the state to /v1/plan first")
+
+
+def _wish(said: Mapping[str, object], by: str) -> changing.Wish:
+    allow, within_s, run_id = said.get("allow", []), said.get("confirm_within_s"), said.get("run")
+    assert isinstance(allow, list)
+    assert within_s is None or isinstance(within_s, int | float)
+    assert run_id is None or isinstance(run_id, int)
+    return changing.Wish(by, frozenset(map(str, allow)), within_s, run_id)
