@@ -56,9 +56,13 @@ class Building(NamedTuple):
     :param open_doors: opens them for one use, in the thread that uses them.
     :param is_shared: all threads would get the same doors, so that one thread has to do all:
         a simulated host ends with its doors.
+    :param close: called last, in the thread that reads.
+    :param no_guests: why libvirt is not asked for guests; None: it is.
     :param read_only: why nothing may be changed; None: it may.
     """
 
     open_doors: Callable[[], AbstractContextManager[Doors]]
     is_shared: bool = False
+    no_guests: str | None = None
     read_only: str | None = None
+    close: Callable[[], None] = lambda: None

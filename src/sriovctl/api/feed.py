@@ -44,7 +44,7 @@ class Feed:
         self._kept: deque[Event] = deque(maxlen=kept)
         self._next = 1
         self._beat_s = beat_s
-        self._followers = 0
+        self.followers = 0  # at this moment
         self._news = asyncio.Event()
 
     def publish(self, kind: str, payload: Mapping[str, object]) -> None:
@@ -59,12 +59,12 @@ class Feed:
 
         :raises Refusal: too many do already.
         """
-        if self._followers >= MOST_FOLLOWERS:
+        if self.followers >= MOST_FOLLOWERS:
             raise Refusal(429, "too-many-followers", f"{MOST_FOLLOWERS} follow already")
         return self._follow(last_id)
 
     async def _follow(self, last_id: str | None) -> AsyncGenerator[bytes, None]:
-        self._followers += 1  # here, since one that never begins never ends either
+        self.followers += 1  # here, since one that never begins never ends either
         try:
             at, is_known = self._place(last_id)
             yield b"retry: 2000\n\n" if is_known else self._missed(None)
@@ -80,7 +80,7 @@ class Feed:
                 if news is self._news and not await self._hears(news):
                     yield _BEAT
         finally:
-            self._followers -= 1
+            self.followers -= 1
 
     async def _hears(self, news: asyncio.Event) -> bool:
         try:

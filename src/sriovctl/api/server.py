@@ -15,6 +15,7 @@ import asyncio
 import os
 import socket
 import ssl
+import stat
 import struct
 from contextlib import aclosing, suppress
 
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 _PEER = struct.Struct("3i")  # struct ucred: pid, uid, gid
 _READ_BYTES = 65536
 _LINGER_S = 1.0
+_BACKLOG = 128
 
 
 class Limits(NamedTuple):
@@ -303,38 +305,44 @@ def open_unix_socket(path: str, *, mode: int, gid: int | None) -> socket.socket:
     :raises InputError: something else is there, or somebody listens.
     :raises HostError: it cannot be made.
     """
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
         _make_way(path)
-        listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        # Nobody may connect before mode and group are as they should be.
-        before = os.umask(0o177)
-        try:
-            listener.bind(path)
-        finally:
-            os.umask(before)
-        if gid is not None:
-            os.chown(path, -1, gid)
-        os.chmod(path, mode)
-        listener.listen(128)
+        _bind(listener, path, mode, gid)
+        listener.listen(_BACKLOG)
     except OSError as error:
-        raise HostError(
-            f"cannot be listened on: {error.strerror or error}", subject=path
-        ) from error
+        listener.close()
+        raise HostError(f"cannot be listened on: {error.strerror or error}", subject=path) from None
+    except InputError:
+        listener.close()
+        raise
     listener.setblocking(False)
     return listener
+
+
+# Nobody may connect before mode and group are as they should be.
+def _bind(listener: socket.socket, path: str, mode: int, gid: int | None) -> None:
+    before = os.umask(0o177)
+    try:
+        listener.bind(path)
+    finally:
+        os.umask(before)
+    if gid is not None:
+        os.chown(path, -1, gid)
+    os.chmod(path, mode)
 
 
 def _make_way(path: str) -> None:
     if not os.path.lexists(path):
         return
+    if not stat.S_ISSOCK(os.lstat(path).st_mode):
+        raise InputError("is there already, and no socket", subject=path)
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
         try:
             probe.connect(path)
         except ConnectionRefusedError:
             os.unlink(path)  # left by a daemon that was killed
             return
-        except OSError as error:
-            raise InputError("is there already, and no socket", subject=path) from error
     raise InputError("another daemon listens there", subject=path)
 
 

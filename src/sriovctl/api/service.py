@@ -31,12 +31,12 @@ from sriovctl.api.feed import Feed
 from sriovctl.api.jobs import Job, JobBoard
 from sriovctl.api.shelf import MOMENT_S, Answer, Shelf, encode
 from sriovctl.api.workers import Workers
-from sriovctl.errors import InputError, PermissionDenied, SriovctlError
+from sriovctl.errors import InputError, PermissionDenied, SriovctlError, UnsupportedError
 from sriovctl.model.record import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Awaitable, Callable, Mapping
 
     from sriovctl.api.doors import Building
     from sriovctl.api.shelf import Make
@@ -87,8 +87,10 @@ class Service:
         hears_events: bool = False,
         keeping: Callable[[], Keeping] = Keeping,
         now: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self._building = building
+        self._sleep = sleep
         self._access = access
         self._audit = audit
         self._log = log
@@ -173,6 +175,11 @@ class Service:
             raise PermissionDenied(self._building.read_only, subject="this host")
 
     # --- reads ---------------------------------------------------------------------------
+
+    async def _list_guests(self, ask: Ask) -> Response:
+        if self._building.no_guests is not None:
+            raise UnsupportedError(self._building.no_guests, subject="this host")
+        return await self._read(ask)
 
     async def _read(self, ask: Ask) -> Response:
         make, good_for_s = self._reader(ask)
@@ -287,7 +294,7 @@ class Service:
         timer.add_done_callback(self._timers.discard)
 
     async def _expire(self, run_id: int, left_s: float) -> None:
-        await asyncio.sleep(left_s)
+        await self._sleep(left_s)
         self.jobs.expire(partial(changing.expire, run_id=run_id))
 
     # --- leases --------------------------------------------------------------------------

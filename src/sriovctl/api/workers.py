@@ -48,5 +48,7 @@ class Workers:
 
     def close(self) -> None:
         """Wait for what is under way: half a change would be worse than a late end."""
-        self._reader.shutdown(cancel_futures=True)
-        self._changer.shutdown(cancel_futures=True)
+        if self._changer is not self._reader:
+            self._changer.shutdown()
+        self._reader.submit(self._building.close)
+        self._reader.shutdown()

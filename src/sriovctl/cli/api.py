@@ -166,7 +166,10 @@ def _building(context: Context) -> Building:
         yield context
 
     read_only = "a recording is read-only" if context.kind is HostKind.RECORDED else None
-    return Building(shared, is_shared=True, read_only=read_only)
+    no_guests = f"{context.kind} has no guests"
+    return Building(
+        shared, is_shared=True, no_guests=no_guests, read_only=read_only, close=context.close
+    )
 
 
 @contextmanager

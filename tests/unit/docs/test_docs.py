@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+import sriovctl.api.jobs
 import sriovctl.lab.runner  # noqa: F401  (defines an error family of its own)
 from sriovctl import errors
 from sriovctl.cli.main import VERBS, module_of, parse_arguments

@@ -35,6 +35,8 @@ _STATUSES: tuple[tuple[type[SriovctlError], int], ...] = (
 class Refusal(InputError):
     """A request that the interface itself refuses, with a status and a code of its own."""
 
+    code = "request"
+
     def __init__(
         self,
         status: int,

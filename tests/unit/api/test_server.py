@@ -1,0 +1,209 @@
+"""What clients do that they should not, and what it costs them."""
+
+from __future__ import annotations
+
+import json
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from sriovctl.api.server import Limits
+from tests.unit.api.rig import PF, STATE, Rig, UnixHTTP, exchange, rig_on
+
+IMPATIENT = Limits(
+    connections=4, head_bytes=4096, body_bytes=2048, head_s=0.05, idle_s=0.05, body_s=0.05
+)
+
+
+@pytest.fixture
+def strict(short_path: Path) -> Iterator[Rig]:
+    with rig_on(short_path, limits=IMPATIENT) as rig:
+        yield rig
+
+
+def status_of(answered: bytes) -> int:
+    return int(answered.split(b" ", 2)[1])
+
+
+def error_of(answered: bytes) -> str:
+    code: str = json.loads(answered.partition(b"\r\n\r\n")[2])["error"]["code"]
+    return code
+
+
+def test_many_requests_take_one_connection(rig: Rig) -> None:
+    connection = UnixHTTP(rig.path)
+    for _ in range(3):
+        assert exchange(connection, "GET", "/v1/health").status == 200
+        assert exchange(connection, "POST", "/v1/plan", STATE).status == 200
+    connection.close()
+
+
+def test_requests_may_come_before_the_answers_are_read(rig: Rig) -> None:
+    one = b"GET /v1/health HTTP/1.1\r\nHost: x\r\n"
+    answered = rig.raw(one + b"\r\n" + one + b"Connection: close\r\n\r\n")
+    assert answered.count(b"HTTP/1.1 200") == 2
+
+
+def test_a_body_may_come_in_chunks(rig: Rig) -> None:
+    body = json.dumps(STATE).encode()
+    parts = [body[:10], body[10:]]
+    head = (
+        b"POST /v1/plan HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+        b"Transfer-Encoding: chunked\r\nConnection: close\r\n\r\n"
+    )
+    chunks = b"".join(b"%x\r\n%s\r\n" % (len(part), part) for part in (*parts, b""))
+    assert status_of(rig.raw(head + chunks)) == 200
+
+
+def test_a_client_that_asks_first_is_told_to_go_on(rig: Rig) -> None:
+    body = json.dumps(STATE).encode()
+    with socket.socket(socket.AF_UNIX) as client:
+        client.settimeout(20)
+        client.connect(str(rig.path))
+        client.sendall(
+            b"POST /v1/plan HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+            b"Expect: 100-continue\r\nContent-Length: %d\r\n\r\n" % len(body)
+        )
+        assert client.recv(1024).startswith(b"HTTP/1.1 100")
+        client.sendall(body)
+        assert client.recv(1024).startswith(b"HTTP/1.1 200")
+
+
+@pytest.mark.parametrize("is_chunked", [False, True])
+def test_an_oversized_body_is_refused_before_it_is_read(strict: Rig, is_chunked: bool) -> None:
+    head = b"POST /v1/plan HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+    if is_chunked:
+        data = head + b"Transfer-Encoding: chunked\r\n\r\n1000\r\n" + bytes(0x1000)
+    else:
+        data = head + b"Content-Length: 1000000000\r\n\r\n"
+    answered = strict.raw(data)
+    assert (status_of(answered), error_of(answered)) == (413, "body-too-large")
+    assert strict.get("/v1/health").status == 200
+
+
+def test_an_oversized_head_is_refused(strict: Rig) -> None:
+    answered = strict.raw(b"GET /v1/health HTTP/1.1\r\nX: " + b"x" * 8192)
+    assert (status_of(answered), error_of(answered)) == (431, "head-too-large")
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b"GET /v1/health HT",
+        b"POST /v1/plan HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n123",
+    ],
+    ids=["nothing", "half a head", "half a body"],
+)
+def test_a_slow_client_is_not_waited_for(strict: Rig, data: bytes) -> None:
+    answered = strict.raw(data)
+    assert (status_of(answered), error_of(answered)) == (408, "request-timeout")
+
+
+def test_an_idle_connection_is_ended(strict: Rig) -> None:
+    with socket.socket(socket.AF_UNIX) as client:
+        client.settimeout(20)
+        client.connect(str(strict.path))
+        client.sendall(b"GET /v1/health HTTP/1.1\r\nHost: x\r\n\r\n")
+        received = b""
+        while part := client.recv(65536):
+            received += part
+    assert received.count(b"HTTP/1.1") == 1
+
+
+def test_a_client_that_does_not_read_is_dropped(short_path: Path) -> None:
+    with rig_on(short_path, limits=Limits(send_s=0.05)) as rig:
+        with socket.socket(socket.AF_UNIX) as client:
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1)
+            client.settimeout(20)
+            client.connect(str(rig.path))
+            # Far more than fits between the two, so that the last of it is never sent.
+            requests = b"GET /v1/openapi.json HTTP/1.1\r\nHost: x\r\n\r\n" * 100_000
+            with pytest.raises((BrokenPipeError, ConnectionResetError)):
+                client.sendall(requests)
+        assert rig.get("/v1/health").status == 200
+
+
+def test_too_many_connections_are_turned_away_and_the_others_stay(short_path: Path) -> None:
+    with rig_on(short_path, limits=Limits(connections=2)) as rig:
+        held = [UnixHTTP(rig.path) for _ in range(2)]
+        assert [exchange(one, "GET", "/v1/health").status for one in held] == [200, 200]
+        with pytest.raises(OSError, match=r"without response|reset|Broken"):
+            rig.get("/v1/health")
+        assert exchange(held[0], "GET", "/v1/health").status == 200
+        for one in held:
+            one.close()
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/v1/../v1/pfs",
+        "/v1/%2e%2e/pfs",
+        "/v1/./pfs",
+        "/v1//pfs",
+        "/v1/pfs/",
+        "/v1/pfs/..%2f..%2fetc%2fpasswd",
+        "/v1/pfs/%2e%2e",
+        "/v1/pfs/a%00b",
+        "/v1/pfs/a%5cb",
+        "/v1/pfs/%ff",
+        "/v1/pfs/%252e%252e",
+        "http://x/v1/pfs",
+        "*",
+        "/" + "x" * 5000,
+    ],
+)
+def test_path_tricks_are_refused(rig: Rig, path: str) -> None:
+    assert rig.get(path).status in (400, 404)
+
+
+def test_a_percent_that_means_what_it_says_is_taken(rig: Rig) -> None:
+    assert rig.get(f"/v1/pfs/{PF.replace(':', '%3A')}").status == 200
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "allow"),
+    [("DELETE", "/v1/pfs", "GET, HEAD"), ("PATCH", "/v1/state", "GET, PUT, HEAD")],
+)
+def test_a_method_that_is_not_there_is_told_what_is(
+    rig: Rig, method: str, path: str, allow: str
+) -> None:
+    refused = rig.ask(method, path)
+    assert (refused.status, refused.headers["allow"]) == (405, allow)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n",
+        b"GET /v1/pfs HTTP/1.1\r\n\r\n",  # without Host
+        b"GET /v1/p\xc3\xa4 HTTP/1.1\r\nHost: x\r\n\r\n",
+        b"POST /v1/plan HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n",
+        b"POST /v1/plan HTTP/1.1\r\nHost: x\r\nContent-Length: -1\r\n\r\n",
+        b"POST /v1/plan HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: gzip\r\n\r\n",
+        b"GET /v1/pfs HTTP/1.1\r\nHost: x\r\nAuthorization: a\r\nAuthorization: b\r\n\r\n",
+    ],
+)
+def test_what_is_not_http_is_told_so(rig: Rig, data: bytes) -> None:
+    assert status_of(rig.raw(data)) in (400, 501)
+    assert rig.get("/v1/health").status == 200
+
+
+def test_a_body_where_none_belongs_is_refused(rig: Rig) -> None:
+    assert rig.ask("DELETE", "/v1/jobs/1", {}).status == 400
+    assert rig.ask("POST", "/v1/plan", b"{}", {"Content-Type": "text/html"}).status == 415
+
+
+def test_a_mistake_of_ours_is_told_in_the_log_alone(rig: Rig) -> None:
+    def break_down(_: object) -> None:
+        raise ZeroDivisionError("secret")
+
+    rig.service._health = break_down  # type: ignore[assignment, method-assign]
+    answered = rig.get("/v1/health")
+    assert (answered.status, answered.code) == (500, "error")
+    assert b"secret" not in answered.body
+    assert "ZeroDivisionError: secret" in rig.log.pop()
+    assert rig.get("/v1/pfs").status == 200

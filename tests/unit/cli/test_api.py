@@ -1,0 +1,85 @@
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pytest
+from tests.unit.api.rig import UnixHTTP, exchange
+from tests.unit.docs.pages import ROOT
+
+from sriovctl.__main__ import main
+from sriovctl.api.access import read_token_file
+from sriovctl.api.contract.routes import ROUTES
+from sriovctl.api.contract.tokens import is_that_token
+
+
+def test_a_simulated_host_is_served_until_a_signal() -> None:
+    with TemporaryDirectory(prefix="api") as name:
+        path = Path(name) / "s"
+        command = (sys.executable, "-m", "sriovctl", "--simulated", "api", "serve")
+        with subprocess.Popen(
+            (*command, "--unix", str(path), "--tokens", f"{name}/none", "--others-read"),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        ) as process:
+            assert process.stdout is not None
+            assert process.stdout.readline() == f"listening on {path}\n"
+            connection = UnixHTTP(path)
+            assert len(exchange(connection, "GET", "/v1/pfs").json["pfs"]) == 3
+            assert exchange(connection, "GET", "/v1/guests").status == 422
+            assert exchange(connection, "POST", "/v1/jobs", {}).status in (400, 403)
+            connection.close()
+            process.send_signal(signal.SIGTERM)
+            _, errors = process.communicate(timeout=20)
+        assert process.returncode == 0
+        assert json.loads(errors)["audit"]["who"].startswith(f"uid {os.getuid()} ")
+        assert not path.exists()
+
+
+def test_a_token_is_shown_once_and_its_hash_is_kept(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = str(tmp_path / "tokens")
+    assert main(["api", "token", "ci", "--role", "operate", "--tokens", path]) == 0
+    token = capsys.readouterr().out.strip()
+    stored = read_token_file(path)["ci"]
+    assert is_that_token(token, stored)
+    assert stored.role == "operate"
+    assert main(["--json", "api", "token", "monitoring", "--tokens", path]) == 0
+    assert json.loads(capsys.readouterr().out)["schema"] == "sriovctl/api-token/1"
+    assert main(["api", "token", "ci", "--tokens", path]) == 2
+    assert main(["api", "token", "c i", "--tokens", path]) == 2
+    assert set(read_token_file(path)) == {"ci", "monitoring"}
+
+
+def test_tcp_needs_tls(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    tokens = tmp_path / "tokens"
+    main(["api", "token", "ci", "--tokens", str(tokens)])
+    capsys.readouterr()
+    serve = ["--simulated", "api", "serve", "--unix", str(tmp_path / "s"), "--tokens", str(tokens)]
+    assert main([*serve, "--tcp", "127.0.0.1:0"]) == 2
+    assert "needs --tls-cert and --tls-key" in capsys.readouterr().err
+    assert not (tmp_path / "s").exists()
+
+
+def test_a_dump_is_not_served(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--lspci", str(tmp_path / "dump"), "api", "serve"]) == 2
+    assert "needs a host" in capsys.readouterr().err
+
+
+def test_the_document_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["api", "openapi"]) == 0
+    assert {route.path for route in ROUTES} == set(json.loads(capsys.readouterr().out)["paths"])
+
+
+@pytest.mark.parametrize("path", sorted({route.path for route in ROUTES}))
+def test_the_page_names_each_path(path: str) -> None:
+    page = (ROOT / "docs/api.md").read_text(encoding="utf-8")
+    whole = "/".join(path.split("/")[:3])
+    assert whole in page
