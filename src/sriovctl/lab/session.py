@@ -21,7 +21,7 @@ from sriovctl.lab.runner import Job, Sink, check_results_directory, run_job
 # Nobody is to be thrown out; a week is for the shell that was forgotten.
 _SHELL_TIMEOUT_S = 7 * 24 * 3600.0
 # Passed on to the guest when set here.
-_PASSED_ON = ("LANG", "LC_ALL", "NO_COLOR", "TERM")
+_PASSED_ON = ("LANG", "LC_ALL", "NO_COLOR", "TERM", "SRIOVCTL_LONG_TESTS")
 
 
 def guest_environment() -> dict[str, str]:
