@@ -205,7 +205,9 @@ def test_killed_at_any_moment_nothing_is_lost(directory: Path) -> None:
     until(as_declared, daemon)
     assert daemon.kill(signal.SIGTERM) == 0
     assert "Traceback" not in daemon.log()
-    assert {one["status"] for one in daemon.runs()} <= {"done", "taken back", "undone"}
+    # One that was cut short just before its VFs were removed cannot be ended.
+    closed = {"done", "taken back", "undone", "failed"}
+    assert {one["status"] for one in daemon.runs()} <= closed
     assert vfs_by_ip(netdev_of(PF))[1]["address"] == MAC
 
 

@@ -10,7 +10,7 @@ from sriovctl.errors import BusyError, SafetyError, SriovctlError, WedgedError
 from sriovctl.model.health import Condition, Health
 from sriovctl.model.plan import Plan
 from sriovctl.model.record import NamedTuple
-from sriovctl.model.run import RunKind, RunStatus
+from sriovctl.model.run import Ending, RunKind, RunStatus
 from sriovctl.model.state import DesiredState
 from sriovctl.planner.diff import plan_state
 from sriovctl.planner.repair import repaired_subjects, sort_by_use
@@ -60,20 +60,26 @@ class Mender:
 
     # --- what was cut short --------------------------------------------------------------
 
-    def pick_up(self) -> None:
-        """Bring repairs to their end that were cut short; tell of those of people.
+    def pick_up(self) -> bool:
+        """Bring repairs to their end that were cut short; say whether there were any.
 
-        These are theirs to decide.
+        Those of people are told of, and theirs to decide.
         """
-        boot_id = read_boot_id(self._site.host.files)
+        found = False
         try:
-            for run in self._site.journal.standing(boot_id, (RunStatus.RUNNING,)):
+            for run in self._open_runs():
                 if self._is_ours(run):
+                    found = True
                     self._finish(run)
                 else:
                     self._tell_of(run)
         except SriovctlError as error:
             self._log.say_once(Priority.WARNING, "pick up", f"cannot pick up: {error}")
+        return found
+
+    def _open_runs(self) -> tuple[Run, ...]:
+        boot_id = read_boot_id(self._site.host.files)
+        return self._site.journal.standing(boot_id, (RunStatus.RUNNING,))
 
     def _is_ours(self, run: Run) -> bool:
         if run.kind is RunKind.UNDO and run.undoes is not None:
@@ -102,11 +108,22 @@ class Mender:
         except BusyError:
             return  # somebody is at it
         except SriovctlError as error:
-            self._log.say_once(
-                Priority.WARNING, f"run {run.run_id}", f"run {run.run_id} was cut short: {error}"
-            )
+            self._close(run, error)
         else:
             self._log.say(Priority.NOTICE, f"run {run.run_id} ({run.kind}) was cut short; ended it")
+
+    # It leads nowhere any more: its VFs have gone meanwhile, say.  What was declared is known
+    # without it, and the next look begins anew.
+    def _close(self, run: Run, error: SriovctlError) -> None:
+        both = {run.run_id, run.undoes}
+        note = f"was cut short, and could not be ended: {error}"
+        endings = [
+            Ending(one.run_id, RunStatus.FAILED, note)
+            for one in self._open_runs()
+            if one.run_id in both or one.undoes in both
+        ]
+        self._site.journal.finish(*endings)
+        self._log.say(Priority.WARNING, f"run {run.run_id} ({run.kind}) {note}")
 
     # --- a repair ------------------------------------------------------------------------
 
@@ -130,6 +147,8 @@ class Mender:
         # Who uses it takes longer to find out than whether anybody has to be asked.
         if may_be_empty and not plan_state(state, (pf,), owners={}).steps:
             return Mended(_HEALTHY)
+        if self.pick_up():
+            return Mended(Condition(Health.REPAIRING, "a repair was cut short"), again=True)
         owners = self._users.of((pf,))
         self._users.tell(owners.notes)
         steps = plan_state(state, (pf,), owners=owners.owners).steps
