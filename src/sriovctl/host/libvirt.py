@@ -76,10 +76,21 @@ class LibvirtConnection:
     def __init__(self, uri: str = "qemu:///system") -> None:
         self.uri = uri
         self._api = _import_binding()
+        self._closed = False
         try:
-            self._connection = self._api.open(uri)
+            self._opened = self._api.open(uri)
         except self._api.libvirtError as error:
             raise self._connection_error(error) from error
+
+    @property
+    def _connection(self) -> Any:  # noqa: ANN401  the binding has no types
+        # A daemon that was restarted has closed it; what is asked next may go to the new one.
+        if not (self._closed or self._alive()):
+            try:
+                self._opened = self._api.open(self.uri)
+            except self._api.libvirtError as error:
+                raise self._gone(error) from error
+        return self._opened
 
     def names(self) -> tuple[str, ...]:
         """Names of all guests, running or not, sorted."""
@@ -196,7 +207,8 @@ class LibvirtConnection:
     def close(self) -> None:
         """End the connection."""
         with self._sorted_errors(None):
-            self._connection.close()
+            self._opened.close()
+        self._closed = True
 
     def _domain(self, name: str) -> Any:  # noqa: ANN401  the binding has no types
         try:
@@ -239,15 +251,24 @@ class LibvirtConnection:
         clause = _clause(error)
         if any(words in clause for words in _BUSY_WORDS):
             kind = BusyError
-        if subject is None and not self._alive():
-            kind = LostError
+        if not self._alive():
+            return self._gone(error)
         return kind(clause, subject=subject or self.uri, evidence={"libvirt code": code})
 
     def _alive(self) -> bool:
         try:
-            return bool(self._connection.isAlive())
+            return bool(self._opened.isAlive())
         except self._api.libvirtError:
             return False
+
+    def _gone(self, error: Any) -> LostError:  # noqa: ANN401
+        return LostError(
+            "libvirt's daemon went away meanwhile",
+            subject=self.uri,
+            hint="once it is back (systemctl start libvirtd), run the same command again: it goes "
+            "on from what there is",
+            evidence={"libvirt": _clause(error), "libvirt code": error.get_error_code()},
+        )
 
     def _connection_error(self, error: Any) -> SriovctlError:  # noqa: ANN401
         code, message = error.get_error_code(), _clause(error)

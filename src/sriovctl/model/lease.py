@@ -40,6 +40,10 @@ class Reason(StrEnum):
     RESTARTED = "host restarted"
 
 
+RESERVATION = "attach"  # where a pool's name stands otherwise
+NOTHING_TO_CLEAN = "{}"
+
+
 class Lease(NamedTuple):
     """One VF, lent to one owner."""
 
@@ -67,6 +71,11 @@ class Lease(NamedTuple):
     pid_started: int | None = None  # clock ticks after boot: pids come again
     pinned: bool = False  # stays over a restart of the host
     group_disjoint: bool = False  # nobody else gets a VF of the same IOMMU group
+
+
+def is_reservation(lease: Lease) -> bool:
+    """Say whether it only keeps a VF from others while its process gives it to a guest."""
+    return lease.pool == RESERVATION and lease.clean == NOTHING_TO_CLEAN
 
 
 class Process(NamedTuple):

@@ -7,7 +7,7 @@ and whoever may write brings the book up to date (see ``engine/leases/lending.py
 
 from __future__ import annotations
 
-from sriovctl.model.lease import OPEN, LeaseStatus, Reason
+from sriovctl.model.lease import OPEN, LeaseStatus, Reason, is_reservation
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -53,6 +53,9 @@ def _with_its_vf(lease: Lease, seen: Sighting, over: Reason | None) -> Lease:
     if lease.status is LeaseStatus.SCRUBBING and not seen.process_alive:
         return lease._replace(status=LeaseStatus.DIRTY, note="scrubbing it was cut short")
     if lease.status is LeaseStatus.HELD and over is not None:
+        # What its process left behind is libvirt's or QEMU's affair: it was lent to nobody.
+        if is_reservation(lease):
+            return _become(lease, LeaseStatus.ENDED, over)
         expired = over is Reason.EXPIRED
         return _become(lease, LeaseStatus.EXPIRED if expired else LeaseStatus.ORPHANED, over)
     return lease

@@ -220,6 +220,8 @@ def format_detach(result: DetachResult) -> str:
         later="from its next boot",
     )
     driver = f"; its driver on the host: {result.host_driver or 'none'}" if result.vf else ""
+    if not where:
+        return f"{result.guest}: {what} put back as it was before libvirt was cut short{driver}"
     return f"{result.guest}: {what} detached {where}{driver}"
 
 

@@ -165,3 +165,38 @@ def test_what_the_driver_cannot_do_is_unsupported(connection: LibvirtConnection)
     connection.close()
     with pytest.raises(SriovctlError):
         connection.names()
+
+
+def test_a_daemon_that_was_restarted_is_asked_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    binding = make_binding()
+    alive, opened = [1], list[str]()
+    reset = FakeError(38, "Cannot recv data: Connection reset by peer")
+
+    def state() -> tuple[int, int]:
+        if alive == [0]:
+            raise reset
+        return 1, 0
+
+    def open_connection(_uri: str) -> object:
+        if opened and alive == [0]:
+            raise FakeError(38, "Connection refused")
+        opened.append(_uri)
+        domain = SimpleNamespace(name=lambda: "g", state=state)
+        own = len(opened)
+        return SimpleNamespace(
+            lookupByName=lambda _: domain, isAlive=lambda: alive[0] if own == 1 else 1
+        )
+
+    binding.open = open_connection  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "libvirt", binding)
+    connection = LibvirtConnection()
+    assert connection.state("g") == "running"
+    alive[0] = 0
+    with pytest.raises(LostError, match="daemon went away meanwhile") as caught:
+        connection.state("g")
+    assert "run the same command again" in str(caught.value)
+    alive[0] = 1  # the new one listens, and the old connection stays dead
+    opened_before = len(opened)
+    monkeypatch.setattr(connection._opened, "isAlive", lambda: 0)
+    assert connection.state("g") == "running"
+    assert len(opened) == opened_before + 1

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from sriovctl.model.lease import OPEN, Lease, LeaseStatus, Reason, Sighting
+from sriovctl.model.lease import OPEN, RESERVATION, Lease, LeaseStatus, Reason, Sighting
 from sriovctl.planner.lease_status import judge
 
 LEASE = Lease("pool", "anna", "0000:01:00.0", (), 0, "{}", lease_id=3, boot_id="now")
@@ -29,6 +29,16 @@ def test_time_runs_out() -> None:
 def test_a_process_ends() -> None:
     seen = SEEN._replace(process_alive=False)
     assert after(seen=seen) == (LeaseStatus.ORPHANED, Reason.PROCESS_ENDED)
+
+
+def test_a_reservation_ends_with_its_process() -> None:
+    seen = SEEN._replace(process_alive=False)
+    reservation = LEASE._replace(pool=RESERVATION, pid=7)
+    assert after(reservation) == (LeaseStatus.HELD, None)
+    assert after(reservation, seen) == (LeaseStatus.ENDED, Reason.PROCESS_ENDED)
+    # A pool may have that name, too.
+    lent = reservation._replace(clean='{"trust": false}')
+    assert after(lent, seen)[0] is LeaseStatus.ORPHANED
 
 
 def test_a_vf_that_goes_away_is_lost_to_its_holder() -> None:

@@ -19,7 +19,7 @@ from sriovctl.engine.guests.detach import DETACH_TIMEOUT_S, detach
 from sriovctl.engine.guests.holders import read_guest, read_guests
 from sriovctl.engine.guests.placement import placement_doubts
 from sriovctl.engine.guests.read_back import verify_on_card
-from sriovctl.engine.guests.vf_place import read_attributes, read_driver, read_vf_place
+from sriovctl.engine.guests.vf_place import is_vf, read_attributes, read_driver, read_vf_place
 from sriovctl.errors import HostError, InputError, SriovctlError, VerifyError
 from sriovctl.model.functions import VLAN, VFAttributes
 from sriovctl.model.guest import (
@@ -83,6 +83,8 @@ def attach_all(
     """
     target = read_guest(libvirt, guest)
     guests = read_guests(libvirt)
+    for vf, _ in wanted:
+        _settle(host, libvirt, guests, target, vf)
     jobs = [_plan(host, guests, target, vf, each) for vf, each in wanted]
     _check_together(target, jobs)
     results: list[AttachResult] = []
@@ -145,6 +147,21 @@ def _as_held(attachment: VFAttachment, device: GuestDevice, *, untold: bool) -> 
 
 
 # --- before the first change -----------------------------------------------------------------
+
+
+# What libvirt left behind when it was killed would be taken for what the VF had before.
+def _settle(
+    host: Host, libvirt: Libvirt, guests: tuple[Guest, ...], target: Guest, vf: PCIAddress
+) -> None:
+    held = any(guest.holds(vf) for guest in guests if guest.name != target.name)
+    held = held or checks.scope_of(target.holds(vf)).live
+    if held or not is_vf(host.files, vf) or read_driver(host.files, vf) != "vfio-pci":
+        return
+    from sriovctl.engine.guests.interrupted import check_not_open, put_back
+
+    place = read_vf_place(host.files, vf)
+    check_not_open(host, libvirt, target.name, place, runs=target.active)
+    put_back(host, place)
 
 
 def _plan(

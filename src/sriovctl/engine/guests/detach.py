@@ -12,8 +12,8 @@ from __future__ import annotations
 from sriovctl.engine.guests import attach_checks as checks
 from sriovctl.engine.guests.attach_checks import Scope
 from sriovctl.engine.guests.holders import holders, read_guest, read_guests
-from sriovctl.engine.guests.vf_place import is_vf, read_driver
-from sriovctl.errors import BusyError, InputError, VerifyError
+from sriovctl.engine.guests.vf_place import is_vf, read_driver, read_vf_place
+from sriovctl.errors import BusyError, InputError, LostError, VerifyError
 from sriovctl.model.guest import DetachResult, GuestDevice, VFAttachment
 from sriovctl.render.libvirt_xml import format_attachment
 
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 DETACH_TIMEOUT_S = 30.0
 _POLL_S = 0.5
+_VFIO = "vfio-pci"
 
 
 def held_vfs(host: Host, libvirt: Libvirt, *, guest: str) -> tuple[PCIAddress, ...]:
@@ -61,10 +62,10 @@ def detach(
     held = target.holds(vf)
     here = checks.scope_of(held)
     scope = Scope(here.live and (live or not config), here.config and (config or not live))
+    started = host.clock.now()
     if not any(scope):
         _check_not_elsewhere(libvirt, target, vf)
-        return DetachResult(guest, vf, False, False, False, 0.0, read_driver(host.files, vf))
-    started = host.clock.now()
+        return _detach_unknown(host, libvirt, target, vf, timeout_s=timeout_s)
     for device in held:
         _request_detach(libvirt, guest, device, scope)
     if scope.live:
@@ -75,6 +76,24 @@ def detach(
     waited_s = host.clock.now() - started
     driver = read_driver(host.files, vf)
     return DetachResult(guest, vf, scope.live, scope.config, True, waited_s, driver)
+
+
+# Nothing to do, unless libvirt was cut short while it gave the VF to this guest.
+def _detach_unknown(
+    host: Host, libvirt: Libvirt, target: Guest, vf: PCIAddress, *, timeout_s: float
+) -> DetachResult:
+    started, files = host.clock.now(), host.files
+    taken_out = changed = False
+    if is_vf(files, vf) and read_driver(files, vf) == _VFIO:
+        from sriovctl.engine.guests.interrupted import put_back, take_out
+
+        place = read_vf_place(files, vf)
+        if target.active:
+            taken_out = take_out(host, libvirt, target.name, place, timeout_s=timeout_s)
+        changed = put_back(host, place) or taken_out
+    waited_s = host.clock.now() - started
+    driver = read_driver(files, vf)
+    return DetachResult(target.name, vf, taken_out, False, changed, waited_s, driver)
 
 
 def _check_not_elsewhere(libvirt: Libvirt, target: Guest, vf: PCIAddress) -> None:
@@ -111,7 +130,13 @@ def _wait_for_consent(
     host: Host, libvirt: Libvirt, guest: str, vf: PCIAddress, *, deadline: float
 ) -> None:
     while True:
-        after = checks.scope_of(read_guest(libvirt, guest).holds(vf))
+        try:
+            after = checks.scope_of(read_guest(libvirt, guest).holds(vf))
+        except LostError:  # the daemon is being restarted: the next one will know
+            if host.clock.now() >= deadline:
+                raise
+            host.clock.sleep(_POLL_S)
+            continue
         if not after.live:
             return
         if host.clock.now() >= deadline:

@@ -12,7 +12,14 @@ from sriovctl.engine.leases.lease_owners import lease_name
 from sriovctl.engine.leases.lease_sight import Sight, judge_all, read_birth, read_process
 from sriovctl.errors import BusyError, InputError, LostError, SafetyError
 from sriovctl.model.address import parse_pci_address
-from sriovctl.model.lease import OPEN, Lease, LeaseStatus, Reason
+from sriovctl.model.lease import (
+    NOTHING_TO_CLEAN,
+    OPEN,
+    RESERVATION,
+    Lease,
+    LeaseStatus,
+    Reason,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -22,8 +29,6 @@ if TYPE_CHECKING:
     from sriovctl.host.api import Host
     from sriovctl.host.lease_api import LeaseBook, LeaseTable
     from sriovctl.model.address import PCIAddress
-
-_POOL = "attach"
 
 
 @contextmanager
@@ -119,12 +124,12 @@ def _draft(host: Host, place: VFPlace, owner: str) -> Lease:
     pid, started = read_process(host.files)
     device, address = str(place.pf), str(place.address)
     return Lease(
-        pool=_POOL,
+        pool=RESERVATION,
         owner=owner,
         pf_device=device,
         pf_identities=(),
         vf_index=place.vf_index,
-        clean="{}",
+        clean=NOTHING_TO_CLEAN,
         address=address,
         boot_id=Sight(host).boot_id,
         birth=read_birth(host.files, device, place.vf_index, address),

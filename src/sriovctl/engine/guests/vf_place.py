@@ -131,6 +131,15 @@ def read_driver(files: FileTree, address: PCIAddress) -> str | None:
     return files.read_link(f"{PCI_DEVICES}/{address}/driver")
 
 
+def is_open(files: FileTree, address: PCIAddress | str) -> bool:
+    """Say whether a program has a function open through VFIO.
+
+    VFIO enables it while it is open, and only then.
+    """
+    on_vfio = "vfio" in (files.read_link(f"{PCI_DEVICES}/{address}/driver") or "")
+    return on_vfio and files.read_text(f"{PCI_DEVICES}/{address}/enable") not in ("0", None)
+
+
 def _pf_of(files: FileTree, address: PCIAddress) -> PCIAddress:
     path = f"{PCI_DEVICES}/{address}"
     if not is_present(files, address):

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from sriovctl.engine.binding import read_binding
 from sriovctl.engine.boot import read_boot_id
+from sriovctl.engine.guests.vf_place import is_open
 from sriovctl.engine.identity import with_identities
-from sriovctl.engine.inventory import PCI_DEVICES, read_inventory
+from sriovctl.engine.inventory import read_inventory
 from sriovctl.engine.runs.apply import ApplyOptions, Outcome, apply_plan
 from sriovctl.engine.runs.undo import undo_run
 from sriovctl.engine.wanted_details import with_wanted_details
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
     from sriovctl.engine.runs.execute import Site
     from sriovctl.engine.runs.users import Users
-    from sriovctl.host.api import FileTree, Host
+    from sriovctl.host.api import Host
     from sriovctl.model.address import PCIAddress
     from sriovctl.model.functions import PF, VF
     from sriovctl.model.owner import OwnerReport
@@ -135,14 +136,7 @@ def wait_until_closed(host: Host, device: str) -> None:
     :raises BusyError: somebody still has.
     """
     deadline = host.clock.now() + CLOSING_TIMEOUT_S
-    while _is_open(host.files, device):
+    while is_open(host.files, device):
         if host.clock.now() >= deadline:
             raise BusyError("is still open in some program", subject=device)
         host.clock.sleep(_POLL_S)
-
-
-def _is_open(files: FileTree, device: str) -> bool:
-    # VFIO enables a function while it is open, and only then.
-    directory = f"{PCI_DEVICES}/{device}"
-    on_vfio = "vfio" in (files.read_link(f"{directory}/driver") or "")
-    return on_vfio and files.read_text(f"{directory}/enable") not in ("0", None)
