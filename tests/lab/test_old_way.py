@@ -1,0 +1,241 @@
+"""Both columns of docs/from-the-old-way.md come to the same, row by row, on a real kernel.
+
+For each table the classic column is gone through from top to bottom, and what ip, sysfs and virsh
+show is kept after each row; then the same from the same beginning with our column.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+
+from sriovctl.demo.guest import demo_disk, demo_guest_xml
+from tests.lab.shell import PCI, netdev_of, run, sriovctl
+from tests.old_way import Row, tables
+
+pytestmark = pytest.mark.lab("82576", services=("libvirt",))
+
+PF, VF = "0000:01:00.0", "0000:01:10.0"
+GUEST, MAC = "OldWay", "52:54:00:6d:90:02"
+_FACTS = re.compile(rf"0000:01:[01][0-9a-f]\.\d|{MAC}")
+_FAILED = "failed"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def words(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """What stands for what on the page, for the shells that run it."""
+    home = tmp_path_factory.mktemp("old-way")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(home)
+        for name, value in {
+            "SRIOVCTL_STATE_DIR": str(home / "state"),
+            **{"PF": PF, "DEV": netdev_of(PF), "VF": VF, "SYS": str(PCI)},
+            **{"GUEST": GUEST, "MAC": MAC},
+        }.items():
+            patch.setenv(name, value)
+        yield
+        make_vfs(0)
+        (PCI / PF / "sriov_drivers_autoprobe").write_text("1")
+
+
+def make_vfs(num_vfs: int) -> None:
+    """Make VFs without drivers, of a PF that is up, all anew."""
+    run("ip", "link", "set", netdev_of(PF), "mtu", "1500", "up")
+    (PCI / PF / "sriov_numvfs").write_text("0")
+    (PCI / PF / "sriov_drivers_autoprobe").write_text("0")
+    if num_vfs:
+        (PCI / PF / "sriov_numvfs").write_text(str(num_vfs))
+
+
+def shell(command: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        ("bash", "-c", command), capture_output=True, text=True, check=False, timeout=300
+    )
+
+
+def can_run(command: str) -> bool:
+    return shutil.which(command.split()[0]) is not None or command.startswith("for ")
+
+
+# --- what is seen ----------------------------------------------------------------------------
+
+
+def seen() -> dict[str, object]:
+    """The PF, its VFs and who has them, by other sources than ours."""
+    (link,) = json.loads(run("ip", "-j", "-d", "link", "show", "dev", netdev_of(PF)))
+    vfs = sorted((PCI / PF).glob("virtfn*"))
+    return {
+        "up": "UP" in link["flags"],
+        "mtu": link["mtu"],
+        "num_vfs": (PCI / PF / "sriov_numvfs").read_text().strip(),
+        "autoprobe": (PCI / PF / "sriov_drivers_autoprobe").read_text().strip(),
+        # An igbvf whose VF has no MAC makes one up.
+        "vfs": [
+            {**vf, "address": vf["address"] if vf["address"] == MAC else "another"}
+            for vf in link.get("vfinfo_list", [])
+        ],
+        "drivers": [driver_and_override(vf) for vf in vfs],
+        "guest": [interfaces(), interfaces("--inactive")],
+    }
+
+
+def driver_and_override(vf: Path) -> tuple[str | None, str]:
+    link = vf / "driver"
+    name = link.resolve().name if link.exists() else None
+    return name, (vf / "driver_override").read_text().strip()
+
+
+def interfaces(*flags: str) -> list[tuple[object, ...]]:
+    done = subprocess.run(
+        ("virsh", "dumpxml", GUEST, *flags), capture_output=True, text=True, check=False
+    )
+    if done.returncode:
+        return []
+    found = ElementTree.fromstring(done.stdout).findall("devices/interface[@type='hostdev']")
+    return [
+        tuple(
+            None if (part := each.find(path)) is None else sorted(part.items())
+            for path in ("mac", "source/address", "vlan/tag")
+        )
+        for each in found
+    ]
+
+
+def wait_until_free() -> None:
+    """Wait until libvirt has given the VF's driver back, which virsh does not."""
+    deadline = time.monotonic() + 60
+    while (PCI / VF / "driver").exists():
+        assert time.monotonic() < deadline
+        time.sleep(0.3)
+
+
+# --- going through a table -------------------------------------------------------------------
+
+
+def by_classic(table: list[Row]) -> list[object]:
+    """What is seen after each row; one whose program is not installed follows one that does it."""
+    runnable = {row.ours[0] for row in table if can_run(row.classic[0])}
+    assert {row.ours[0] for row in table} == runnable
+    return [
+        after(row, shell(row.classic[0] if can_run(row.classic[0]) else "true")) for row in table
+    ]
+
+
+def by_ours(
+    table: list[Row], do: Callable[[str], subprocess.CompletedProcess[str]]
+) -> list[object]:
+    return [after(row, do(row.ours[0])) for row in table]
+
+
+def after(row: Row, done: subprocess.CompletedProcess[str]) -> object:
+    assert "Traceback" not in done.stderr, done.stderr
+    if "detach-device" in row.classic[0]:
+        wait_until_free()
+    return row.ours[0], _FAILED if done.returncode else "done", seen()
+
+
+def apply(snippet: str) -> subprocess.CompletedProcess[str]:
+    wanted = f'version: 1\npfs: {{a: {{match: {{address: "{PF}"}}, {snippet}}}}}'
+    return subprocess.run(
+        ("sriovctl", "apply", "-"), input=wanted, capture_output=True, text=True, check=False
+    )
+
+
+def test_looking() -> None:
+    make_vfs(2)
+    run("ip", "link", "set", netdev_of(PF), "vf", "0", "mac", MAC, "vlan", "42")
+    Path("dump.txt").write_text(run("lspci", "-xxxx"))
+    Path("guest.xml").write_text(demo_guest_xml(GUEST))
+    run("virsh", "define", "guest.xml")
+    try:
+        (table,) = tables("Look")
+        for row in table:
+            classic = "".join(shell(code).stdout for code in row.classic if "echo N" not in code)
+            ours = shell(row.ours[0])
+            assert ours.returncode in (0, 1), ours.stderr
+            assert ours.stdout or "no representors" in ours.stderr or ours.returncode, row
+            if "ls" in row.ours[0].split():
+                assert set(_FACTS.findall(classic)) <= set(_FACTS.findall(ours.stdout)), row
+    finally:
+        run("virsh", "undefine", GUEST)
+
+
+def test_changing_by_a_state_file() -> None:
+    table = [row for row in tables("Change")[0] if "modprobe" not in row.classic[0]]
+    results = []
+    for go in (by_classic, lambda rows: by_ours(rows, apply)):
+        make_vfs(0)
+        run("ip", "link", "set", netdev_of(PF), "down")
+        results.append(go(table))
+    classic, ours = results
+    assert ours == classic
+    # Of what is on the page the card can do most.
+    assert [one[1] for one in classic].count("done") > len(table) / 2  # type: ignore[index]
+
+
+def test_changing_drivers() -> None:
+    table = [row for row in tables("Change")[1] if "sriovctl ls" not in row.ours]
+    table, (several,) = table[:-1], table[-1:]
+    results = []
+    for go in (by_classic, lambda rows: by_ours(rows, shell)):
+        make_vfs(2)
+        (PCI / PF / "sriov_drivers_autoprobe").write_text("1")  # libvirt leaves it to the kernel
+        sriovctl("bind", VF, "--driver", "igbvf")
+        results.append(go(table))
+    assert results[1] == results[0]
+    assert {one[1] for one in results[0]} == {"done"}  # type: ignore[index]
+    assert shell(several.ours[0]).returncode == 0
+    assert [driver_and_override(vf)[0] for vf in (PCI / PF).glob("virtfn*")] == ["vfio-pci"] * 2
+
+
+def test_lending_to_namespaces(monkeypatch: pytest.MonkeyPatch) -> None:
+    make_vfs(1)
+    sriovctl("bind", VF, "--driver", "igbvf")
+    run("udevadm", "settle")  # it renames the netdev
+    monkeypatch.setenv("VFDEV", netdev_of(VF))
+    run("ip", "netns", "add", "blue")
+    try:
+        (table,) = tables("Network namespaces and containers")
+        classic = [(after(row, shell(row.classic[0])), in_blue()) for row in table]
+        assert [(after(row, shell(row.ours[0])), in_blue()) for row in table] == classic
+        assert [where for _, where in classic] == [[os.environ["VFDEV"], "lo"], ["lo"]]
+    finally:
+        run("ip", "netns", "del", "blue")
+
+
+def in_blue() -> list[str]:
+    return sorted(link["ifname"] for link in json.loads(run("ip", "-n", "blue", "-j", "link")))
+
+
+def test_giving_to_guests(tmp_path: Path) -> None:
+    make_vfs(1)
+    (tmp_path / "disk").write_bytes(demo_disk())
+    console = tmp_path / "console"
+    xml = demo_guest_xml(GUEST, disk=str(tmp_path / "disk"), console_log=str(console))
+    Path("guest.xml").write_text(xml)
+    Path("vf.xml").write_text(sriovctl("xml", "--vf", VF, "--mac", MAC, "--vlan", "42"))
+    run("virsh", "define", "guest.xml")
+    run("virsh", "start", GUEST)
+    try:
+        while not console.exists() or "up" not in console.read_text():
+            assert run("virsh", "domstate", GUEST).strip() == "running"
+        attaching, printing = tables("Guests")
+        classic = by_classic(attaching)
+        assert by_ours(attaching, shell) == classic
+        assert {one[1] for one in classic} == {"done"}  # type: ignore[index]
+        for row in printing:
+            if "SOCKET" not in row.ours[0]:
+                assert "01:10.0" in shell(row.ours[0]).stdout.replace("0x", "") or row
+    finally:
+        subprocess.run(("virsh", "destroy", GUEST), capture_output=True, check=False)
+        run("virsh", "undefine", GUEST)
+    assert os.environ["GUEST"] not in run("virsh", "list", "--all")
