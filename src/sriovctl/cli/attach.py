@@ -151,7 +151,7 @@ def _reserve(
 
 
 def _find_vfs(args: argparse.Namespace, context: Context) -> tuple[PCIAddress, ...]:
-    from sriovctl.engine.guests.reservation import leased_vf, lent_vfs
+    from sriovctl.engine.guests.reservation import leased_vf
 
     if args.vfs is not None:
         return tuple(parse_pci_address(text) for text in args.vfs)
@@ -159,11 +159,17 @@ def _find_vfs(args: argparse.Namespace, context: Context) -> tuple[PCIAddress, .
         return tuple(leased_vf(context.host(), context.leases(), each) for each in args.leases)
     from sriovctl.engine.guests.pick import pick_vfs
 
-    try:
-        lent = lent_vfs(context.host(), context.leases().leases())
-    except PermissionDenied:  # the reservation will say so
-        lent = {}
+    lent = _lent(context)
     return pick_vfs(context.host(), context.libvirt(), pf=args.pf, count=args.count, lent=lent)
+
+
+def _lent(context: Context) -> dict[str, str]:
+    from sriovctl.engine.guests.reservation import lent_vfs
+
+    try:
+        return lent_vfs(context.host(), context.leases().leases())
+    except PermissionDenied:  # the reservation of a VF will say so
+        return {}
 
 
 def _warn_of_networks(context: Context, results: tuple[AttachResult, ...]) -> None:
@@ -188,6 +194,7 @@ def _attach_from_network(args: argparse.Namespace, context: Context) -> None:
         guest=args.guest,
         network=args.network,
         wanted=wanted_from(args),
+        lent=_lent(context),
     )
     if args.json:
         context.print_json("attach", network_attach_as_json(result))

@@ -320,6 +320,24 @@ def test_an_empty_pool_is_told_with_its_users(world: Pooled) -> None:
     assert caught.value.evidence == {str(VF0): "guest MyGuest"}
 
 
+def test_a_vf_that_somebody_has_who_libvirt_does_not_see_is_not_asked_for(world: Pooled) -> None:
+    world.create()
+    world.guest.shut_off()
+    world.attach(VF0, wanted=Wanted(config=True))
+    world.libvirt.add("Other")
+    with pytest.raises(SafetyError, match=f"would give {VF0}, which guest MyGuest has"):
+        world.take("Other")
+    with pytest.raises(SafetyError, match="which lease 3 of anna has"):
+        attach_from_network(
+            world.host,
+            world.libvirt,
+            guest="Other",
+            network="finance",
+            wanted=Wanted(),
+            lent={str(VF0): "lease 3 of anna"},
+        )
+
+
 def test_a_pool_that_is_not_started_gives_nothing_now(world: Pooled) -> None:
     world.create()
     world.libvirt.stop_network("finance")
@@ -381,6 +399,23 @@ def test_a_libvirt_that_forgets_it_is_an_error(
     monkeypatch.setattr(world.libvirt, "attach_device", forgetful)
     with pytest.raises(VerifyError, match=words):
         world.take()
+
+
+@pytest.mark.parametrize("consents", [True, False])
+def test_what_reads_back_otherwise_is_taken_back(world: Pooled, consents: bool) -> None:
+    truly = world.set_on_card
+    world.libvirt = SimulatedLibvirt(
+        world.host.clock,
+        set_on_card=lambda source, mac, _vlan: truly(source, mac, 7),
+        vfs_of=world.vfs_of,
+    )
+    world.libvirt.add("MyGuest", SimulatedGuest("MyGuest", consent_s=1.0 if consents else None))
+    world.create()
+    with pytest.raises(VerifyError, match="another VLAN") as caught:
+        world.take()
+    guest = read_guest(world.libvirt, "MyGuest")
+    assert (len(guest.devices), guest.network_interfaces) == (0 if consents else 1, ())
+    assert ("not taken back" in caught.value.evidence) is not consents
 
 
 def test_a_config_that_keeps_it_is_an_error(world: Pooled, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,7 +16,14 @@ from sriovctl.engine.guests.placement import placement_doubts
 from sriovctl.engine.guests.read_back import verify_on_card
 from sriovctl.engine.guests.vf_networks import read_vf_network
 from sriovctl.engine.guests.vf_place import read_vf_place
-from sriovctl.errors import BusyError, InputError, UnsupportedError, VerifyError
+from sriovctl.errors import (
+    BusyError,
+    InputError,
+    SafetyError,
+    SriovctlError,
+    UnsupportedError,
+    VerifyError,
+)
 from sriovctl.model.guest import (
     DetachResult,
     DeviceKind,
@@ -26,14 +33,21 @@ from sriovctl.model.guest import (
     VFAttachment,
     alias_of_network,
 )
+from sriovctl.model.record import NamedTuple
 from sriovctl.render.libvirt_xml import format_network_attachment
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from sriovctl.host.api import Host
     from sriovctl.host.libvirt_api import Libvirt
+    from sriovctl.model.address import PCIAddress
     from sriovctl.model.guest import Guest, Wanted
     from sriovctl.model.guest_network import NetworkInterface, VFNetwork
+
+    # What a guest has under one alias: now, and in its config.
+    _Held = tuple[GuestDevice | None, NetworkInterface | None]
 
 
 def plan_network_attachment(network: str, wanted: Wanted) -> NetworkAttachment:
@@ -58,12 +72,19 @@ def plan_network_attachment(network: str, wanted: Wanted) -> NetworkAttachment:
 
 
 def attach_from_network(
-    host: Host, libvirt: Libvirt, *, guest: str, network: str, wanted: Wanted
+    host: Host,
+    libvirt: Libvirt,
+    *,
+    guest: str,
+    network: str,
+    wanted: Wanted,
+    lent: Mapping[str, str] | None = None,
 ) -> NetworkAttachResult:
     """Give the guest a VF out of a pool; nothing happens if it has one under that alias.
 
+    :param lent: address of a VF -> who has a lease of it.
     :raises InputError: no such guest or network, or flags that do not fit the guest's state.
-    :raises SafetyError: the MAC belongs to somebody else.
+    :raises SafetyError: the MAC, or the VF that libvirt would choose, belongs to somebody else.
     :raises UnsupportedError: the network is not started, no IOMMU, or no free port.
     :raises BusyError: no VF is free, or the guest has one with other settings.
     :raises VerifyError: libvirt's definition reads back differently.
@@ -76,29 +97,42 @@ def attach_from_network(
     missing = scope.without(Scope(held[0] is not None, held[1] is not None))
     warnings: tuple[str, ...] = ()
     if any(missing):
-        warnings = _check(host, libvirt, target, pool, attachment=attachment, missing=missing)
-        libvirt.attach_device(
-            guest,
-            format_network_attachment(attachment),
-            live=missing.live,
-            config=missing.config,
-        )
-        target = read_guest(libvirt, guest)
-        held = _held(target, attachment)
-        _verify(host, target, attachment, scope)
-    device, interface = held
-    return NetworkAttachResult(
-        guest=guest,
-        network=network,
-        vf=device.source if device else None,
-        mac=device.mac if device else interface.mac if interface else None,
-        vlan=device.vlan if device else interface.vlan if interface else None,
-        guest_address=device.guest_address if device else None,
-        live=scope.live,
-        config=scope.config,
-        changed=any(missing),
-        warnings=warnings,
-    )
+        job = _Job(target, pool, attachment, missing)
+        warnings = _check(host, libvirt, job, lent or {})
+        held = _carry_out(host, libvirt, job)
+    return _result(guest, attachment, held, scope)._replace(changed=any(missing), warnings=warnings)
+
+
+class _Job(NamedTuple):
+    guest: Guest
+    network: VFNetwork
+    attachment: NetworkAttachment
+    missing: Scope
+
+
+def _carry_out(host: Host, libvirt: Libvirt, job: _Job) -> _Held:
+    name, (live, config) = job.guest.name, job.missing
+    xml = format_network_attachment(job.attachment)
+    libvirt.attach_device(name, xml, live=live, config=config)
+    try:
+        after = read_guest(libvirt, name)
+        _verify(host, after, job.attachment, job.missing)
+    except SriovctlError as error:
+        _take_back(host, libvirt, job, error)
+        raise
+    return _held(after, job.attachment)
+
+
+def _take_back(host: Host, libvirt: Libvirt, job: _Job, error: SriovctlError) -> None:
+    name = job.guest.name
+    try:
+        device, interface = _held(read_guest(libvirt, name), job.attachment)
+        if interface is not None and job.missing.config:
+            _forget(libvirt, name, interface)
+        if device is not None and job.missing.live:
+            detach(host, libvirt, guest=name, vf=device.source, live=True)
+    except SriovctlError as failed:
+        error.evidence["not taken back"] = failed.cause
 
 
 def detach_from_network(
@@ -147,9 +181,25 @@ def _is_of(device: GuestDevice, network: str) -> bool:
     return network == device.network or device.alias == alias_of_network(network)
 
 
-def _held(
-    target: Guest, attachment: NetworkAttachment
-) -> tuple[GuestDevice | None, NetworkInterface | None]:
+def _result(
+    guest: str, attachment: NetworkAttachment, held: _Held, scope: Scope
+) -> NetworkAttachResult:
+    device, interface = held
+    settings = device or interface
+    return NetworkAttachResult(
+        guest=guest,
+        network=attachment.network,
+        vf=device.source if device else None,
+        mac=settings.mac if settings else None,
+        vlan=settings.vlan if settings else None,
+        guest_address=device.guest_address if device else None,
+        live=scope.live,
+        config=scope.config,
+        changed=False,
+    )
+
+
+def _held(target: Guest, attachment: NetworkAttachment) -> _Held:
     now = (each for each in target.devices if each.live and each.alias == attachment.alias)
     later = (each for each in target.network_interfaces if each.alias == attachment.alias)
     return next(now, None), next(later, None)
@@ -183,38 +233,49 @@ def _require(network: VFNetwork | None, name: str) -> VFNetwork:
     return network
 
 
-def _check(
-    host: Host,
-    libvirt: Libvirt,
-    target: Guest,
-    network: VFNetwork,
-    *,
-    attachment: NetworkAttachment,
-    missing: Scope,
-) -> tuple[str, ...]:
-    name = network.pool.name
-    rules.check_boot_order(target, attachment.boot_order)
-    if not missing.live:
-        return () if network.autostart else (f"network {name} is not started with libvirt",)
-    if not network.active:
+def _check(host: Host, libvirt: Libvirt, job: _Job, lent: Mapping[str, str]) -> tuple[str, ...]:
+    name, attachment = job.network.pool.name, job.attachment
+    rules.check_boot_order(job.guest, attachment.boot_order)
+    if not job.missing.live:
+        return () if job.network.autostart else (f"network {name} is not started with libvirt",)
+    if not job.network.active:
         raise UnsupportedError(
             "is not started", subject=f"network {name}", hint=f"virsh net-start {name}"
         )
-    checks.check_room(target)
-    sources = network.pool.sources
-    users = read_vf_users(host, libvirt, sources, but_network=name)
-    free = [vf for vf in sources if str(vf) not in users]
-    if not free:
-        raise BusyError("has no free VF", subject=f"network {name}", evidence=users)
-    place = read_vf_place(host.files, free[0])
+    checks.check_room(job.guest)
+    guests = read_guests(libvirt)
+    place = read_vf_place(host.files, _next_vf(host, libvirt, job.network, guests, lent))
     checks.check_isolated(place)
-    as_vf = VFAttachment(DeviceKind.INTERFACE, free[0], mac=attachment.mac)
+    as_vf = VFAttachment(DeviceKind.INTERFACE, place.address, mac=attachment.mac)
     as_vf = as_vf._replace(teaming_with=attachment.teaming_with)
-    warnings = [*checks.check_pf_up(place, as_vf, missing)]
-    warnings += rules.check_mac_unique(read_guests(libvirt), target.name, as_vf)
+    warnings = [*checks.check_pf_up(place, as_vf, job.missing)]
+    warnings += rules.check_mac_unique(guests, job.guest.name, as_vf)
     if attachment.mac is not None:
         warnings += rules.check_mac_not_on_host(host, place, attachment.mac)
-    return (*warnings, *placement_doubts(host.files, target, place))
+    return (*warnings, *placement_doubts(host.files, job.guest, place))
+
+
+# libvirt takes the first that did not come out of the network yet, whoever else has it.
+def _next_vf(
+    host: Host,
+    libvirt: Libvirt,
+    network: VFNetwork,
+    guests: tuple[Guest, ...],
+    lent: Mapping[str, str],
+) -> PCIAddress:
+    name, sources = network.pool.name, network.pool.sources
+    users = read_vf_users(host, libvirt, sources, lent=lent, but_network=name)
+    running = {device.source for guest in guests for device in guest.devices if device.live}
+    following = next((vf for vf in sources if vf not in running), None)
+    if following is None:
+        raise BusyError("has no free VF", subject=f"network {name}", evidence=users)
+    if str(following) in users:
+        raise SafetyError(
+            f"would give {following}, which {users[str(following)]} has: libvirt does not look",
+            subject=f"network {name}",
+            hint="free it there, or take it out of the network",
+        )
+    return following
 
 
 def _verify(host: Host, after: Guest, attachment: NetworkAttachment, scope: Scope) -> None:
