@@ -190,6 +190,28 @@ def _vf_networks(doors: Doors, guests: Sequence[Guest]) -> frozenset[str]:
     return frozenset(network.pool.name for network in found)
 
 
+# --- metrics ---------------------------------------------------------------------------------
+
+
+def metrics(doors: Doors, *, recorded: bool) -> str:
+    """Write counters and states for Prometheus.
+
+    :param recorded: journal and leases are of this host, and tell nothing of a recording.
+    """
+    from sriovctl import __version__
+    from sriovctl.engine.counters import read_traffic, read_wedged
+    from sriovctl.render.exposition import format_prometheus
+    from sriovctl.render.metrics import HostMetrics, metric_families
+
+    pfs = read_traffic(doors.host(), name_of=PCINames().name_of)
+    owners = doors.owner_report([one.pf for one in pfs]).owners
+    if not recorded:
+        pfs = read_wedged(doors.journal(), pfs)
+    leases = None if recorded else doors.desk().leases()
+    found = HostMetrics(pfs, __version__, leases=leases, owners=owners)
+    return format_prometheus(metric_families(found))
+
+
 # --- changes and leases ----------------------------------------------------------------------
 
 

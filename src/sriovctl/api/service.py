@@ -29,7 +29,7 @@ from sriovctl.api.contract.routes import Route
 from sriovctl.api.contract.values import parse_query
 from sriovctl.api.feed import Feed
 from sriovctl.api.jobs import Job, JobBoard
-from sriovctl.api.shelf import MOMENT_S, Answer, Shelf, encode
+from sriovctl.api.shelf import MOMENT_S, Answer, Shelf, as_answer, encode
 from sriovctl.api.workers import Workers
 from sriovctl.errors import InputError, PermissionDenied, SriovctlError, UnsupportedError
 from sriovctl.model.record import NamedTuple
@@ -38,8 +38,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
 
-    from sriovctl.api.doors import Building
-    from sriovctl.api.shelf import Make
+    from sriovctl.api.doors import Building, Doors
+
+    Read = Callable[[Doors], Mapping[str, object]]
 
 _HEARD_S = 10.0  # what the kernel tells of: asked again all the same, for what it forgets to tell
 
@@ -182,12 +183,24 @@ class Service:
         return await self._read(ask)
 
     async def _read(self, ask: Ask) -> Response:
-        make, good_for_s = self._reader(ask)
+        read, good_for_s = self._reader(ask)
         key = (ask.route.name, *sorted(ask.named.items()), *sorted(ask.query.items()))
-        return _with_etag(ask, await self._shelf.answer(key, make, good_for_s=good_for_s))
+        answer = await self._shelf.answer(
+            key, lambda doors: encode(read(doors)), good_for_s=good_for_s
+        )
+        return _with_etag(ask, answer)
 
-    def _reader(self, ask: Ask) -> tuple[Make, float]:
-        heard: dict[str, Make] = {
+    async def _metrics(self, ask: Ask) -> Response:
+        recorded = self._building.read_only is not None
+        answer = await self._shelf.answer(
+            "metrics",
+            lambda doors: as_answer(reading.metrics(doors, recorded=recorded).encode()),
+            good_for_s=MOMENT_S,
+        )
+        return _with_etag(ask, answer)
+
+    def _reader(self, ask: Ask) -> tuple[Read, float]:
+        heard: dict[str, Read] = {
             "list_pfs": partial(reading.list_pfs, query=ask.query),
             "list_vfs": partial(reading.list_vfs, query=ask.query),
             "list_groups": partial(reading.list_groups, query=ask.query),
@@ -311,7 +324,7 @@ class Service:
         lease_id = ask.number("lease")
         return await self._lend(200, partial(changing.renew_lease, lease_id=lease_id, said=said))
 
-    async def _lend(self, status: int, work: Make) -> Response:
+    async def _lend(self, status: int, work: Read) -> Response:
         try:
             document = await self._workers.change(work)
         finally:
@@ -333,7 +346,7 @@ def _with_etag(ask: Ask, answer: Answer) -> Response:
     headers = (("etag", answer.etag),)
     if names_etag(ask.request.headers.get("if-none-match"), answer.etag, weakly=True):
         return Response(304, headers=headers)
-    return Response(200, answer.body, headers=headers)
+    return Response(200, answer.body, ask.route.answer_type, headers)
 
 
 def _json(

@@ -22,9 +22,6 @@ if TYPE_CHECKING:
     from sriovctl.api.doors import Doors
     from sriovctl.api.workers import Workers
 
-    Payload = Mapping[str, object]
-    Make = Callable[[Doors], Payload]
-
 MOMENT_S = 1.0
 _MOST_KEPT = 64
 
@@ -34,6 +31,10 @@ class Answer(NamedTuple):
 
     body: bytes
     etag: str
+
+
+if TYPE_CHECKING:
+    Make = Callable[[Doors], Answer]
 
 
 class _Kept(NamedTuple):
@@ -86,7 +87,7 @@ class Shelf:
 
     async def _make(self, key: Hashable, make: Make, good_for_s: float) -> Answer:
         generation = self._generation
-        answer = await self._workers.read(lambda doors: encode(make(doors)))
+        answer = await self._workers.read(make)
         self._kept[key] = _Kept(answer, generation, self._now() + good_for_s)
         self._kept.move_to_end(key)
         while len(self._kept) > _MOST_KEPT:
@@ -96,5 +97,9 @@ class Shelf:
 
 def encode(payload: Mapping[str, object]) -> Answer:
     """Write a document, and what tells it from others."""
-    body = encode_json(payload)
+    return as_answer(encode_json(payload))
+
+
+def as_answer(body: bytes) -> Answer:
+    """Add what tells a body from others."""
     return Answer(body, f'"{sha256(body).hexdigest()[:32]}"')

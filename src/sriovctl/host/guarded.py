@@ -15,6 +15,7 @@ hung is never done.
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from struct import Struct
 
 from sriovctl.errors import HostError, WedgedError
@@ -210,6 +211,7 @@ def _serve(requests: int, answers: int, shared: memoryview, parent: int) -> None
     nowhere = os.open(os.devnull, os.O_RDWR)
     for stream in range(3):
         os.dup2(nowhere, stream)
+    _close_sockets()
     while head := _read_exactly(requests, _REQUEST.size):
         request, size = _REQUEST.unpack(head)
         # Of a request that was not sent to its end, nothing is to be done.
@@ -223,6 +225,17 @@ def _serve(requests: int, answers: int, shared: memoryview, parent: int) -> None
                 break
             shared[_DONE] += 1
         os.write(answers, _ANSWER.pack(request, shared[_DONE], refusal))
+
+
+# A daemon's clients are not to wait for us either, nor is the next daemon for its address.  Files
+# stay open: the lock of a PF on which the kernel hangs is ours to hold.
+def _close_sockets() -> None:
+    from stat import S_ISSOCK
+
+    for name in os.listdir("/proc/self/fd"):
+        with suppress(OSError):  # the list itself is closed by now
+            if S_ISSOCK(os.fstat(int(name)).st_mode):
+                os.close(int(name))
 
 
 def _unpack(body: bytes) -> Iterator[tuple[str, bytes]]:

@@ -26,6 +26,7 @@ from tests.unit.docs.pages import context_of
 
 T = TypeVar("T")
 PF = "0000:01:00.0"
+PATIENCE_S = 60.0  # of what should take no time at all
 STATE = {
     "version": 1,
     "pfs": {"uplink": {"match": {"address": PF}, "num_vfs": 2, "vfs": {"0": {"vlan": {"id": 42}}}}},
@@ -55,12 +56,12 @@ class UnixHTTP(HTTPConnection):
     """HTTP over a unix socket."""
 
     def __init__(self, path: Path) -> None:
-        super().__init__("localhost", timeout=20)
+        super().__init__("localhost", timeout=PATIENCE_S)
         self._path = path
 
     def connect(self) -> None:
         self.sock = socket.socket(socket.AF_UNIX)
-        self.sock.settimeout(20)
+        self.sock.settimeout(PATIENCE_S)
         self.sock.connect(str(self._path))
 
 
@@ -113,7 +114,7 @@ class Rig:
         return Answered(response.status, dict(response.headers), response.body)
 
     def run(self, work: Coroutine[object, object, T]) -> T:
-        return asyncio.run_coroutine_threadsafe(work, self.loop).result(20)
+        return asyncio.run_coroutine_threadsafe(work, self.loop).result(PATIENCE_S)
 
     def call(self, work: Callable[[], T]) -> T:
         """Call something on the loop."""
@@ -126,7 +127,7 @@ class Rig:
     def raw(self, data: bytes) -> bytes:
         """Send bytes as they are, and read until the end."""
         with socket.socket(socket.AF_UNIX) as client:
-            client.settimeout(20)
+            client.settimeout(PATIENCE_S)
             client.connect(str(self.path))
             client.sendall(data)
             parts = []
@@ -146,7 +147,7 @@ class Rig:
         return self.ended(started.json["job"]["job"])
 
     def ended(self, number: int) -> Any:  # noqa: ANN401
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + PATIENCE_S
         while time.monotonic() < deadline:
             job = self.get(f"/v1/jobs/{number}").json["job"]
             if job["state"] not in ("queued", "running"):
@@ -155,7 +156,7 @@ class Rig:
 
     def ended_after(self, number: int) -> Any:  # noqa: ANN401
         """Wait for the job that follows one to be there, and to end."""
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + PATIENCE_S
         while time.monotonic() < deadline:
             if self.get(f"/v1/jobs/{number + 1}").status == 200:
                 return self.ended(number + 1)
@@ -254,7 +255,7 @@ def rig_on(
     finally:
         rig.run(serving.stop())
         loop.call_soon_threadsafe(loop.stop)
-        thread.join(20)
+        thread.join(PATIENCE_S)
         loop.close()
         for one in listeners:
             one.socket.close()

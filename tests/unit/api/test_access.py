@@ -182,12 +182,12 @@ def test_over_tls_a_token_lets_in(short_path: Path, certificate: tuple[str, str]
     ) as rig:
         port = listener.getsockname()[1]
         context = ssl.create_default_context(cafile=pem)
-        connection = HTTPSConnection("localhost", port, context=context, timeout=20)
+        connection = HTTPSConnection("localhost", port, context=context, timeout=60)
         assert exchange(connection, "GET", "/v1/pfs").status == 401
         answered = exchange(connection, "GET", "/v1/pfs", headers=bearer(TOKEN))
         assert answered.json["pfs"][0]["address"] == PF
         connection.close()
-        with socket.create_connection(("127.0.0.1", port), timeout=20) as plain:
+        with socket.create_connection(("127.0.0.1", port), timeout=60) as plain:
             plain.sendall(b"GET /v1/pfs HTTP/1.1\r\nHost: x\r\n\r\n")
             assert not plain.recv(1024).startswith(b"HTTP")
         assert rig.get("/v1/pfs").status == 200

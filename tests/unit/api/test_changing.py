@@ -73,11 +73,11 @@ def test_cancelling_takes_back_what_was_done(rig: Rig) -> None:
 
     def hold() -> None:
         reached.set()
-        assert go_on.wait(20)
+        assert go_on.wait(60)
 
     rig.host.files.before(NUM_VFS, hold)
     rig.ask("POST", "/v1/jobs", {"kind": "apply", "plan": plan})
-    assert reached.wait(20)
+    assert reached.wait(60)
     cancelled = rig.ask("DELETE", "/v1/jobs/1")
     assert (cancelled.status, cancelled.json["job"]["state"]) == (202, "running")
     go_on.set()

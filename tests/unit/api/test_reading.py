@@ -67,6 +67,14 @@ def test_a_document_is_what_the_command_prints(
     assert rig.get(f"/v1/{path}").json == told
 
 
+def test_metrics_are_what_the_command_prints(rig: Rig, capsys: pytest.CaptureFixture[str]) -> None:
+    main(["--simulated", "metrics", "--owners"])
+    answered = rig.get("/v1/metrics")
+    assert answered.headers["content-type"].startswith("text/plain; version=0.0.4")
+    assert answered.body.decode() == capsys.readouterr().out
+    assert "sriov_pf_num_vfs" in answered.body.decode()
+
+
 def test_a_pf_is_found_by_its_netdev_too(rig: Rig) -> None:
     found = rig.get("/v1/pfs/eth0").json["pf"]
     assert found["address"] == PF

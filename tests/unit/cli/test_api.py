@@ -36,7 +36,7 @@ def test_a_simulated_host_is_served_until_a_signal() -> None:
             assert exchange(connection, "POST", "/v1/jobs", {}).status in (400, 403)
             connection.close()
             process.send_signal(signal.SIGTERM)
-            _, errors = process.communicate(timeout=20)
+            _, errors = process.communicate(timeout=60)
         assert process.returncode == 0
         assert json.loads(errors)["audit"]["who"].startswith(f"uid {os.getuid()} ")
         assert not path.exists()

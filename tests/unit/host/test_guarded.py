@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import signal
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -52,6 +53,21 @@ def test_a_write_that_hangs_is_given_up_and_others_go_on(tmp_path: Path) -> None
     patient.close()
     os.kill(pid, signal.SIGKILL)
     os.waitpid(pid, 0)
+
+
+def test_a_child_holds_files_but_nobodys_connection(writer: GuardedWriter, tmp_path: Path) -> None:
+    (tmp_path / "a").touch()
+    here, there = socket.socketpair()
+    with there:
+        there.settimeout(60)
+        with here, (tmp_path / "lock").open("w") as lock:
+            writer.write(str(tmp_path / "a"), b"1")
+            child = writer._child
+            assert child is not None
+            held = [os.path.realpath(one) for one in Path(f"/proc/{child.pid}/fd").iterdir()]
+            assert str(tmp_path / "lock") in held
+            assert lock.writable()
+        assert there.recv(1) == b"", "the child is there, and does not keep it open"
 
 
 def test_a_killed_child_is_an_error_and_is_replaced(writer: GuardedWriter, tmp_path: Path) -> None:

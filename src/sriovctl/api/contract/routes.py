@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sriovctl.api.contract.messages import EVENTS, JSON, YAML, Role
+from sriovctl.api.contract.messages import EVENTS, JSON, METRICS, YAML, Role
 from sriovctl.api.contract.paging import MOST_CURSOR_CHARACTERS, MOST_ITEMS
 from sriovctl.api.contract.schemas import NAME, RUN_NUMBER
 from sriovctl.model.record import NamedTuple
@@ -168,6 +168,11 @@ ROUTES: tuple[Route, ...] = (
         *("GET", "/v1/events", "events", "daemon", "Follow what happens", None),
         parameters=(_LAST_EVENT,),
         answer_type=EVENTS,
+    ),
+    Route(
+        *("GET", "/v1/metrics", "metrics", "daemon", "Print counters for Prometheus", None),
+        answer_type=METRICS,
+        has_etag=True,
     ),
     Route("GET", "/v1/health", "health", "daemon", "Say how the host is kept", "Health"),
     Route(
