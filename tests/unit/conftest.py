@@ -1,0 +1,9 @@
+"""How random input is tried: without a clock, which says more of the machine than of the code."""
+
+from __future__ import annotations
+
+from hypothesis import HealthCheck, settings
+
+# Lab machines run beside these tests.
+settings.register_profile("busy", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("busy")
