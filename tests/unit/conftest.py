@@ -5,5 +5,7 @@ from __future__ import annotations
 from hypothesis import HealthCheck, settings
 
 # Lab machines run beside these tests.
-settings.register_profile("busy", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile(
+    "busy", settings.default, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
 settings.load_profile("busy")
