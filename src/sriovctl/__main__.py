@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from sriovctl.cli.context import Context
     from sriovctl.host.api import Host, Journal
     from sriovctl.host.boot_api import BootDoors
+    from sriovctl.host.events_api import EventSource
     from sriovctl.host.guardian import Guardian
     from sriovctl.host.lease_api import LeaseBook
     from sriovctl.host.libvirt_api import Libvirt
@@ -93,6 +94,7 @@ def _make_context(args: argparse.Namespace) -> Context:
         kind=kind if args.host_tree is None else HostKind.RECORDED,
         start_guardian=None if args.simulated else _start_guardian,
         open_boot=lambda root: _open_boot(args, root),
+        open_events=None if args.host_tree is not None or args.simulated else _open_events,
         out=sys.stdout,
         color=not args.no_color and sys.stdout.isatty(),
         read_dump=None if args.lspci is None else lambda: _read_dump(args.lspci),
@@ -164,6 +166,12 @@ def _open_qmp(socket: str) -> QMP:
     from sriovctl.host.qmp import QMPConnection
 
     return QMPConnection(socket)
+
+
+def _open_events() -> EventSource:
+    from sriovctl.host.events import KernelEvents
+
+    return KernelEvents()
 
 
 def _open_journal(args: argparse.Namespace) -> Journal:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from sriovctl.engine.runs.users import Users
     from sriovctl.host.api import Host, Journal
     from sriovctl.host.boot_api import BootDoors
+    from sriovctl.host.events_api import EventSource
     from sriovctl.host.guardian import Guardian
     from sriovctl.host.lease_api import LeaseBook
     from sriovctl.host.libvirt_api import Libvirt
@@ -61,6 +62,7 @@ class Context:
         kind: HostKind = HostKind.LIVE,
         start_guardian: Callable[[], Guardian] | None = None,
         open_boot: Callable[[str | None], BootDoors] | None = None,
+        open_events: Callable[[], EventSource] | None = None,
         read_dump: Callable[[], HostSnapshot] | None = None,
         read_log: Callable[[], str] | None = None,
     ) -> None:
@@ -73,6 +75,7 @@ class Context:
         self._qmp: dict[str, QMP] = {}
         self._start_guardian = start_guardian
         self._open_boot = open_boot
+        self._open_events = open_events
         self._kind = kind
         self._read_dump = read_dump
         self._read_log = read_log
@@ -95,6 +98,7 @@ class Context:
             open_qmp=self.qmp,
             kind=self._kind,
             start_guardian=self._start_guardian,
+            open_events=self._open_events,
             open_boot=self._open_boot,
             out=out,
             color=self.color,
@@ -240,6 +244,16 @@ class Context:
                 hint="with --root DIR files can be written for an image",
             )
         return self._open_boot(root)
+
+    def open_events(self) -> EventSource:
+        """Subscribe to what the kernel tells by itself; the caller ends it.
+
+        :raises UnsupportedError: nothing happens on this host.
+        :raises HostError: the kernel refuses.
+        """
+        if self._open_events is None:
+            raise UnsupportedError("nothing happens on it", subject=self._kind)
+        return self._open_events()
 
     @property
     def kind(self) -> HostKind:

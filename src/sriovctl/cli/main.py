@@ -41,6 +41,7 @@ VERBS = {
     "owners": "say who uses which PF or VF, and how it is known",
     "metrics": "print counters and states of PFs and VFs for Prometheus",
     "watch": "show what PFs and VFs send and receive, as it happens",
+    "events": "tell what happens to PFs and VFs, as it happens",
     "record": "copy what a host shows into a directory, for tests and bug reports",
     "schema": "print the JSON Schema of the state file, for editors and generators",
     "plan": "show the steps between this host and a state file, and change nothing",

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from sriovctl.model.functions import PF, VF
     from sriovctl.model.link import LinkReport, NetdevCounters
 
+_ATTEMPTS = 3
+
 OSRELEASE = "/proc/sys/kernel/osrelease"
 
 
@@ -44,6 +46,20 @@ def read_traffic(host: Host, *, name_of: NameLookup) -> tuple[PFTraffic, ...]:
     netdevs = _read_netdevs(host, pfs)
     kernel = host.files.read_text(OSRELEASE)
     return tuple(_read_pf(host, pf, netdevs, kernel) for pf in pfs)
+
+
+def read_settled_traffic(host: Host) -> tuple[PFTraffic, ...]:
+    """Do the same on a host whose PFs come and go; without the names of devices.
+
+    :raises LostError: PFs went away while they were read, again and again.
+    :raises HostError: the kernel refused a read.
+    """
+    for _ in range(_ATTEMPTS - 1):
+        try:
+            return read_traffic(host, name_of=lambda *_: None)
+        except LostError:
+            continue  # the next look is without it
+    return read_traffic(host, name_of=lambda *_: None)
 
 
 def read_wedged(journal: Journal, pfs: Sequence[PFTraffic]) -> tuple[PFTraffic, ...]:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from sriovctl.engine.counters import read_traffic
-from sriovctl.errors import LostError
+from sriovctl.engine.counters import read_settled_traffic
 from sriovctl.model.counters import rate_pfs
 from sriovctl.model.owner import OwnerReport, name_owners
 
@@ -19,7 +18,6 @@ if TYPE_CHECKING:
     Ask = Callable[[Sequence[PF]], OwnerReport]
 
 _OWNERS_LAST_S = 10.0  # asking for them costs a look at each process
-_ATTEMPTS = 3
 
 
 class Watcher:
@@ -58,20 +56,12 @@ class Watcher:
         :raises LostError: PFs went away while they were read, again and again.
         :raises HostError: the kernel refused a read.
         """
-        seen = tuple(one for one in self._read() if self._wanted(one.pf))
+        seen = tuple(one for one in read_settled_traffic(self._host) if self._wanted(one.pf))
         seen = self._note_wedged(seen)
         named = self._with_owners(seen)
         rated = rate_pfs(self._last, named)
         self._last = named
         return rated
-
-    def _read(self) -> Traffic:
-        for _ in range(_ATTEMPTS - 1):
-            try:
-                return read_traffic(self._host, name_of=lambda *_: None)
-            except LostError:
-                continue  # a PF went away meanwhile; the next look is without it
-        return read_traffic(self._host, name_of=lambda *_: None)
 
     def _with_owners(self, seen: Traffic) -> Traffic:
         if self._ask_owners is None:

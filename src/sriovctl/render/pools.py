@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sriovctl.model.lease import LeaseStatus
 from sriovctl.model.record import NamedTuple
-from sriovctl.render.table import format_table, format_value
+from sriovctl.render.table import format_indices, format_table, format_value
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -137,17 +137,7 @@ def _format_state(vf: ShownVF) -> str:
 
 def _format_vfs(pool: Pool) -> str:
     indices = pool.wanted.vf_indices
-    return "all VFs" if indices is None else f"VFs {_format_indices(indices)}"
-
-
-def _format_indices(indices: Sequence[int]) -> str:
-    runs: list[list[int]] = []
-    for index in indices:
-        if runs and runs[-1][1] == index - 1:
-            runs[-1][1] = index
-        else:
-            runs.append([index, index])
-    return ",".join(str(a) if a == b else f"{a}-{b}" for a, b in runs)
+    return "all VFs" if indices is None else f"VFs {format_indices(indices)}"
 
 
 def format_pools(

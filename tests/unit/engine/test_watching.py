@@ -112,7 +112,7 @@ def test_a_host_that_never_holds_still_is_an_error(monkeypatch: pytest.MonkeyPat
         tries += 1
         raise LostError("gone")
 
-    monkeypatch.setattr("sriovctl.engine.watching.read_traffic", lost)
+    monkeypatch.setattr("sriovctl.engine.counters.read_traffic", lost)
     with pytest.raises(LostError):
         rig.look()
     assert tries == 3
