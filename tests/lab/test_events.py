@@ -48,8 +48,8 @@ def listener() -> Iterator[Listener]:
     (PCI / PF / "sriov_drivers_autoprobe").write_text("1")
     listener = Listener()
     yield listener
-    listener.process.terminate()
-    listener.process.wait()
+    with listener.process:
+        listener.process.terminate()
     (PCI / PF / "sriov_numvfs").write_text("0")
     ip("link", "set", netdev_of(PF), "down")
 
