@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 
 OPERATORS = "sriovctl"
 _REMEMBERED_S = 300.0
+_USERS_REMEMBERED_S = 10.0  # a directory in the network may take its time to name them
 _MOST_REMEMBERED = 256
 _NOBODY = StoredToken("nobody", Role.READ, bytes(SALT_BYTES), bytes(32))
 
@@ -48,6 +49,11 @@ class PeerPolicy(NamedTuple):
 
     operators: frozenset[int] = frozenset()  # groups, by number
     others_read: bool = False
+
+
+class _User(NamedTuple):
+    name: str
+    groups: frozenset[int]
 
 
 class Access:
@@ -72,6 +78,7 @@ class Access:
         self._now = now
         self._key = os.urandom(32)
         self._remembered: OrderedDict[bytes, tuple[Caller, float]] = OrderedDict()
+        self._users: OrderedDict[tuple[int, int], tuple[_User, float]] = OrderedDict()
         self._one_guess = asyncio.Lock()
 
     async def caller_of(self, request: Request) -> Caller | None:
@@ -82,13 +89,14 @@ class Access:
         token = _bearer(request)
         if token is not None:
             return await self._of_token(token)
-        return None if request.peer is None else self._of_peer(request.peer)
+        return None if request.peer is None else await self._of_peer(request.peer)
 
-    def _of_peer(self, peer: Peer) -> Caller:
-        name = f"uid {peer.uid} ({name_of_user(peer.uid)})"
+    async def _of_peer(self, peer: Peer) -> Caller:
+        user = await self._user(peer)
+        name = f"uid {peer.uid} ({user.name})"
         if peer.uid == 0:
             return Caller(name, Role.ADMIN)
-        if self._policy.operators & self._groups_of(peer.uid, peer.gid):
+        if self._policy.operators & user.groups:
             return Caller(name, Role.OPERATE)
         if self._policy.others_read:
             return Caller(name, Role.READ)
@@ -99,6 +107,18 @@ class Access:
             subject=f"uid {peer.uid}",
             hint=f"members of the group '{OPERATORS}' may, where there is one",
         )
+
+    async def _user(self, peer: Peer) -> _User:
+        key = (peer.uid, peer.gid)
+        user, until = self._users.get(key, (None, 0.0))
+        if user is not None and self._now() <= until:
+            return user
+        look_up = asyncio.get_running_loop().run_in_executor
+        user = await look_up(None, lambda: _User(name_of_user(peer.uid), self._groups_of(*key)))
+        self._users[key] = (user, self._now() + _USERS_REMEMBERED_S)
+        while len(self._users) > _MOST_REMEMBERED:
+            self._users.popitem(last=False)
+        return user
 
     async def _of_token(self, token: str) -> Caller:
         quick = hmac.digest(self._key, token.encode(), sha256)

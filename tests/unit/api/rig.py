@@ -7,7 +7,7 @@ import json
 import socket
 import threading
 import time
-from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Coroutine, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from http.client import HTTPConnection
 from pathlib import Path
@@ -206,6 +206,7 @@ def rig_on(
     read_only: str | None = None,
     hears_events: bool = False,
     tcp: bool = False,
+    groups: Collection[int] = (),
     more: Sequence[Listener] = (),
 ) -> Iterator[Rig]:
     """Serve a simulated host for as long as the test lasts."""
@@ -231,7 +232,7 @@ def rig_on(
         access = Access(
             policy,
             read_tokens=lambda: tokens or {},
-            groups_of=lambda _, gid: frozenset((gid,)),
+            groups_of=lambda _, gid: frozenset((gid, *groups)),
             now=lambda: rig.now,
         )
         rig.service = Service(

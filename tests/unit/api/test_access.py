@@ -55,6 +55,18 @@ def test_operators_operate_and_others_read_where_they_may(short_path: Path) -> N
         rig.run(rig.service.jobs.wait())
 
 
+def test_who_joins_the_operators_operates_soon_after(short_path: Path) -> None:
+    groups = {1000}
+    policy = PeerPolicy(frozenset((OPERATORS,)), others_read=True)
+    with rig_on(short_path, policy=policy, groups=groups) as rig:
+        asked = {"peer": Peer(1, 1000, 1000), "headers": JSON, "body": b"{}"}
+        assert rig.handle("POST", "/v1/jobs", **asked).status == 403  # type: ignore[arg-type]
+        groups.add(OPERATORS)
+        assert rig.handle("POST", "/v1/jobs", **asked).status == 403  # type: ignore[arg-type]
+        rig.now += 11
+        assert rig.handle("POST", "/v1/jobs", **asked).status == 400  # type: ignore[arg-type]
+
+
 def test_a_bad_peer_is_refused_everything(short_path: Path) -> None:
     with rig_on(short_path, policy=PeerPolicy(frozenset((OPERATORS,)))) as rig:
         for path in ("/v1/pfs", "/v1/openapi.json", "/nothing"):
