@@ -240,6 +240,17 @@ def read_token_file(path: str) -> dict[str, StoredToken]:
         raise InputError(f"cannot be read: {error}", subject=path) from error
 
 
+def known_tokens(path: str, log: Callable[[str], None]) -> dict[str, StoredToken]:
+    """Read the tokens for a daemon: what is wrong with them its log is told, and no client."""
+    if not os.path.exists(path):
+        return {}
+    try:
+        return read_token_file(path)
+    except InputError as error:
+        log(f"sriovctl: no token is taken: {error}")
+        return {}
+
+
 def add_token_line(path: str, line: str) -> None:
     """Add a token to the file, which root alone may read.
 

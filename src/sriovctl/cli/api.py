@@ -181,14 +181,13 @@ def _opened(context: Context) -> Iterator[Context]:
 
 
 def _access(args: argparse.Namespace) -> Access:
-    from sriovctl.api.access import Access, PeerPolicy, group_named, read_token_file
+    from sriovctl.api.access import Access, PeerPolicy, group_named, known_tokens, read_token_file
 
     operators = group_named(args.group)
     if args.tcp:
         read_token_file(args.tokens)  # what is wrong there is to be said now
-    known = args.tcp or os.path.exists(args.tokens)
     policy = PeerPolicy(frozenset(() if operators is None else (operators,)), args.others_read)
-    return Access(policy, read_tokens=lambda: read_token_file(args.tokens) if known else {})
+    return Access(policy, read_tokens=lambda: known_tokens(args.tokens, _log))
 
 
 def _listeners(args: argparse.Namespace) -> list[Listener]:

@@ -10,11 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from sriovctl.api.access import PeerPolicy, add_token_line, read_token_file
+from sriovctl.api.access import PeerPolicy, add_token_line, known_tokens, read_token_file
 from sriovctl.api.contract.messages import Peer, Role
 from sriovctl.api.contract.tokens import (
     SALT_BYTES,
-    StoredToken,
     format_stored,
     format_token,
     store_token,
@@ -159,16 +158,15 @@ def test_the_file_knows_hashes_alone_and_belongs_to_root(tmp_path: Path) -> None
         read_token_file(str(path))
 
 
-def test_a_file_that_cannot_be_read_lets_nobody_in(short_path: Path) -> None:
-    class Unreadable(dict[str, StoredToken]):
-        def get(self, *_: object) -> StoredToken:
-            raise InputError("cannot be read", subject="tokens")
-
-        def __bool__(self) -> bool:
-            return True
-
-    with rig_on(short_path, tokens=Unreadable()) as rig:
-        assert rig.handle("GET", "/v1/pfs", peer=None, headers=bearer(TOKEN)).status == 400
+def test_a_file_that_is_wrong_lets_nobody_in_and_only_the_log_says_why(tmp_path: Path) -> None:
+    path, log = tmp_path / "tokens", list[str]()
+    assert known_tokens(str(path), log.append) == {}
+    assert log == []
+    add_token_line(str(path), format_stored(STORED))
+    assert known_tokens(str(path), log.append) == {"ci": STORED}
+    path.write_text("nonsense\n")
+    assert known_tokens(str(path), log.append) == {}
+    assert "tokens:1" in log[0]
 
 
 @pytest.fixture(scope="module")
