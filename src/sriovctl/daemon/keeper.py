@@ -87,6 +87,7 @@ class Keeper:
         self._seen: dict[str, PF] = {}  # the declared PFs, as they were looked at last
         self._vfs: dict[str, str] = {}  # VF -> its PF, by their names in sysfs
         self._records: dict[str, Records] = {}
+        self._begun: set[str] = set()  # PFs that were as declared once since the files were read
         self._retries: dict[str | None, float] = {}
         self._glances: dict[str, bytes | None] = {}
         self._of_pfs: dict[str, dict[str, Condition]] = {}  # by label, then PF; "" stands for none
@@ -113,6 +114,7 @@ class Keeper:
         """
         self._declaration.load(anew=anew)
         self._records.clear()
+        self._begun.clear()
         self._retries.clear()
         self._conditions.clear()
         self._of_pfs.clear()
@@ -268,6 +270,7 @@ class Keeper:
         differences = find_drift(state, (pf,))
         records = self._note(pf, differences)
         if not differences:
+            self._begun.add(pf.device)
             self._retries.pop(pf.device, None)
             return _HEALTHY
         lacks = find_lacks(state, (pf,)) or lacks_of_udev(self._host.files, state, (pf,))
@@ -311,6 +314,10 @@ class Keeper:
         return {subject: at for subject, at in moments.items() if at > now}
 
     def _note_repairs(self, pf: PF, subjects: Sequence[Subject]) -> None:
+        if subjects and pf.device not in self._begun:
+            # It was brought to what is declared, not back to it: the next change is the first.
+            self._begun.add(pf.device)
+            return
         now = self._host.clock.now()
         records = self._records[pf.device]
         for subject in subjects:

@@ -47,6 +47,25 @@ def test_a_vlan_that_is_lost_comes_back_at_once(rig: Rig) -> None:
     assert "vf 1: vlan 99 -> 43 (run 2)" in rig.log()
 
 
+def test_the_first_change_after_a_start_is_repaired_at_once_too() -> None:
+    rig = Rig()
+    rig.begin()
+    rig.pass_time(0.1)
+    rig.ip_set(1, WantedVF(vlan=VLAN(99)))
+    rig.pass_time(0.1)
+    assert rig.vlans() == [42, 43, 42]
+
+
+def test_who_fights_from_the_start_is_found_out_too() -> None:
+    rig = Rig()
+    rig.begin()
+    for _ in range(100):
+        rig.ip_set(1, WantedVF(vlan=VLAN(99)))
+        rig.pass_time(1)
+    assert "somebody else keeps changing" in rig.reason()
+    assert len(rig.runs()) <= 10
+
+
 def test_a_look_is_at_the_pf_that_it_is_about(rig: Rig) -> None:
     rig.host.rtnl.requests.clear()
     rig.ip_set(0, WantedVF(spoofchk=True))
