@@ -85,6 +85,7 @@ class Keeper:
         self._patience = patience
         self._mender = Mender(site, users, log, allowed=allowed)
         self._seen: dict[str, PF] = {}  # the declared PFs, as they were looked at last
+        self._settled: dict[str, PF] = {}  # as they were when nothing waited for its repair
         self._vfs: dict[str, str] = {}  # VF -> its PF, by their names in sysfs
         self._records: dict[str, Records] = {}
         self._begun: set[str] = set()  # PFs that were as declared once since the files were read
@@ -172,6 +173,7 @@ class Keeper:
         self.looks += 1
         if pf is None:
             del self._seen[name]
+            self._settled.pop(name, None)
             return self.look_all()
         return self._look_at(pf)
 
@@ -244,7 +246,7 @@ class Keeper:
     # --- one PF --------------------------------------------------------------------------
 
     def _tend(self, wanted: WantedPF, pf: PF) -> Condition:
-        before = self._seen.get(pf.device)
+        before = self._settled.get(pf.device)
         self._know(pf)
         try:
             return self._compare_and_mend(wanted, pf, before)
@@ -270,6 +272,7 @@ class Keeper:
         differences = find_drift(state, (pf,))
         records = self._note(pf, differences)
         if not differences:
+            self._settled[pf.device] = pf
             self._begun.add(pf.device)
             self._retries.pop(pf.device, None)
             return _HEALTHY
@@ -284,6 +287,8 @@ class Keeper:
             newest_run=newest,
             may_be_empty=bool(held_back),
         )
+        if not held_back and not mended.failed:
+            self._settled[pf.device] = pf
         self._note_repairs(pf, mended.repaired)
         if mended.again:
             self._remind_soon(pf.device, pf.device)

@@ -40,6 +40,7 @@ class Mended(NamedTuple):
     condition: Condition
     repaired: tuple[Subject, ...] = ()
     again: bool = False  # another attempt may go better
+    failed: bool = False  # what could have been done was not
 
 
 class _StaleError(BusyError):
@@ -138,7 +139,7 @@ class Mender:
     ) -> Mended:
         """Bring a PF to what is wanted of it, as far as nobody is disturbed.
 
-        :param before: the PF as it was looked at last.
+        :param before: the PF as it was when nothing waited for its repair.
         :param newest_run: of the journal, when *wanted* was worked out.
         :param may_be_empty: something was left out of *wanted*, so there may be nothing to do.
         :raises SriovctlError: it cannot be planned, or who uses it cannot be seen.
@@ -148,7 +149,8 @@ class Mender:
         if may_be_empty and not plan_state(state, (pf,), owners={}).steps:
             return Mended(_HEALTHY)
         if self.pick_up():
-            return Mended(Condition(Health.REPAIRING, "a repair was cut short"), again=True)
+            open_run = Condition(Health.REPAIRING, "a repair was cut short")
+            return Mended(open_run, again=True, failed=True)
         owners = self._users.of((pf,))
         self._users.tell(owners.notes)
         steps = plan_state(state, (pf,), owners=owners.owners).steps
@@ -159,7 +161,7 @@ class Mender:
                 newest_run = self._repair(part, newest_run)
                 repaired += repaired_subjects(part)
         except SriovctlError as error:
-            return Mended(_judge(error), tuple(repaired), again=True)
+            return Mended(_judge(error), tuple(repaired), again=True, failed=True)
         return Mended(_left(found.left), tuple(repaired), again=bool(found.left))
 
     def _repair(self, steps: tuple[Step, ...], newest_run: int) -> int:

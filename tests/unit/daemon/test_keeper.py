@@ -248,6 +248,19 @@ def test_a_value_is_given_back_under_its_users_hands(rig: Rig) -> None:
     assert rig.vfs()[0].admin_mac == "52:54:00:6d:90:77", "the files do not speak of it"
 
 
+def test_a_value_is_given_back_to_a_program_that_has_the_vf_through_vfio(rig: Rig) -> None:
+    vf = "0000:01:10.0"
+    rig.write(vf, "driver_override", "vfio-pci")
+    rig.host.files.write_text("/sys/bus/pci/drivers_probe", vf)
+    rig.host.processes.open_vfio_group(rig.host.processes.start("dpdk-testpmd"), vf)
+    rig.pass_time(10)
+    rig.ip_set(0, WantedVF(vlan=VLAN(99)))
+    rig.pass_time(1)
+    assert rig.vlans()[0] == 99, "it may be on its way to somebody"
+    rig.pass_time(5)
+    assert rig.vlans() == [42, 43, 42]
+
+
 def test_the_number_of_vfs_is_not_set_right_while_one_is_in_use(rig: Rig) -> None:
     rig.host.files.write_text(f"/sys/bus/pci/devices/{IGB}/sriov_drivers_autoprobe", "1")
     rig.host.files.write_text("/sys/bus/pci/drivers_probe", "0000:01:10.0")
