@@ -13,6 +13,12 @@ from struct import Struct
 from struct import error as StructError
 
 from sriovctl.codec.netlink import attributes, encode_attribute, malformed
+from sriovctl.codec.rtnl_vf_stats import (
+    FIELD_NUMBERS,
+    IFLA_VF_STATS,
+    USUAL_SIZE,
+    decode_usual_counters,
+)
 from sriovctl.errors import InputError, UnsupportedError
 from sriovctl.model.functions import VLAN, LinkState, VFAttributes, VFCounters, VLANProtocol
 from sriovctl.model.state import UNSET, WantedVF
@@ -33,7 +39,6 @@ IFLA_VF_SPOOFCHK = 4
 IFLA_VF_LINK_STATE = 5
 IFLA_VF_RATE = 6
 IFLA_VF_RSS_QUERY_EN = 7
-IFLA_VF_STATS = 8
 IFLA_VF_TRUST = 9
 IFLA_VF_IB_NODE_GUID = 10
 IFLA_VF_IB_PORT_GUID = 11
@@ -72,17 +77,7 @@ _MAC_ATTRIBUTE = Struct("=HHI32s")
 _PAIR_ATTRIBUTE = Struct("=HHII")
 _TRIPLE_ATTRIBUTE = Struct("=HHIII")
 
-_COUNTERS = {
-    0: "rx_packets",
-    1: "tx_packets",
-    2: "rx_bytes",
-    3: "tx_bytes",
-    4: "broadcast",
-    5: "multicast",
-    7: "rx_dropped",
-    8: "tx_dropped",
-}
-_COUNTER_NUMBERS = {name: number for number, name in _COUNTERS.items()}
+_COUNTERS = {number: name for name, number in FIELD_NUMBERS.items()}
 
 
 def format_mac(octets: bytes) -> str:
@@ -129,15 +124,25 @@ def decode_vf_attributes(message: bytes, start: int, end: int, *, mac_size: int)
     :param mac_size: octets in use of the 32 that every MAC field has.
     :raises HostError: it is cut short, or does not say which VF it is about.
     """
-    if end - start == _USUAL.size:
-        usual = _decode_usual(message, start, mac_size)
-        if usual is not None:
-            return usual
+    usual = _decode_usual_layout(message, start, end, mac_size)
+    if usual is not None:
+        return usual
     fields = _decode_fields(message, start, end)
     mac = fields.get("admin_mac")
     if isinstance(mac, bytes):
         fields["admin_mac"] = format_mac(mac[:mac_size])
     return VFAttributes(**fields)  # type: ignore[arg-type]  # the decoders are keyed by field
+
+
+def _decode_usual_layout(
+    message: bytes, start: int, end: int, mac_size: int
+) -> VFAttributes | None:
+    if end - start == _USUAL.size:
+        return _decode_usual(message, start, mac_size, None)
+    if end - start != _USUAL.size + USUAL_SIZE:
+        return None
+    counters = decode_usual_counters(message, start + _USUAL.size)
+    return None if counters is None else _decode_usual(message, start, mac_size, counters)
 
 
 # The whole payload as every kernel from 5.3 to (at least) 6.12 writes it for an Ethernet VF
@@ -163,7 +168,9 @@ _USUAL_HEADERS = tuple(
 )
 
 
-def _decode_usual(message: bytes, start: int, mac_size: int) -> VFAttributes | None:
+def _decode_usual(
+    message: bytes, start: int, mac_size: int, counters: VFCounters | None
+) -> VFAttributes | None:
     # fmt: off
     (
         h_mac, index, mac, h_broadcast, h_vlan, h_rate, minimum, maximum, h_tx_rate,
@@ -184,6 +191,9 @@ def _decode_usual(message: bytes, start: int, mac_size: int) -> VFAttributes | N
         minimum,
         maximum,
         _SWITCHES.get(rss, True),
+        None,
+        None,
+        counters,
     )
 
 
@@ -501,7 +511,7 @@ def _encode_counters(counters: VFCounters) -> bytes:
     return encode_attribute(
         IFLA_VF_STATS,
         b"".join(
-            encode_attribute(_COUNTER_NUMBERS[name], _COUNTER.pack(value))
+            encode_attribute(FIELD_NUMBERS[name], _COUNTER.pack(value))
             for name, value in zip(counters._fields, counters, strict=True)
             if value is not None
         ),

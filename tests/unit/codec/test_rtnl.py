@@ -247,6 +247,22 @@ def test_usual_layout_is_read_as_any_other(data: st.DataObject) -> None:
     assert decode_vf_attributes(swapped, 0, len(swapped), mac_size=6) == vf
 
 
+@given(st.data(), st.lists(U64, min_size=8, max_size=8))
+def test_usual_layout_with_counters_is_read_as_any_other(
+    data: st.DataObject, counts: list[int]
+) -> None:
+    known = full_vf(3)._replace(admin_mac=data.draw(MACS), trust=data.draw(SWITCHES))
+    vf = known._replace(counters=VFCounters(*counts))
+    usual = encode_vf_attributes(vf)[4:]
+    assert decode_vf_attributes(usual, 0, len(usual), mac_size=6) == vf
+    other = usual + encode_attribute(99, b"unknown")
+    assert decode_vf_attributes(other, 0, len(other), mac_size=6) == vf
+    # Of the same length, with the counters in another order: none is taken for another.
+    first, second = usual[-96:-84], usual[-84:-72]
+    swapped = usual[:-96] + second + first + usual[-72:]
+    assert decode_vf_attributes(swapped, 0, len(swapped), mac_size=6) == vf
+
+
 @pytest.mark.parametrize(("counters", "size"), [(False, 196), (True, 296)])
 def test_vf_is_as_large_as_the_kernel_makes_it(counters: bool, size: int) -> None:
     assert len(encode_vf_attributes(full_vf(0, counters=counters))) == size
