@@ -141,6 +141,49 @@ def has_unread_order() -> bool:
     return any(int(octets) for octets in queued)
 
 
+def test_libvirtd_is_killed_while_qemu_takes_the_vf() -> None:
+    process, qemu = begin_and_stop_half_way()
+    # QEMU drops orders of one who is gone already: so let it take the VF, and libvirtd not see it.
+    kill_libvirtd(signal.SIGSTOP)
+    os.kill(qemu, signal.SIGCONT)
+    until(lambda: (PCI / VF / "enable").read_text() != "0\n")
+    kill_libvirtd(signal.SIGKILL)
+    said = end_of(process)
+    assert "libvirt's daemon went away meanwhile" in said
+    assert "run the same command again" in said
+    assert "systemctl start libvirtd" in sriovctl(*ATTACH, expect=1)
+    start_libvirtd()
+    until(in_qemu)
+    assert not in_xml()
+    said = sriovctl(*ATTACH, expect=1)
+    assert "is in the guest, and libvirt does not know it" in said
+    assert f"sriovctl detach {GUEST} --vf {VF}" in said
+    assert "has not let go of a VF that libvirt does not know" in sriovctl(*DETACH, expect=1)
+    assert on_card() == (MAC, VLAN)  # it is the guest's still
+    run("virsh", "destroy", GUEST)
+    assert "put back as it was" in sriovctl(*DETACH)
+    assert_as_before()
+    assert "is not attached" in sriovctl(*DETACH)
+
+
+def test_libvirtd_and_qemu_are_killed_before_qemu_takes_the_vf() -> None:
+    process, qemu = begin_and_stop_half_way()
+    kill_libvirtd(signal.SIGKILL)
+    os.kill(qemu, signal.SIGKILL)
+    assert "libvirt's daemon went away meanwhile" in end_of(process)
+    start_libvirtd()
+    until(lambda: "shut off" in run("virsh", "domstate", GUEST))
+    # Nobody has put anything back.  What the VF has now is not what it had before.
+    assert (on_card(), driver()) == ((MAC, VLAN), "vfio-pci")
+    run("virsh", "start", GUEST)
+    sriovctl(*ATTACH)
+    assert (in_xml(), in_qemu(), on_card()) == (True, True, (MAC, VLAN))
+    run("virsh", "destroy", GUEST)
+    until(lambda: driver() is None)
+    sriovctl(*DETACH)
+    assert_as_before()
+
+
 def test_sriovctl_is_killed_in_mid_attach_and_mid_detach_and_then_qemu() -> None:
     process, qemu = begin_and_stop_half_way()
     process.kill()
