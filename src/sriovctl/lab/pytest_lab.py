@@ -1,11 +1,12 @@
 """pytest plugin: tests marked ``lab(machine, services=...)`` run inside a lab machine.
 
 Theory of operation.  On the host such tests are moved to the end and grouped by machine and
-services.  For each group a machine boots once, and a second pytest runs inside on exactly the
-tests of the group.  It writes each report as a line of JSON into the results directory; when
-the tests are due on the host the reports are replayed, so that each test counts, and shows its
-failure, as if it had run here.  Its fixtures are never set up on the host.  Where one of them
-is marked ``linux_guest``, the machine has the saved guest of :mod:`sriovctl.lab.linux_guest`.
+services, a few files to a group.  For each group a machine boots once, and a second pytest runs
+inside on exactly the tests of the group.  It writes each report as a line of JSON into the
+results directory; when the tests are due on the host the reports are replayed, so that each test
+counts, and shows its failure, as if it had run here.  Its fixtures are never set up on the host.
+Where one of them is marked ``linux_guest``, the machine has the saved guest of
+:mod:`sriovctl.lab.linux_guest`.
 
 Machines run beside this process, one for each CPU, the largest group first: one CPU is left
 to the tests that run here, and taken too when these are over.
@@ -42,6 +43,8 @@ REPORTS = "reports.jsonl"
 COLLECTION_ERRORS = "collection-errors.txt"
 # Its output, and the lab's own words.
 SAID = "said"
+# What one machine does of all files of one place: minutes, so that none runs long beside nothing.
+_FILES_AT_ONCE = 5
 # For all tests of one group together.
 _TIMEOUT_S = float(os.environ.get("SRIOVCTL_LAB_TIMEOUT", "1500"))
 _OUTPUT_TAIL = 3000
@@ -59,6 +62,20 @@ class Place:
 
     def __str__(self) -> str:
         return " with ".join((self.machine.name, *sorted(self.services)))
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """The tests of some files of one place: what one machine does."""
+
+    place: Place
+    number: int
+
+    def __str__(self) -> str:
+        return f"{self.place}, {self.number}" if self.number > 1 else str(self.place)
+
+
+_SHARE = pytest.StashKey[Share]()
 
 
 @dataclass(slots=True)
@@ -117,7 +134,7 @@ def is_required() -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """The tests of one place, while their machine runs.
+    """The tests of one share, while their machine runs.
 
     :param work: directory with what goes in and what comes out.
     """
@@ -142,9 +159,9 @@ class OnHost:
 
     def __init__(self, config: pytest.Config) -> None:
         self._config = config
-        self._waiting: dict[Place, list[pytest.Item]] = {}
-        self._running: dict[Place, Group] = {}
-        self._outcomes: dict[Place, Outcome] = {}
+        self._waiting: dict[Share, list[pytest.Item]] = {}
+        self._running: dict[Share, Group] = {}
+        self._outcomes: dict[Share, Outcome] = {}
 
     @pytest.hookimpl(trylast=True)
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
@@ -154,8 +171,9 @@ class OnHost:
             for item in items:
                 if item.get_closest_marker("lab") or item.get_closest_marker("qemu"):
                     item.add_marker(pytest.mark.skip(reason=reason))
-        sizes = Counter(place for item in items if (place := place_of(item)))
-        items.sort(key=lambda item: _turn(place_of(item), sizes))
+        _share_out(items)
+        sizes = Counter(share for item in items if (share := _share_of(item)))
+        items.sort(key=lambda item: _turn(_share_of(item), sizes))
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtestloop(self, session: pytest.Session) -> None:
@@ -163,19 +181,19 @@ class OnHost:
         if session.config.option.collectonly:
             return
         for item in session.items:
-            place = place_of(item)
-            if place is not None and not item.get_closest_marker("skip"):
-                self._waiting.setdefault(place, []).append(item)
+            share = _share_of(item)
+            if share is not None and not item.get_closest_marker("skip"):
+                self._waiting.setdefault(share, []).append(item)
 
     def pytest_runtest_protocol(self, item: pytest.Item) -> bool | None:
         """Replay what happened to a lab test inside; leave all others to pytest."""
-        place = place_of(item)
-        if place is None or item.get_closest_marker("skip"):
+        share = _share_of(item)
+        if share is None or item.get_closest_marker("skip"):
             self._keep_busy(machines_at_once() - 1)
             return None
-        if place not in self._outcomes:
-            self._outcomes[place] = self._wait_for(place)
-        _replay(item, self._outcomes[place])
+        if share not in self._outcomes:
+            self._outcomes[share] = self._wait_for(share)
+        _replay(item, self._outcomes[share])
         return True
 
     def pytest_unconfigure(self) -> None:
@@ -185,25 +203,25 @@ class OnHost:
 
     def _keep_busy(self, machines: int) -> None:
         under_way = sum(group.beside.status is None for group in self._running.values())
-        for place in list(self._waiting)[: max(0, machines - under_way)]:
-            self._begin(place)
+        for share in list(self._waiting)[: max(0, machines - under_way)]:
+            self._begin(share)
 
-    def _begin(self, place: Place) -> None:
-        items = self._waiting.pop(place)
+    def _begin(self, share: Share) -> None:
+        items = self._waiting.pop(share)
         work = Path(tempfile.mkdtemp(prefix="sriovctl-lab-tests-"))
         (work / "items.json").write_text(json.dumps([item.nodeid for item in items]))
-        say(f"{len(items)} tests run inside {place}")
-        self._running[place] = Group(Beside(self._errand(place, items, work)), work)
+        say(f"{len(items)} tests run inside {share}")
+        self._running[share] = Group(Beside(self._errand(share.place, items, work)), work)
 
-    def _wait_for(self, place: Place) -> Outcome:
+    def _wait_for(self, share: Share) -> Outcome:
         capture = self._config.pluginmanager.getplugin("capturemanager")
         with capture.global_and_fixture_disabled(), stop_on_sigterm():
             print(file=sys.stderr)  # the line that pytest's dots are on ends here
             self._keep_busy(machines_at_once())
-            if place in self._waiting:
-                self._begin(place)
-            self._follow(self._running[place].beside)
-        with self._running.pop(place) as group:
+            if share in self._waiting:
+                self._begin(share)
+            self._follow(self._running[share].beside)
+        with self._running.pop(share) as group:
             return self._collect(group)
 
     def _follow(self, beside: Beside) -> None:
@@ -259,9 +277,26 @@ class OnHost:
                 yield report
 
 
-def _turn(place: Place | None, sizes: Mapping[Place, int]) -> tuple[int, int, str]:
+def _share_out(items: Iterable[pytest.Item]) -> None:
+    # By whole files: their tests share what takes long to set up.
+    files: dict[Place, list[Path]] = {}
+    for item in items:
+        place = place_of(item)
+        if place is not None:
+            there = files.setdefault(place, [])
+            if item.path not in there:
+                there.append(item.path)
+            number = there.index(item.path) // _FILES_AT_ONCE + 1
+            item.stash[_SHARE] = Share(place, number)
+
+
+def _share_of(item: pytest.Item) -> Share | None:
+    return item.stash.get(_SHARE, None)
+
+
+def _turn(share: Share | None, sizes: Mapping[Share, int]) -> tuple[int, int, str]:
     # The tests of this host, then the largest group: nothing is left to run beside the last.
-    return (0, 0, "") if place is None else (1, -sizes[place], str(place))
+    return (0, 0, "") if share is None else (1, -sizes[share], str(share))
 
 
 def _show(data: bytes) -> None:

@@ -132,6 +132,8 @@ class Person:
             stderr=self.theirs,
             # Not of a session of its own: there nobody could let it go on, and nothing stops it.
             process_group=0,
+            # What a shell runs in the background ignores Ctrl-C, and so would its children.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         )
 
     def resize(self, columns: int, lines: int) -> None:

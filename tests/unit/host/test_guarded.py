@@ -135,7 +135,7 @@ def test_what_follows_a_write_that_hangs_is_never_done(tmp_path: Path) -> None:
     files = files_in(tmp_path, "ac")
     files["b"] = tmp_path / "b"
     os.mkfifo(files["b"])
-    writer = GuardedWriter(timeout_s=0.05)
+    writer = GuardedWriter(timeout_s=1.0)  # the write before must have had its time
     with pytest.raises(WedgedError) as caught:
         writer.write_each(each(files, "abc"))
     assert caught.value.subject == str(files["b"])

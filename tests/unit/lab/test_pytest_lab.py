@@ -141,6 +141,16 @@ def test_one_who_wants_the_saved_guest_brings_it_for_all(tmp_path: Path) -> None
     assert boots == ["begin 82576 and a guest", "end 82576 and a guest"]
 
 
+def test_many_files_share_out_among_machines(tmp_path: Path) -> None:
+    test = 'import pytest\n@pytest.mark.lab("82576")\ndef test_one(): pass\n'
+    for number in range(7):
+        (tmp_path / f"test_{number}.py").write_text(test)
+    shown = run_pytest(tmp_path, test)
+    assert "8 passed" in shown
+    assert "5 tests run inside 82576\n" in shown
+    assert "3 tests run inside 82576, 2\n" in shown
+
+
 def test_a_lost_machine_fails_what_it_did_not_report(tmp_path: Path) -> None:
     shown = run_pytest(tmp_path, LOST)
     assert "2 failed, 1 passed" in shown
