@@ -91,6 +91,11 @@ class Access:
             return await self._of_token(token)
         return None if request.peer is None else await self._of_peer(request.peer)
 
+    def forget(self) -> None:
+        """Look at each token, and at each user's groups, anew."""
+        self._remembered.clear()
+        self._users.clear()
+
     async def _of_peer(self, peer: Peer) -> Caller:
         user = await self._user(peer)
         name = f"uid {peer.uid} ({user.name})"

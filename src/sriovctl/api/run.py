@@ -1,9 +1,11 @@
-"""Serve until a signal: what ``sriovctl api serve`` does, and a daemon beside its work."""
+"""Serve: until a signal, as ``sriovctl api serve`` does, or beside a daemon's work."""
 
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
+from contextlib import suppress
 
 from sriovctl.api.server import Limits, Server
 from sriovctl.model.record import NamedTuple
@@ -18,10 +20,21 @@ if TYPE_CHECKING:
 
 
 class Listener(NamedTuple):
-    """A socket that listens, and the certificate that it shows."""
+    """A socket that listens, and the certificate that it shows.
+
+    :param path: of a unix socket that ends with us.
+    """
 
     socket: socket.socket
     tls: ssl.SSLContext | None = None
+    path: str | None = None
+
+    def close(self) -> None:
+        """Listen no more."""
+        self.socket.close()
+        if self.path is not None:
+            with suppress(FileNotFoundError):
+                os.unlink(self.path)
 
 
 class Serving:
@@ -43,7 +56,11 @@ class Serving:
         """
         await self._service.start()
         for one in listeners:
-            await self._server.listen(one.socket, one.tls)
+            await self.listen(one)
+
+    async def listen(self, listener: Listener) -> None:
+        """Answer there, too."""
+        await self._server.listen(listener.socket, listener.tls)
 
     async def stop(self) -> None:
         """Answer nobody any more, and wait for the job that is under way."""

@@ -343,7 +343,11 @@ def _make_way(path: str) -> None:
         except ConnectionRefusedError:
             os.unlink(path)  # left by a daemon that was killed
             return
-    raise InputError("another daemon listens there", subject=path)
+    raise InputError(
+        "another daemon listens there",
+        subject=path,
+        hint="sriovctld may serve the interface already; use that, or name another socket",
+    )
 
 
 def open_tcp_socket(host: str, port: int) -> socket.socket:

@@ -63,11 +63,14 @@ class Ask(NamedTuple):
 
 
 class Keeping(NamedTuple):
-    """How well the host is kept, as the daemon knows it."""
+    """How well the host is kept, as the daemon knows it.
+
+    :param conditions: health and reason of each entry of its files, and of what else it needs.
+    """
 
     health: str = "healthy"
     reason: str = ""
-    conditions: Mapping[str, str] = {}
+    conditions: Mapping[str, Mapping[str, str]] = {}
 
 
 class Service:

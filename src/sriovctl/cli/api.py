@@ -7,15 +7,21 @@ import os
 import sys
 from contextlib import contextmanager
 
+from sriovctl.api.options import (
+    add_serving_options,
+    add_tokens_option,
+    check_serving_options,
+    find_openers,
+    make_access,
+)
 from sriovctl.cli.context import HostKind
 from sriovctl.cli.sub_verbs import SubVerbs, run_sub_verb
-from sriovctl.errors import EXIT_DONE, InputError, UnsupportedError
+from sriovctl.errors import EXIT_DONE, InputError, SriovctlError, UnsupportedError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
-    from sriovctl.api.access import Access
     from sriovctl.api.doors import Building
     from sriovctl.api.run import Listener
     from sriovctl.api.service import Service
@@ -30,48 +36,19 @@ EXAMPLES = """\
   sriovctl api token monitoring --role read
   sriovctl api openapi > openapi.json
 """
-SOCKET = "/run/sriovctl/api.sock"
-TOKENS = "/etc/sriovctl/tokens"
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the verbs of the interface."""
     verbs = SubVerbs(parser)
-    _configure_serve(verbs.add("serve", "answer until a signal ends it", _serve))
+    add_serving_options(verbs.add("serve", "answer until a signal ends it", _serve))
     token = verbs.add("token", "make a bearer token; it is shown once, and kept as a hash", _token)
     token.add_argument("name", metavar="NAME", help="who or what it is for")
     token.add_argument(
         "--role", choices=("read", "operate", "admin"), default="read", help="default: read"
     )
-    _add_tokens(token)
+    add_tokens_option(token)
     verbs.add("openapi", "print the OpenAPI document", _openapi)
-
-
-def _configure_serve(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--unix", metavar="PATH", default=SOCKET, help=f"the unix socket (default: {SOCKET})"
-    )
-    parser.add_argument(
-        "--group",
-        metavar="NAME",
-        default="sriovctl",
-        help="its members may operate, where there is such a group (default: sriovctl)",
-    )
-    parser.add_argument(
-        "--others-read", action="store_true", help="let other users of this host read"
-    )
-    parser.add_argument(
-        "--tcp", metavar="HOST:PORT", help="also listen there, with TLS and for bearer tokens"
-    )
-    parser.add_argument("--tls-cert", metavar="FILE", help="certificate, with its chain, as PEM")
-    parser.add_argument("--tls-key", metavar="FILE", help="its private key, as PEM")
-    _add_tokens(parser)
-
-
-def _add_tokens(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--tokens", metavar="FILE", default=TOKENS, help=f"where tokens are (default: {TOKENS})"
-    )
 
 
 def run(args: argparse.Namespace, context: Context) -> int:
@@ -127,8 +104,10 @@ def _serve(args: argparse.Namespace, context: Context) -> int:
             hint="install 'sriovctl[daemon]', or Debian's python3-h11",
         ) from error
     building = _building(context)
-    access = _access(args)
-    listeners = _listeners(args)
+    check_serving_options(args)
+    access = make_access(args, _log)
+    openers = find_openers(args, os.environ)
+    listeners = _listen(openers.values())
 
     def make_service() -> Service:
         from sriovctl.api.audit import AuditLog
@@ -137,17 +116,27 @@ def _serve(args: argparse.Namespace, context: Context) -> int:
         return Service(building, access, audit=AuditLog(_log), log=_log)
 
     def tell() -> None:
-        places = [args.unix, *([f"https://{args.tcp}"] if args.tcp else [])]
-        context.print(f"listening on {' and '.join(places)}")
+        context.print(f"listening on {' and '.join(reversed(openers))}")
         context.flush()
 
     try:
         asyncio.run(serve_until_signal(make_service, listeners, on_ready=tell))
     finally:
         for one in listeners:
-            one.socket.close()
-        os.unlink(args.unix)
+            one.close()
     return EXIT_DONE
+
+
+def _listen(openers: Iterable[Callable[[], Listener]]) -> list[Listener]:
+    listeners: list[Listener] = []
+    try:
+        for open_listener in openers:
+            listeners.append(open_listener())
+    except SriovctlError:
+        for one in listeners:
+            one.close()
+        raise
+    return listeners
 
 
 def _log(line: str) -> None:
@@ -178,42 +167,3 @@ def _opened(context: Context) -> Iterator[Context]:
         yield context
     finally:
         context.close()
-
-
-def _access(args: argparse.Namespace) -> Access:
-    from sriovctl.api.access import Access, PeerPolicy, group_named, known_tokens, read_token_file
-
-    operators = group_named(args.group)
-    if args.tcp:
-        read_token_file(args.tokens)  # what is wrong there is to be said now
-    policy = PeerPolicy(frozenset(() if operators is None else (operators,)), args.others_read)
-    return Access(policy, read_tokens=lambda: known_tokens(args.tokens, _log))
-
-
-def _listeners(args: argparse.Namespace) -> list[Listener]:
-    from sriovctl.api.access import group_named
-    from sriovctl.api.run import Listener
-    from sriovctl.api.server import open_unix_socket
-
-    tcp = [] if args.tcp is None else [_tcp_listener(args)]
-    operators = group_named(args.group)
-    mode = 0o666 if args.others_read else 0o660 if operators is not None else 0o600
-    if args.unix == SOCKET:
-        os.makedirs(os.path.dirname(SOCKET), mode=0o755, exist_ok=True)
-    unix = Listener(open_unix_socket(args.unix, mode=mode, gid=operators))
-    return [unix, *tcp]
-
-
-def _tcp_listener(args: argparse.Namespace) -> Listener:
-    from sriovctl.api.run import Listener
-    from sriovctl.api.server import open_tcp_socket, open_tls
-
-    if args.tls_cert is None or args.tls_key is None:
-        raise InputError(
-            "needs --tls-cert and --tls-key", subject="--tcp", hint="without TLS, use --unix"
-        )
-    host, _, port = args.tcp.rpartition(":")
-    if not host or not port.isdecimal() or int(port) > 65535:
-        raise InputError("is no HOST:PORT", subject=args.tcp)
-    tls = open_tls(args.tls_cert, args.tls_key)
-    return Listener(open_tcp_socket(host.strip("[]"), int(port)), tls)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import os
 import shutil
 import socket
@@ -10,8 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from sriovctl.api.access import PeerPolicy, add_token_line, known_tokens, read_token_file
-from sriovctl.api.contract.messages import Peer, Role
+from sriovctl.api.access import Access, PeerPolicy, add_token_line, known_tokens, read_token_file
+from sriovctl.api.contract.messages import Peer, Request, Role
+from sriovctl.api.contract.problems import Refusal
 from sriovctl.api.contract.tokens import (
     SALT_BYTES,
     format_stored,
@@ -140,6 +142,23 @@ def test_a_token_that_was_taken_out_is_forgotten(short_path: Path) -> None:
         assert rig.handle("GET", "/v1/health", peer=None, headers=bearer(TOKEN)).status == 200
         rig.now += 301
         assert rig.handle("GET", "/v1/health", peer=None, headers=bearer(TOKEN)).status == 401
+
+
+def test_a_token_that_was_taken_out_is_refused_at_once_when_all_are_read_again() -> None:
+    tokens = {"ci": STORED}
+    access = Access(PeerPolicy(), read_tokens=lambda: tokens)
+    request = Request("GET", "/v1/pfs", "", bearer(TOKEN), b"", None)
+
+    async def ask() -> None:
+        caller = await access.caller_of(request)
+        assert caller is not None
+        tokens.clear()
+        assert await access.caller_of(request) == caller, "it is remembered"
+        access.forget()
+        with pytest.raises(Refusal, match="this token is not known"):
+            await access.caller_of(request)
+
+    asyncio.run(ask())
 
 
 def test_the_file_knows_hashes_alone_and_belongs_to_root(tmp_path: Path) -> None:

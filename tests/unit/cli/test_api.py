@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -16,6 +17,7 @@ from sriovctl.__main__ import main
 from sriovctl.api.access import read_token_file
 from sriovctl.api.contract.routes import ROUTES
 from sriovctl.api.contract.tokens import is_that_token
+from sriovctl.api.options import passed_sockets
 
 
 def test_a_simulated_host_is_served_until_a_signal() -> None:
@@ -40,6 +42,55 @@ def test_a_simulated_host_is_served_until_a_signal() -> None:
         assert process.returncode == 0
         assert json.loads(errors)["audit"]["who"].startswith(f"uid {os.getuid()} ")
         assert not path.exists()
+
+
+# Passed to a program: systemd's protocol wants the number of the process that takes the sockets.
+PASSING = """
+import os, sys
+os.dup2(int(sys.argv[1]), 3)
+os.environ.update(LISTEN_FDS="1", LISTEN_PID=str(os.getpid()))
+os.execv(sys.executable, [sys.executable, "-m", "sriovctl", *sys.argv[2:]])
+"""
+
+
+def test_a_socket_that_a_service_manager_opened_is_served_and_left() -> None:
+    with TemporaryDirectory(prefix="api") as name, socket.socket(socket.AF_UNIX) as listener:
+        path = Path(name) / "s"
+        listener.bind(str(path))
+        listener.listen()
+        serve = ("--simulated", "api", "serve", "--unix", f"{name}/other", "--others-read")
+        with subprocess.Popen(
+            (sys.executable, "-c", PASSING, str(listener.fileno()), *serve),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            pass_fds=(listener.fileno(),),
+        ) as process:
+            assert process.stdout is not None
+            assert process.stdout.readline() == "listening on socket 1 of the service manager\n"
+            connection = UnixHTTP(path)
+            assert exchange(connection, "GET", "/v1/health").status == 200
+            connection.close()
+            process.send_signal(signal.SIGTERM)
+            process.communicate(timeout=60)
+        assert process.returncode == 0
+        assert os.listdir(name) == ["s"]
+
+
+def test_sockets_for_another_process_are_not_taken() -> None:
+    assert passed_sockets({"LISTEN_FDS": "1", "LISTEN_PID": "1"}) == []
+    assert passed_sockets({"LISTEN_FDS": "x", "LISTEN_PID": str(os.getpid())}) == []
+
+
+def test_where_a_daemon_serves_already_nobody_else_does(capsys: pytest.CaptureFixture[str]) -> None:
+    with TemporaryDirectory(prefix="api") as name, socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(f"{name}/s")
+        listener.listen()
+        assert main(["--simulated", "api", "serve", "--unix", f"{name}/s"]) == 2
+        said = capsys.readouterr().err
+        assert "another daemon listens there" in said
+        assert "sriovctld may serve the interface already" in said
+        assert os.listdir(name) == ["s"]
 
 
 def test_a_token_is_shown_once_and_its_hash_is_kept(
