@@ -7,10 +7,15 @@ import os
 import subprocess
 import time
 from collections.abc import Callable
+from http.client import HTTPResponse
 from pathlib import Path
+from typing import Any
 
+from sriovctl.api.options import SOCKET
 from tests.lab.shell import PCI, ip, netdev_of, sriovctl, vfs_by_ip
+from tests.unit.api.rig import UnixHTTP, exchange
 
+API = Path(SOCKET)
 PATIENCE_S = 60.0
 
 
@@ -29,6 +34,16 @@ class Daemon:
             self.process = subprocess.Popen(
                 ["sriovctld", *words, str(self.file)], stderr=log, env=self.environment
             )
+
+    def ask(self, method: str, target: str, body: object = None) -> Any:  # noqa: ANN401
+        """Ask over its socket; the answer's document."""
+        connection = UnixHTTP(API)
+        try:
+            answered = exchange(connection, method, target, body)
+        finally:
+            connection.close()
+        assert answered.status < 300, answered.body
+        return answered.json
 
     def once(self) -> int:
         """Look once; the exit code."""
@@ -86,3 +101,11 @@ def num_vfs(pf: str) -> int:
         return int((PCI / pf / "sriov_numvfs").read_text())
     except OSError:
         return 0
+
+
+def told(response: HTTPResponse, kind: str) -> Any:  # noqa: ANN401
+    """Follow events until one is of a kind; its data."""
+    while line := response.readline():
+        if line == f"event: {kind}\n".encode():
+            return json.loads(response.readline().removeprefix(b"data: "))
+    raise AssertionError(f"no event {kind}")

@@ -12,9 +12,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import yaml
 
-from tests.lab.daemon_at_work import Daemon, num_vfs, set_vf, until, vlan_of
+from tests.lab.daemon_at_work import API, Daemon, num_vfs, set_vf, told, until, vlan_of
 from tests.lab.shell import PCI, ip, netdev_of, run, sriovctl, vf_drivers, vfs_by_ip
+from tests.unit.api.rig import UnixHTTP
 
 pytestmark = pytest.mark.lab("82576")
 
@@ -106,6 +108,43 @@ class TestKept:
         assert f"repaired {PF} vf 1: admin_mac 52:54:00:6d:90:99 -> {MAC}" in kept.log()
         assert [one["kind"] for one in kept.runs()] == ["repair"] * 4
         assert "repair" in sriovctl("history")
+
+    def test_it_serves_what_it_hears_repairs_and_is_told(self, kept: Daemon) -> None:
+        until(lambda: kept.ask("GET", "/v1/health")["health"] == "healthy", kept)
+        assert API.stat().st_mode & 0o777 == 0o600
+        followed = UnixHTTP(API)
+        followed.request("GET", "/v1/events")
+        response = followed.getresponse()
+        assert response.readline() == b"retry: 2000\n"
+        before = len(kept.runs())
+        set_vf(PF, 0, "vlan", "99")
+        assert told(response, "host")["device"] == PF
+        assert told(response, "runs") == {}
+        response.close()
+        followed.close()
+        until(as_declared, kept, 10)
+        until(lambda: kept.ask("GET", "/v1/health")["conditions"].keys() == {"uplink"}, kept, 10)
+        shown = [vf["vlan"]["id"] for vf in kept.ask("GET", f"/v1/vfs?pf={PF}")["vfs"]]
+        assert shown == [42, 43, 42]
+        served = kept.ask("GET", "/v1/runs")["runs"]
+        assert served == kept.runs()
+        assert [one["kind"] for one in served].count("repair") == before + 1
+
+        state = yaml.safe_load(STATE.replace("id: 43", "id: 50"))
+        plan = kept.ask("POST", "/v1/plan", state)["plan"]
+        job = kept.ask("POST", "/v1/jobs", {"kind": "apply", "plan": plan})["job"]["job"]
+        until(lambda: kept.ask("GET", f"/v1/jobs/{job}")["job"]["state"] == "done", kept, 30)
+        settled(kept)
+        assert vlan_of(PF, 1) == 50, "a job is a person's word"
+        kept.ask("POST", "/v1/jobs", {"kind": "undo"})
+        until(as_declared, kept, 30)
+        settled(kept)
+
+        refused = subprocess.run(
+            ("sriovctl", "api", "serve"), capture_output=True, text=True, check=False
+        )
+        assert refused.returncode == 2
+        assert "another daemon listens there" in refused.stderr
 
     def test_vfs_that_were_set_to_none_and_a_reset_of_the_pf(self, kept: Daemon) -> None:
         (PCI / PF / "sriov_numvfs").write_text("0")

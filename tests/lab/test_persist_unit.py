@@ -15,7 +15,9 @@ from pathlib import Path
 
 import pytest
 
+from sriovctl.api.options import SOCKET
 from sriovctl.model.persistence import APPLY_UNIT, DAEMON_UNIT, VERIFY_UNIT
+from tests.unit.api.rig import UnixHTTP, exchange
 
 pytestmark = pytest.mark.lab("netdevsim", services=("systemd",))
 
@@ -85,6 +87,7 @@ def test_the_units_do_their_work(persisted: str) -> None:
 
 # --- the daemon ------------------------------------------------------------------------------
 
+OPERATORS = 7777
 KEPT = """\
 version: 1
 pfs:
@@ -125,6 +128,8 @@ def with_daemon(netdev: str, tmp_path: Path) -> Iterator[str]:
 
 
 def test_the_daemon_lives_under_systemd_with_what_its_unit_leaves_it(with_daemon: str) -> None:
+    with Path("/etc/group").open("a", encoding="ascii") as groups:
+        groups.write(f"sriovctl:x:{OPERATORS}:\n")
     run("systemctl", "start", DAEMON_UNIT)  # returns once it says that it is ready
     assert vlans(with_daemon) == [42, 42]
     assert show("StatusText") == "healthy"
@@ -136,6 +141,18 @@ def test_the_daemon_lives_under_systemd_with_what_its_unit_leaves_it(with_daemon
     log = run("journalctl", "-b", "-o", "cat", "-u", DAEMON_UNIT)
     assert "could not be" not in log
     assert "Operation not permitted" not in log
+
+    connection = UnixHTTP(Path(SOCKET))
+    deadline = time.monotonic() + 60
+    while (health := exchange(connection, "GET", "/v1/health").json)["health"] != "healthy":
+        assert time.monotonic() < deadline, health
+        time.sleep(0.1)
+    runs = exchange(connection, "GET", "/v1/runs").json["runs"]
+    assert runs == json.loads(run("sriovctl", "history", "--json"))["runs"]
+    assert exchange(connection, "GET", "/v1/doctor").status == 200
+    connection.close()
+    shown = os.stat(SOCKET)
+    assert (shown.st_gid, shown.st_mode & 0o777) == (OPERATORS, 0o660)
 
     run("systemctl", "reload", DAEMON_UNIT)
     run("systemctl", "kill", "--signal=KILL", "--kill-whom=main", DAEMON_UNIT)

@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 import sys
 
-from sriovctl.daemon.arguments import find_state, parse_arguments
+from sriovctl.daemon.arguments import check_arguments, find_state, parse_arguments
 from sriovctl.errors import EXIT_DONE, EXIT_FAILED, EXIT_REFUSED, SriovctlError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import argparse
 
+    from sriovctl.daemon.interface import Interface
     from sriovctl.daemon.keeper import Keeper
     from sriovctl.daemon.log import Log
     from sriovctl.daemon.watch import Watch
@@ -35,6 +36,7 @@ def main(arguments: list[str]) -> int:
     """
     args = parse_arguments(arguments)
     try:
+        check_arguments(args)
         return _check(args) if args.check else _keep(args)
     except SriovctlError as error:
         if args.debug:
@@ -90,6 +92,7 @@ def _serve(args: argparse.Namespace, path: str, host: LiveHost, log: Log) -> int
             log=log,
             clock=host.clock,
             wait_s=args.wait,
+            interface=_make_interface(args, log, keeper),
         )
         await service.run()
 
@@ -98,6 +101,43 @@ def _serve(args: argparse.Namespace, path: str, host: LiveHost, log: Log) -> int
     finally:
         events.close()
     return EXIT_DONE
+
+
+def _make_interface(args: argparse.Namespace, log: Log, keeper: Keeper) -> Interface | None:
+    from sriovctl.daemon.log import Priority
+
+    if args.no_api:
+        return None
+    try:
+        import h11  # noqa: F401
+    except ModuleNotFoundError:
+        lacks = "needs the library h11: install 'sriovctl[daemon]', or Debian's python3-h11"
+        log.say(Priority.NOTICE, f"the REST interface is not served: it {lacks}")
+        return None
+    from sriovctl.api.audit import AuditLog
+    from sriovctl.api.doors import Building
+    from sriovctl.api.options import find_openers, make_access
+    from sriovctl.api.service import Service
+    from sriovctl.daemon.doors import opened_doors
+    from sriovctl.daemon.interface import Interface
+
+    def tell(line: str) -> None:
+        log.say(Priority.INFO, line)
+
+    def warn(line: str) -> None:
+        log.say_once(Priority.WARNING, "what the interface reads", line)
+
+    access = make_access(args, warn)
+    building = Building(lambda: opened_doors(write_timeout_s=args.write_timeout, warn=warn))
+    return Interface(
+        lambda keeping: Service(
+            building, access, audit=AuditLog(tell), log=tell, hears_events=True, keeping=keeping
+        ),
+        find_openers(args, os.environ),
+        conditions=lambda: keeper.conditions,
+        log=log,
+        forget=access.forget,
+    )
 
 
 def _once(args: argparse.Namespace, path: str, host: LiveHost, log: Log) -> int:

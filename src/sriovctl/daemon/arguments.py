@@ -6,6 +6,7 @@ import argparse
 import os
 
 from sriovctl import __version__
+from sriovctl.api.options import add_serving_options, check_serving_options
 from sriovctl.codec.durations import parse_duration_s
 from sriovctl.errors import InputError
 from sriovctl.model.persistence import STATE_DIRECTORY, STATE_FILE
@@ -15,8 +16,8 @@ WRITE_TIMEOUT_S = 120.0
 
 _EPILOG = """\
 signals:
-  SIGHUP   read the files again, and take them for the newest word
-  SIGTERM  end, after the repair that is under way
+  SIGHUP   read the files again, and take them for the newest word; tokens are read again, too
+  SIGTERM  end, after the repair and the job that are under way
 
 exit codes:
   0  as declared (--once), or ended by a signal
@@ -71,9 +72,21 @@ def parse_arguments(arguments: list[str]) -> argparse.Namespace:
         metavar="TIME",
         help="give up a write in which the kernel hangs for so long (default: 2m)",
     )
+    served = parser.add_argument_group("the REST interface")
+    served.add_argument("--no-api", action="store_true", help="do not serve it")
+    add_serving_options(served, prefix="api-")
     parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
     parser.add_argument("--version", action="version", version=f"sriovctld {__version__}")
     return parser.parse_args(arguments)
+
+
+def check_arguments(args: argparse.Namespace) -> None:
+    """Refuse an interface that could be served at no time.
+
+    :raises InputError: what is wrong.
+    """
+    if not args.no_api:
+        check_serving_options(args)
 
 
 def _seconds(text: str) -> float:

@@ -51,6 +51,7 @@ if TYPE_CHECKING:
     from sriovctl.planner.repair import Records, Subject
 
 _HEALTHY = Condition(Health.HEALTHY)
+_NOT_SEEN = Condition(Health.REPAIRING, "not looked at yet")
 # Whoever hands a VF over to a guest unbinds it, binds it to a VFIO driver, and sets MAC and VLAN
 # moments before the guest can be seen with it.
 SETTLE_S = 3.0
@@ -94,6 +95,7 @@ class Keeper:
         self._of_pfs: dict[str, dict[str, Condition]] = {}  # by label, then PF; "" stands for none
         self._conditions: dict[str, Condition] = {}  # by label of the entry, or what else it is
         self.looks = 0  # for tests to count
+        self.repairs = 0  # attempts, whatever became of them
 
     @property
     def condition(self) -> Condition:
@@ -117,7 +119,7 @@ class Keeper:
         self._records.clear()
         self._begun.clear()
         self._retries.clear()
-        self._conditions.clear()
+        self._conditions = {"host": _NOT_SEEN}
         self._of_pfs.clear()
         self._try_to_remember()
 
@@ -280,6 +282,7 @@ class Keeper:
         if lacks:
             return self._lacking(pf, [lack.what for lack in lacks])
         held_back = self._held_back(pf, records)
+        self.repairs += 1
         mended = self._mender.mend(
             without(alone, pf, held_back),
             pf,

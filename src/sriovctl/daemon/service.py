@@ -2,11 +2,11 @@
 
 Theory of operation.  asyncio's loop takes events and signals and feeds the watchdog; looks and
 repairs block, some for minutes, and so they happen in a thread of their own, one after the other.
-Whatever else is to be served beside them (an API, a page) can live on the same loop, and asks the
-keeper through the same thread.
+The REST interface lives on the same loop, and has threads of its own: what it changes and what is
+repaired are kept apart by the locks of PFs, as between processes.
 
-A signal to end waits for the repair that is under way: half of one would be taken up by the next
-start, but whole ones are better.
+A signal to end waits for the repair and then the job that are under way: half of one would be taken
+up by the next start, but whole ones are better.
 """
 
 from __future__ import annotations
@@ -19,13 +19,14 @@ from contextlib import suppress
 from sriovctl.daemon.log import Priority
 from sriovctl.daemon.watch import look_at
 from sriovctl.errors import SriovctlError
-from sriovctl.model.health import Health
+from sriovctl.model.health import Health, worst
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import TypeVar
 
+    from sriovctl.daemon.interface import Interface
     from sriovctl.daemon.keeper import Keeper
     from sriovctl.daemon.log import Log
     from sriovctl.daemon.notify import Notifier
@@ -45,6 +46,7 @@ class Service:
     """Runs a keeper until it is told to stop.
 
     :param wait_s: how long to wait, before it is ready, for a host that is not as declared yet.
+    :param interface: served beside the keeper; nothing that is wrong with it keeps others waiting.
     """
 
     def __init__(
@@ -57,6 +59,7 @@ class Service:
         log: Log,
         clock: Clock,
         wait_s: float,
+        interface: Interface | None = None,
         glance_every_s: float = GLANCE_EVERY_S,
     ) -> None:
         self._keeper = keeper
@@ -76,6 +79,9 @@ class Service:
         self._working_since: float | None = None
         self._worker = ThreadPoolExecutor(1, thread_name_prefix="keeper")
         self._wake = asyncio.Event()
+        self._interface = interface
+        if interface is not None:
+            watch.follow(interface.tell)
 
     async def run(self) -> None:
         """Keep the host until SIGTERM or SIGINT.
@@ -94,14 +100,18 @@ class Service:
         feeding = asyncio.create_task(self._feed_watchdog())
         try:
             await self._work(lambda: self._keeper.load(anew=False))
+            if self._interface is not None:
+                self._interface.start(on_change=self._wake.set)
             await self._work(self._keeper.look_all)
             while not self._stopping:
                 await self._next()
         finally:
-            feeding.cancel()
             self._notifier.stopping()
             for fileno in self._events.filenos():
                 loop.remove_reader(fileno)
+            if self._interface is not None:
+                await self._interface.stop()
+            feeding.cancel()
             self._worker.shutdown()
         if self._broken is not None:
             raise self._broken
@@ -140,6 +150,8 @@ class Service:
     async def _load_again(self) -> None:
         self._reloading = False
         self._notifier.reloading()
+        if self._interface is not None:
+            self._interface.reload()
         try:
             await self._work(lambda: self._keeper.load(anew=True))
         except SriovctlError as error:
@@ -180,10 +192,11 @@ class Service:
     # --- what is told --------------------------------------------------------------------
 
     def _tell(self) -> None:
-        condition = self._keeper.condition
-        self._notifier.status(
-            f"{condition.health}: {condition.reason}" if condition.reason else condition.health
-        )
+        condition = told = self._keeper.condition
+        if self._interface is not None:
+            self._interface.tell_of_look(condition, self._keeper.repairs)
+            told = worst((condition, self._interface.condition))
+        self._notifier.status(f"{told.health}: {told.reason}" if told.reason else told.health)
         is_time = self._clock.now() >= self._ready_by
         if not self._ready and (condition.health is Health.HEALTHY or is_time):
             self._ready = True

@@ -9,7 +9,7 @@ from sriovctl.errors import HostError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from typing import Protocol
 
     from sriovctl.host.api import Clock
@@ -40,6 +40,11 @@ class Watch:
         self._events = events
         self._attention = Attention()
         self._reminders: list[tuple[str | None, float]] = []
+        self._tell: Callable[[Sequence[HostEvent | None]], None] = lambda _: None
+
+    def follow(self, tell: Callable[[Sequence[HostEvent | None]], None]) -> None:
+        """Have somebody else told what has come; None: what happened is not known."""
+        self._tell = tell
 
     def remind(self, device: str | None, at: float) -> None:
         """Have a device looked at later; for who looks, in any thread."""
@@ -52,10 +57,11 @@ class Watch:
         """
         received = self._events.receive()
         now = self._clock.now()
-        if received.lost:
-            self._attention.notice(None, now)
-        for device in _devices(received):
+        events = [*((None,) if received.lost else ()), *_events(received)]
+        for device in _devices(events):
             self._attention.notice(None if device is None else looker.pf_of(device), now)
+        if events:
+            self._tell(events)
         return received.lost or bool(received.link_messages or received.uevents)
 
     def due_at(self) -> float | None:
@@ -81,14 +87,14 @@ def look_at(looker: Looker, due: tuple[str | None, ...]) -> None:
 
 
 # Each once, however many events it had.
-def _devices(received: Received) -> set[str | None]:
-    return set(_each_device(received))
+def _devices(events: Iterable[HostEvent | None]) -> set[str | None]:
+    return set(_each_device(events))
 
 
-def _each_device(received: Received) -> Iterator[str | None]:
-    for event in _events(received):
+def _each_device(events: Iterable[HostEvent | None]) -> Iterator[str | None]:
+    for event in events:
         if event is None:
-            yield None  # it cannot be understood: then anything may have happened
+            yield None  # lost, or not to be understood: then anything may have happened
         elif event.device is not None:
             yield event.device
 

@@ -155,7 +155,8 @@ def format_daemon_unit(
     """Write the unit that keeps the state while the host runs.
 
     It comes after the unit that applies the state, which is there for hosts without the daemon
-    too, and finds its work done.
+    too, and finds its work done.  Its runtime directory has the socket of the REST interface, which
+    it gives to a group (CAP_CHOWN); what others have there stays.
 
     The parameters are those of :func:`format_apply_unit`.
     """
@@ -188,7 +189,10 @@ RestartSec=2
 RestartPreventExitStatus=2
 KillMode=process
 {_state_directory(writable)}
-CapabilityBoundingSet={_CAPABILITIES}
+RuntimeDirectory=sriovctl
+RuntimeDirectoryMode=0755
+RuntimeDirectoryPreserve=yes
+CapabilityBoundingSet={_CAPABILITIES} CAP_CHOWN
 ProtectKernelLogs=yes
 {_HARDENING}
 [Install]

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -17,7 +18,9 @@ from sriovctl.__main__ import main
 from sriovctl.api.access import read_token_file
 from sriovctl.api.contract.routes import ROUTES
 from sriovctl.api.contract.tokens import is_that_token
-from sriovctl.api.options import passed_sockets
+from sriovctl.api.options import SOCKET, find_openers, passed_sockets
+from sriovctl.daemon.arguments import parse_arguments
+from sriovctl.errors import InputError
 
 
 def test_a_simulated_host_is_served_until_a_signal() -> None:
@@ -117,6 +120,30 @@ def test_tcp_needs_tls(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> No
     assert main([*serve, "--tcp", "127.0.0.1:0"]) == 2
     assert "needs --tls-cert and --tls-key" in capsys.readouterr().err
     assert not (tmp_path / "s").exists()
+
+
+def test_with_certificate_and_tokens_there_is_tls_and_without_one_of_them_no_socket(
+    tmp_path: Path,
+) -> None:
+    program = shutil.which("openssl")
+    if program is None:
+        pytest.skip("needs openssl, to make a certificate")
+    pem, key, tokens = (str(tmp_path / name) for name in ("host.pem", "host.key", "tokens"))
+    how = "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=localhost"
+    subprocess.run(
+        (program, *how.split(), "-keyout", key, "-out", pem), check=True, capture_output=True
+    )
+    tls = ["--tls-cert", pem, "--tls-key", key, "--tokens", tokens]
+    args = parse_arguments(["--api-tcp", "127.0.0.1:0", *tls])
+    openers = find_openers(args, {})
+    assert list(openers) == ["https://127.0.0.1:0", SOCKET]
+    with pytest.raises(InputError, match="cannot be read"):
+        openers["https://127.0.0.1:0"]()
+    main(["api", "token", "ci", "--tokens", tokens])
+    listener = openers["https://127.0.0.1:0"]()
+    assert listener.tls is not None
+    assert listener.socket.getsockname()[0] == "127.0.0.1"
+    listener.close()
 
 
 def test_a_dump_is_not_served(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -8,11 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from sriovctl.model.persistence import APPLY_UNIT, VERIFY_UNIT
+from sriovctl.model.persistence import APPLY_UNIT, DAEMON_UNIT, VERIFY_UNIT
 from sriovctl.render.units import (
     USERS_OF_VFS,
     format_apply_unit,
     format_command,
+    format_daemon_unit,
     format_drop_in,
     format_verify_unit,
     format_word,
@@ -41,6 +42,16 @@ def apply_unit(program: str, *arguments: str, writable: str = WRITABLE) -> str:
 def verify_unit(program: str) -> str:
     return format_verify_unit(
         (program, "verify-boot"), mounts=("/etc/sriovctl",), state=STATE, writable=WRITABLE
+    )
+
+
+def daemon_unit(program: str) -> str:
+    return format_daemon_unit(
+        (f"{program}d", STATE),
+        mounts=("/etc/sriovctl", WRITABLE, program),
+        state=STATE,
+        timeout_s=600,
+        writable=WRITABLE,
     )
 
 
@@ -96,11 +107,23 @@ def test_systemd_understands_another_state_directory(tmp_path: Path, program: st
 
 
 @needs_systemd
+def test_systemd_understands_the_daemons_unit_which_has_room_for_its_socket(
+    tmp_path: Path, program: str
+) -> None:
+    Path(f"{program}d").symlink_to(program)
+    unit = daemon_unit(program)
+    assert complaints(tmp_path, sriovctld=unit) == ""
+    assert values(unit, "RuntimeDirectory") == ["sriovctl"]
+    assert values(unit, "RuntimeDirectoryPreserve") == ["yes"], "others may have a socket there"
+
+
+@needs_systemd
 def test_the_units_are_not_exposed_more_than_they_were(tmp_path: Path, program: str) -> None:
     # systemd's own figure, of ten.  It may not fall behind without somebody seeing it.
     for name, text, at_most in (
         (APPLY_UNIT, apply_unit(program), 45),
         (VERIFY_UNIT, verify_unit(program), 45),
+        (DAEMON_UNIT, daemon_unit(program), 45),
     ):
         (tmp_path / name).write_text(text)
         done = subprocess.run(
