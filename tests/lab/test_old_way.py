@@ -114,7 +114,7 @@ def wait_until_free() -> None:
     """Wait until libvirt has given the VF's driver back, which virsh does not."""
     deadline = time.monotonic() + 60
     while (PCI / VF / "driver").exists():
-        assert time.monotonic() < deadline
+        assert time.monotonic() < deadline, (seen(), run("virsh", "domstate", GUEST))
         time.sleep(0.3)
 
 
@@ -139,6 +139,7 @@ def by_ours(
 def after(row: Row, done: subprocess.CompletedProcess[str]) -> object:
     assert "Traceback" not in done.stderr, done.stderr
     if "detach-device" in row.classic[0]:
+        assert done.returncode == 0, done.stdout + done.stderr
         wait_until_free()
     return row.ours[0], _FAILED if done.returncode else "done", seen()
 
