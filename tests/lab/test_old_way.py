@@ -196,6 +196,8 @@ def test_changing_drivers() -> None:
     assert {one[1] for one in results[0]} == {"done"}  # type: ignore[index]
     assert shell(several.ours[0]).returncode == 0
     assert [driver_and_override(vf)[0] for vf in (PCI / PF).glob("virtfn*")] == ["vfio-pci"] * 2
+    # libvirt remembers what was detached by hand, and would not give it back after a guest.
+    run("virsh", "nodedev-reattach", f"pci_{VF.replace(':', '_').replace('.', '_')}")
 
 
 def test_lending_to_namespaces(monkeypatch: pytest.MonkeyPatch) -> None:
