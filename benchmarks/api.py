@@ -15,8 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import nullcontext
 from http.client import HTTPConnection
 from io import StringIO
 from pathlib import Path
@@ -74,12 +73,8 @@ def serve(path: str, cards: int) -> None:
         kind=HostKind.SIMULATED,
     )
 
-    @contextmanager
-    def shared() -> Iterator[Context]:
-        yield context
-
     def make_service() -> Service:
-        building = Building(shared, is_shared=True, close=context.close)
+        building = Building(lambda: nullcontext(context), is_shared=True, close=context.close)
         access = Access(PeerPolicy(others_read=True))
         return Service(building, access, audit=AuditLog(print), log=print, hears_events=True)
 

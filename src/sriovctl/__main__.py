@@ -156,10 +156,9 @@ def _read_pasted(path: str) -> str:
 
 def _open_libvirt(args: argparse.Namespace) -> Libvirt:
     _refuse_dump(args)
-    from sriovctl.host.libvirt import LibvirtConnection
-    from sriovctl.host.patient_libvirt import PatientLibvirt
+    from sriovctl.host.patient_libvirt import connect_to_libvirt
 
-    return PatientLibvirt(LibvirtConnection)
+    return connect_to_libvirt()
 
 
 def _open_qmp(socket: str) -> QMP:
@@ -184,31 +183,27 @@ def _open_journal(args: argparse.Namespace) -> Journal:
 
 
 def _open_leases(args: argparse.Namespace) -> LeaseBook:
+    from sriovctl.host.database import state_directory
     from sriovctl.host.leases import SQLiteLeaseBook
 
     _refuse_dump(args)
     is_live = args.host_tree is None and not args.simulated
-    return SQLiteLeaseBook(_state_directory() if is_live else None)
+    return SQLiteLeaseBook(state_directory() if is_live else None)
 
 
 # On most hosts nothing was ever lent, and the book need not be opened, nor its code be imported.
 def _has_leases(args: argparse.Namespace) -> bool:
-    from sriovctl.host.database import file_exists
+    from sriovctl.host.database import file_exists, state_directory
 
     is_live = args.host_tree is None and not args.simulated
-    return is_live and file_exists(f"{_state_directory()}/leases.db")
+    return is_live and file_exists(f"{state_directory()}/leases.db")
 
 
 def _live_journal() -> Journal:
+    from sriovctl.host.database import state_directory
     from sriovctl.host.journal import SQLiteJournal
 
-    return SQLiteJournal(_state_directory())
-
-
-def _state_directory() -> str:
-    from sriovctl.host.database import DEFAULT_DIRECTORY
-
-    return os.environ.get("SRIOVCTL_STATE_DIR", DEFAULT_DIRECTORY)
+    return SQLiteJournal(state_directory())
 
 
 def _open_boot(args: argparse.Namespace, root: str | None) -> BootDoors:
@@ -223,7 +218,9 @@ def _open_boot(args: argparse.Namespace, root: str | None) -> BootDoors:
             subject=args.verb,
             hint="leave --host-tree and --simulated out, or add --root DIR",
         )
-    return open_host_boot(os.path.abspath(_state_directory()))
+    from sriovctl.host.database import state_directory
+
+    return open_host_boot(os.path.abspath(state_directory()))
 
 
 def _start_guardian() -> Guardian:

@@ -25,8 +25,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from sriovctl.api.doors import Doors
     from sriovctl.api.jobs import Job
+    from sriovctl.engine.doors import Doors
     from sriovctl.engine.runs.execute import Site
     from sriovctl.model.plan import Plan, Step
 

@@ -6,48 +6,10 @@ from sriovctl.model.record import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
     from contextlib import AbstractContextManager
-    from typing import Protocol
 
-    from sriovctl.engine.leases.lending import Desk
-    from sriovctl.engine.runs.execute import Site
-    from sriovctl.engine.runs.users import Users
-    from sriovctl.host.api import Host, Journal
-    from sriovctl.host.lease_api import LeaseBook
-    from sriovctl.host.libvirt_api import Libvirt
-    from sriovctl.model.functions import PF
-    from sriovctl.model.owner import OwnerMap, OwnerReport
-
-    class Doors(Protocol):
-        """The ways to one host, for one thread."""
-
-        def host(self) -> Host:
-            """Return the host."""
-
-        def journal(self) -> Journal:
-            """Return the journal of its runs."""
-
-        def leases(self) -> LeaseBook:
-            """Return the book of its leases."""
-
-        def libvirt(self) -> Libvirt:
-            """Return the connection to libvirt."""
-
-        def desk(self) -> Desk:
-            """Return where VFs are lent."""
-
-        def site(self) -> Site:
-            """Return where runs take place."""
-
-        def users(self) -> Users:
-            """Return who uses what."""
-
-        def owner_report(self, pfs: Sequence[PF]) -> OwnerReport:
-            """Read who uses PFs and their VFs."""
-
-        def owners(self, pfs: Sequence[PF]) -> OwnerMap | None:
-            """Read the same for a decision; None: nobody can be seen."""
+    from sriovctl.engine.doors import Doors
 
 
 class Building(NamedTuple):

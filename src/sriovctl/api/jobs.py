@@ -22,9 +22,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from sriovctl.api.doors import Doors
     from sriovctl.api.feed import Feed
     from sriovctl.api.workers import Workers
+    from sriovctl.engine.doors import Doors
     from sriovctl.model.plan import Step
     from sriovctl.model.run import RunStatus
 

@@ -16,7 +16,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from sriovctl.api.doors import Doors
+    from sriovctl.engine.doors import Doors
     from sriovctl.model.functions import PF
     from sriovctl.model.guest import Guest
     from sriovctl.model.lease import Lease

@@ -38,7 +38,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
 
-    from sriovctl.api.doors import Building, Doors
+    from sriovctl.api.doors import Building
+    from sriovctl.engine.doors import Doors
 
     Read = Callable[[Doors], Mapping[str, object]]
 

@@ -19,8 +19,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Mapping
 
-    from sriovctl.api.doors import Doors
     from sriovctl.api.workers import Workers
+    from sriovctl.engine.doors import Doors
 
 MOMENT_S = 1.0
 _MOST_KEPT = 64

@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import TypeVar
 
-    from sriovctl.api.doors import Building, Doors
+    from sriovctl.api.doors import Building
+    from sriovctl.engine.doors import Doors
 
     T = TypeVar("T")
 

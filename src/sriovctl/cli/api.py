@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from contextlib import contextmanager
+from contextlib import closing, nullcontext
 
 from sriovctl.api.options import (
     add_serving_options,
@@ -20,7 +20,7 @@ from sriovctl.errors import EXIT_DONE, InputError, SriovctlError, UnsupportedErr
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable
 
     from sriovctl.api.doors import Building
     from sriovctl.api.run import Listener
@@ -148,22 +148,11 @@ def _building(context: Context) -> Building:
 
     context.host()  # a dump is none, and that is to be said before anybody listens
     if context.kind is HostKind.LIVE:
-        return Building(lambda: _opened(context.opened_anew()))
-
-    @contextmanager
-    def shared() -> Iterator[Context]:
-        yield context
-
-    read_only = "a recording is read-only" if context.kind is HostKind.RECORDED else None
-    no_guests = f"{context.kind} has no guests"
+        return Building(lambda: closing(context.opened_anew()))
     return Building(
-        shared, is_shared=True, no_guests=no_guests, read_only=read_only, close=context.close
+        lambda: nullcontext(context),
+        is_shared=True,
+        no_guests=f"{context.kind} has no guests",
+        read_only="a recording is read-only" if context.kind is HostKind.RECORDED else None,
+        close=context.close,
     )
-
-
-@contextmanager
-def _opened(context: Context) -> Iterator[Context]:
-    try:
-        yield context
-    finally:
-        context.close()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from enum import StrEnum
 
+from sriovctl.engine.doors import Doors
 from sriovctl.errors import UnsupportedError
 
 TYPE_CHECKING = False
@@ -12,9 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from typing import TextIO
 
-    from sriovctl.engine.leases.lending import Desk, Survey
-    from sriovctl.engine.runs.execute import Site
-    from sriovctl.engine.runs.users import Users
+    from sriovctl.engine.leases.lending import Survey
     from sriovctl.host.api import Host, Journal
     from sriovctl.host.boot_api import BootDoors
     from sriovctl.host.events_api import EventSource
@@ -35,15 +34,20 @@ class HostKind(StrEnum):
     RECORDED = "a recording"
 
 
+def _book_in_memory() -> LeaseBook:
+    from sriovctl.host.leases import SQLiteLeaseBook
+
+    return SQLiteLeaseBook(None)
+
+
 def _no_qmp(socket: str) -> QMP:
     raise UnsupportedError("this host has no QEMU that could be asked", subject=socket)
 
 
-class Context:
-    """The host that the user chose, the way to libvirt, and the way to the user.
+class Context(Doors):
+    """The host that the user chose, and the way to the user.
 
-    :param open_leases: None: a book in memory, which ends with the command.
-    :param has_leases: says whether there is a book to open; asked before one is read.
+    :param open_leases: without it, a book in memory, which ends with the command.
     :param read_dump: reads the dump that the user gave in place of a host; None: there is a host.
     :param read_log: reads the kernel log that the user gave beside it.
     """
@@ -57,7 +61,7 @@ class Context:
         open_qmp: Callable[[str], QMP] = _no_qmp,
         out: TextIO,
         color: bool,
-        open_leases: Callable[[], LeaseBook] | None = None,
+        open_leases: Callable[[], LeaseBook] = _book_in_memory,
         has_leases: Callable[[], bool] = lambda: True,
         kind: HostKind = HostKind.LIVE,
         start_guardian: Callable[[], Guardian] | None = None,
@@ -66,11 +70,16 @@ class Context:
         read_dump: Callable[[], HostSnapshot] | None = None,
         read_log: Callable[[], str] | None = None,
     ) -> None:
-        self._open_host = open_host
-        self._open_libvirt = open_libvirt
-        self._open_journal = open_journal
-        self._open_leases = open_leases
-        self._has_leases = has_leases
+        super().__init__(
+            open_host=open_host,
+            open_journal=open_journal,
+            open_leases=open_leases,
+            open_libvirt=open_libvirt,
+            has_leases=has_leases,
+            has_guests=kind is HostKind.LIVE,
+            progress=self.progress,
+            warn=self.warn,
+        )
         self._open_qmp = open_qmp
         self._qmp: dict[str, QMP] = {}
         self._start_guardian = start_guardian
@@ -79,12 +88,7 @@ class Context:
         self._kind = kind
         self._read_dump = read_dump
         self._read_log = read_log
-        self._host: Host | None = None
         self._snapshot: HostSnapshot | None = None
-        self._libvirt: Libvirt | None = None
-        self._journal: Journal | None = None
-        self._leases: LeaseBook | None = None
-        self._users: Users | None = None
         self._out = out
         self.color = color
 
@@ -130,15 +134,6 @@ class Context:
         """Whether there is a host to ask, rather than only a dump of one."""
         return self._read_dump is None
 
-    def host(self) -> Host:
-        """Return the host to read and write; opened once.
-
-        :raises InputError: the recording that the user named is none, or there is only a dump.
-        """
-        if self._host is None:
-            self._host = self._open_host()
-        return self._host
-
     def snapshot(self) -> HostSnapshot:
         """Return all that is known of the host, or of the dump in its place; read once.
 
@@ -162,16 +157,6 @@ class Context:
 
         return with_kernel_log(snapshot, parse_kernel_log(self._read_log()))
 
-    def libvirt(self) -> Libvirt:
-        """Return the connection to libvirt; opened once.
-
-        :raises UnsupportedError: the Python binding is not installed.
-        :raises HostError: libvirtd does not answer.
-        """
-        if self._libvirt is None:
-            self._libvirt = self._open_libvirt()
-        return self._libvirt
-
     def qmp(self, socket: str) -> QMP:
         """Return a connection to the QEMU that listens on a socket; opened once for each.
 
@@ -183,43 +168,13 @@ class Context:
             self._qmp[socket] = self._open_qmp(socket)
         return self._qmp[socket]
 
-    def journal(self) -> Journal:
-        """Return the journal of this host's runs; opened once."""
-        if self._journal is None:
-            self._journal = self._open_journal()
-        return self._journal
-
-    def leases(self) -> LeaseBook:
-        """Return the book of this host's leases; opened once."""
-        if self._leases is None:
-            self._leases = self._open_leases() if self._open_leases else _book_in_memory()
-        return self._leases
-
-    def _written_leases(self) -> LeaseBook | None:
-        return self.leases() if self._leases is not None or self._has_leases() else None
-
-    def desk(self) -> Desk:
-        """Return where VFs of this host are lent and given back."""
-        from sriovctl.engine.leases.lending import Desk
-
-        return Desk(self.site(), self.leases(), self._survey)
-
     def _survey(self) -> Survey:
+        if self._kind is not HostKind.RECORDED:
+            return super()._survey()
         from sriovctl.engine.inventory import read_inventory
         from sriovctl.engine.leases.lending import Survey
 
-        pfs = read_inventory(self.host(), name_of=lambda *_: None)
-        if self._kind is HostKind.RECORDED:
-            return Survey(pfs, None)
-        report = self.users().but_leases(pfs)
-        self.users().tell(report.notes)
-        return Survey(pfs, report.owners)
-
-    def site(self) -> Site:
-        """Return where runs take place."""
-        from sriovctl.engine.runs.execute import Site
-
-        return Site(self.host(), self.journal(), self.progress)
+        return Survey(read_inventory(self.host(), name_of=lambda *_: None), None)
 
     def start_guardian(self) -> Guardian:
         """Start the process that undoes a run which nobody confirms.
@@ -260,26 +215,13 @@ class Context:
         """What stands for the host."""
         return self._kind
 
-    def users(self) -> Users:
-        """Return who uses what on this host; libvirt is asked on this host only."""
-        if self._users is None:
-            from sriovctl.engine.runs.users import Users
-
-            self._users = Users(
-                self.site(),
-                open_libvirt=self.libvirt if self._kind is HostKind.LIVE else None,
-                open_leases=self._written_leases,
-                warn=self.warn,
-            )
-        return self._users
-
     def owner_report(self, pfs: Sequence[PF]) -> OwnerReport:
         """Read who uses *pfs* and their VFs, and what could not be seen.
 
         :raises HostError: the kernel or the journal refused to be read.
         """
         if self._kind is not HostKind.RECORDED:
-            return self.users().of(pfs)
+            return super().owner_report(pfs)
         # The journal is that of this host, and tells nothing of the VFs in a recording.
         from sriovctl.engine.owners import read_owners
 
@@ -287,23 +229,11 @@ class Context:
 
     def owners(self, pfs: Sequence[PF]) -> OwnerMap | None:
         """Read who uses *pfs* and their VFs; None where that cannot be seen: in a recording."""
-        if self._kind is HostKind.RECORDED:
-            return None
-        report = self.users().of(pfs)
-        self.users().tell(report.notes)
-        return report.owners
+        return None if self._kind is HostKind.RECORDED else super().owners(pfs)
 
     def close(self) -> None:
         """End what was opened; a host that is asked once more opens its sockets anew."""
-        close_host = getattr(self._host, "close", None)
-        if close_host is not None:
-            close_host()
-        if self._journal is not None:
-            self._journal.close()
-        if self._leases is not None:
-            self._leases.close()
-        if self._libvirt is not None:
-            self._libvirt.close()
+        super().close()
         for qmp in self._qmp.values():
             qmp.close()
 
@@ -344,9 +274,3 @@ class Context:
         """Tell a person at a terminal what takes time; silent in scripts."""
         if sys.stderr.isatty():
             sys.stderr.write(text + "\n")
-
-
-def _book_in_memory() -> LeaseBook:
-    from sriovctl.host.leases import SQLiteLeaseBook
-
-    return SQLiteLeaseBook(None)

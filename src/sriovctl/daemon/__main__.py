@@ -114,11 +114,13 @@ def _make_interface(args: argparse.Namespace, log: Log, keeper: Keeper) -> Inter
         lacks = "needs the library h11: install 'sriovctl[daemon]', or Debian's python3-h11"
         log.say(Priority.NOTICE, f"the REST interface is not served: it {lacks}")
         return None
+    from contextlib import closing
+
     from sriovctl.api.audit import AuditLog
     from sriovctl.api.doors import Building
     from sriovctl.api.options import find_openers, make_access
     from sriovctl.api.service import Service
-    from sriovctl.daemon.doors import opened_doors
+    from sriovctl.daemon.doors import live_doors
     from sriovctl.daemon.interface import Interface
 
     def tell(line: str) -> None:
@@ -128,7 +130,7 @@ def _make_interface(args: argparse.Namespace, log: Log, keeper: Keeper) -> Inter
         log.say_once(Priority.WARNING, "what the interface reads", line)
 
     access = make_access(args, warn)
-    building = Building(lambda: opened_doors(write_timeout_s=args.write_timeout, warn=warn))
+    building = Building(lambda: closing(live_doors(write_timeout_s=args.write_timeout, warn=warn)))
     return Interface(
         lambda keeping: Service(
             building, access, audit=AuditLog(tell), log=tell, hears_events=True, keeping=keeping
@@ -184,12 +186,12 @@ def _make_keeper(
     from sriovctl.engine.runs.execute import Site
     from sriovctl.engine.runs.users import Users
     from sriovctl.host.baseline_file import BaselineFile
-    from sriovctl.host.database import DEFAULT_DIRECTORY
+    from sriovctl.host.database import state_directory
     from sriovctl.host.journal import SQLiteJournal
     from sriovctl.host.leases import SQLiteLeaseBook
     from sriovctl.host.state_files import read_state_texts
 
-    directory = os.environ.get("SRIOVCTL_STATE_DIR", DEFAULT_DIRECTORY)
+    directory = state_directory()
     site = Site(host, SQLiteJournal(directory), lambda text: log.say(Priority.DEBUG, text))
     book = SQLiteLeaseBook(directory)
     declaration = Declaration(
@@ -215,12 +217,11 @@ class _LibvirtDoor:
         self._last: Libvirt | None = None
 
     def open(self) -> Libvirt:
-        from sriovctl.host.libvirt import LibvirtConnection
-        from sriovctl.host.patient_libvirt import PatientLibvirt
+        from sriovctl.host.patient_libvirt import connect_to_libvirt
 
         if self._last is not None:
             self._last.close()
-        self._last = PatientLibvirt(LibvirtConnection)
+        self._last = connect_to_libvirt()
         return self._last
 
 

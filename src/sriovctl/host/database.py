@@ -24,6 +24,11 @@ DEFAULT_DIRECTORY = "/var/lib/sriovctl"
 _WAIT_FOR_OTHERS_S = 30.0  # a commit of theirs takes milliseconds; a slow disk takes longer
 
 
+def state_directory() -> str:
+    """Say where the files of this host are, as whoever started this process wants it."""
+    return os.environ.get("SRIOVCTL_STATE_DIR", DEFAULT_DIRECTORY)
+
+
 class Schema(NamedTuple):
     """The tables of one file.
 

@@ -28,6 +28,17 @@ if TYPE_CHECKING:
 THREAD = "libvirt"
 
 
+def connect_to_libvirt() -> PatientLibvirt:
+    """Open a connection to the libvirt of this host.
+
+    :raises UnsupportedError: the Python binding is not installed.
+    :raises HostError: libvirtd does not answer.
+    """
+    from sriovctl.host.libvirt import LibvirtConnection
+
+    return PatientLibvirt(LibvirtConnection)
+
+
 class PatientLibvirt:
     """A :class:`sriovctl.host.libvirt_api.Libvirt` that waits so long, and no longer, for answers.
 

@@ -8,7 +8,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Collection, Coroutine, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
@@ -220,12 +220,12 @@ def rig_on(
         listeners.append(Listener(open_tcp_socket("127.0.0.1", 0)))
         rig.port = listeners[-1].socket.getsockname()[1]
 
-    @contextmanager
-    def shared() -> Iterator[Any]:
-        yield context
-
     building = Building(
-        shared, is_shared=True, no_guests="no guests", read_only=read_only, close=context.close
+        lambda: nullcontext(context),
+        is_shared=True,
+        no_guests="no guests",
+        read_only=read_only,
+        close=context.close,
     )
 
     async def start() -> Serving:

@@ -8,7 +8,7 @@ import os
 import signal
 import sys
 from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import nullcontext
 from http.client import HTTPResponse
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -114,11 +114,9 @@ class Scene:
             kind=HostKind.SIMULATED,
         )
 
-        @contextmanager
-        def shared() -> Iterator[Any]:
-            yield context
-
-        building = Building(shared, is_shared=True, no_guests="none", close=context.close)
+        building = Building(
+            lambda: nullcontext(context), is_shared=True, no_guests="none", close=context.close
+        )
         access = Access(PeerPolicy(frozenset((os.getgid(),)), others_read=True))
 
         def forget() -> None:
