@@ -5,15 +5,14 @@ from __future__ import annotations
 import os
 from collections import OrderedDict
 
+from sriovctl.api.contract.messages import JobState
 from sriovctl.api.contract.problems import Refusal, not_found
-from sriovctl.api.reading import document, leases_as_json
+from sriovctl.api.reading import document, find_lease, leases_as_json
 from sriovctl.codec.state_file import parse_state
-from sriovctl.engine.identity import with_identities
-from sriovctl.engine.inventory import read_inventory
 from sriovctl.engine.runs.apply import ApplyOptions, apply_plan
 from sriovctl.engine.runs.confirm import confirm_run, expire_run
 from sriovctl.engine.runs.undo import undo_run
-from sriovctl.engine.wanted_details import with_wanted_details
+from sriovctl.engine.wanted_details import read_wanted_pfs
 from sriovctl.errors import InputError
 from sriovctl.model.lease import Request, Terms
 from sriovctl.model.record import NamedTuple
@@ -65,9 +64,7 @@ def make_plan(doors: Doors, text: str) -> Plan:
     :raises InputError: the state is wrong, or does not fit this host.
     """
     state = parse_state(text, source="body")
-    host = doors.host()
-    pfs = read_inventory(host, name_of=lambda *_: None)
-    pfs = with_wanted_details(host, with_identities(host, pfs, state), state)
+    pfs = read_wanted_pfs(doors.host(), state)
     return plan_state(state, pfs, owners=doors.owners(pfs))
 
 
@@ -110,7 +107,8 @@ def apply(doors: Doors, job: Job, plan: Plan, wish: Wish) -> None:
     if job.cancel_wanted and outcome.run_id is not None:
         job.can_cancel = False
         undo_run(site, outcome.run_id, check=users.checking(wish.allowed))
-        job.state, job.status, job.confirm_within_s = "cancelled", RunStatus.UNDONE, None
+        job.state, job.status = JobState.CANCELLED, RunStatus.UNDONE
+        job.confirm_within_s = None
 
 
 def _told(doors: Doors, job: Job) -> Site:
@@ -225,7 +223,7 @@ def release_lease(doors: Doors, lease_id: int) -> dict[str, object]:
 
     :raises Refusal: there is none of this number.
     """
-    _require_lease(doors, lease_id)
+    _require_held(doors, lease_id)
     released = doors.desk().release([lease_id])
     return document("lease-show", {"leases": leases_as_json(doors, released)})
 
@@ -235,14 +233,11 @@ def renew_lease(doors: Doors, lease_id: int, said: Mapping[str, object]) -> dict
 
     :raises Refusal: there is none of this number, or it is not held any more.
     """
-    _require_lease(doors, lease_id)
+    _require_held(doors, lease_id)
     renewed = doors.desk().renew(lease_id, _seconds(said))
     return document("lease-show", {"leases": leases_as_json(doors, [renewed])})
 
 
-def _require_lease(doors: Doors, lease_id: int) -> None:
-    found = [one for one in doors.desk().leases(ended=True) if one.lease_id == lease_id]
-    if not found:
-        raise not_found(f"lease {lease_id}", "there is no such lease")
-    if found[0].ended is not None:
+def _require_held(doors: Doors, lease_id: int) -> None:
+    if find_lease(doors, lease_id).ended is not None:
         raise Refusal(409, "lease-has-ended", "has ended", subject=f"lease {lease_id}")

@@ -9,8 +9,8 @@ from sriovctl.api.contract.paging import cut_page
 from sriovctl.api.contract.problems import not_found
 from sriovctl.engine.inventory import read_inventory
 from sriovctl.host.pci_ids import PCINames
-from sriovctl.model.address import is_pci_address, parse_pci_address
 from sriovctl.model.owner import name_owners
+from sriovctl.planner.match import pf_named
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
     from sriovctl.engine.doors import Doors
     from sriovctl.model.functions import PF
-    from sriovctl.model.guest import Guest
     from sriovctl.model.lease import Lease
     from sriovctl.model.snapshot import HostSnapshot
 
@@ -93,11 +92,10 @@ def find_pf(pfs: Sequence[PF], text: str) -> PF:
 
     :raises Refusal: there is none.
     """
-    device = str(parse_pci_address(text)) if is_pci_address(text) else text
-    for pf in pfs:
-        if device in (pf.device, pf.netdev):
-            return pf
-    raise not_found(text, "is no PF here")
+    pf = pf_named(pfs, text)
+    if pf is None:
+        raise not_found(text, "is no PF here")
+    return pf
 
 
 # --- what follows from the PCI tree ----------------------------------------------------------
@@ -172,22 +170,14 @@ def list_owners(doors: Doors, query: Query) -> Document:
 
 def list_guests(doors: Doors, query: Query) -> Document:
     """List guests and the functions they hold."""
-    from sriovctl.engine.guests.holders import read_guests
+    from sriovctl.engine.guests.holders import read_guests, vf_networks_of
     from sriovctl.render.guests import guests_as_json
 
     guests = read_guests(doors.libvirt())
-    listed = guests_as_json(guests, _vf_networks(doors, guests))["guests"]
+    networks = vf_networks_of(guests, doors.host, doors.libvirt())
+    listed = guests_as_json(guests, networks)["guests"]
     assert isinstance(listed, list)
     return page("guests", "guests", listed, query, key_of=lambda one: one["uuid"])
-
-
-def _vf_networks(doors: Doors, guests: Sequence[Guest]) -> frozenset[str]:
-    if not any(guest.networks for guest in guests):
-        return frozenset()
-    from sriovctl.engine.guests.vf_networks import find_vf_networks
-
-    found = find_vf_networks(doors.host().files, doors.libvirt())
-    return frozenset(network.pool.name for network in found)
 
 
 # --- metrics ---------------------------------------------------------------------------------
@@ -238,10 +228,10 @@ def show_run(doors: Doors, run_id: int) -> Document:
     from sriovctl.render.history import run_as_json
 
     journal = doors.journal()
-    for run in journal.runs():
-        if run.run_id == run_id:
-            return document("run", {"run": run_as_json(run, journal.steps(run_id))})
-    raise not_found(f"run {run_id}", "there is no such run")
+    run = journal.run(run_id)
+    if run is None:
+        raise not_found(f"run {run_id}", "there is no such run")
+    return document("run", {"run": run_as_json(run, journal.steps(run_id))})
 
 
 def list_leases(doors: Doors, query: Query) -> Document:
@@ -258,26 +248,27 @@ def list_leases(doors: Doors, query: Query) -> Document:
 
 def show_lease(doors: Doors, lease_id: int) -> Document:
     """Show one lease, also one that has ended."""
-    found = [one for one in doors.desk().leases(ended=True) if one.lease_id == lease_id]
-    if not found:
-        raise not_found(f"lease {lease_id}", "there is no such lease")
-    return document("lease-show", {"leases": leases_as_json(doors, found)})
+    shown = leases_as_json(doors, [find_lease(doors, lease_id)])
+    return document("lease-show", {"leases": shown})
+
+
+def find_lease(doors: Doors, lease_id: int) -> Lease:
+    """Find a lease, also one that has ended.
+
+    :raises Refusal: there is none of this number.
+    """
+    for lease in doors.desk().leases(ended=True):
+        if lease.lease_id == lease_id:
+            return lease
+    raise not_found(f"lease {lease_id}", "there is no such lease")
 
 
 def leases_as_json(doors: Doors, leases: Sequence[Lease]) -> list[dict[str, object]]:
     """Shape leases, with what the host says of them."""
-    from sriovctl.engine.inventory import PCI_DEVICES, read_netdev
-    from sriovctl.render.leases import ShownLease, lease_as_json
+    from sriovctl.engine.leases.on_host import seen_on_host
+    from sriovctl.render.leases import lease_as_json
 
-    host = doors.host()
-    now_s = host.clock.now()
-
-    def netdev_of(lease: Lease) -> str | None:
-        if lease.address is None:
-            return None
-        return read_netdev(host.files, f"{PCI_DEVICES}/{lease.address}")
-
-    return [lease_as_json(ShownLease(one, now_s, netdev_of(one))) for one in leases]
+    return [lease_as_json(one) for one in seen_on_host(doors.host(), leases)]
 
 
 def list_pools(doors: Doors, query: Query) -> Document:

@@ -9,12 +9,12 @@ from sriovctl.cli.change_arguments import refuse_recording
 from sriovctl.cli.durations import duration_s
 from sriovctl.cli.pool_argument import add_pool_argument, find_pool
 from sriovctl.cli.sub_verbs import SubVerbs, run_sub_verb
-from sriovctl.engine.inventory import PCI_DEVICES, read_netdev
 from sriovctl.engine.leases.lease_sight import read_process
+from sriovctl.engine.leases.on_host import seen_on_host
 from sriovctl.errors import EXIT_DONE, EXIT_FAILED, EXIT_REFUSED, InputError
 from sriovctl.model.lease import LeaseStatus, Request, Terms
+from sriovctl.model.state import LENDING_POLICIES, NUMA_POLICIES
 from sriovctl.render.leases import (
-    ShownLease,
     format_lease,
     format_leases,
     format_returned,
@@ -39,9 +39,6 @@ EXAMPLES = """\
   sriovctl lease release 3
   sriovctl lease release --owner MyGuest
 """
-
-_NUMA = ("required", "preferred", "any")
-_POLICIES = ("spread", "pack")
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -86,9 +83,11 @@ def _add_request(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--numa", type=int, metavar="NODE", help="NUMA node of who will use it")
     parser.add_argument(
-        "--numa-policy", choices=_NUMA, help="how much that matters (default: as the pool says)"
+        "--numa-policy",
+        choices=NUMA_POLICIES,
+        help="how much that matters (default: as the pool says)",
     )
-    parser.add_argument("--policy", choices=_POLICIES, help="default: as the pool says")
+    parser.add_argument("--policy", choices=LENDING_POLICIES, help="default: as the pool says")
     parser.add_argument("--pf", metavar="PF", help="only of this PF: label, netdev or address")
     parser.add_argument(
         "--group-disjoint",
@@ -119,22 +118,6 @@ def request_from(args: argparse.Namespace, *, owner: str, vfs: int = 1) -> Reque
         pf=args.pf,
         group_disjoint=args.group_disjoint,
     )
-
-
-def shown(context: Context, leases: Sequence[Lease]) -> list[ShownLease]:
-    """Add what the host says of leases at this moment."""
-    host = context.host()
-    now_s = host.clock.now()
-    return [
-        ShownLease(
-            lease,
-            now_s,
-            None
-            if lease.address is None
-            else read_netdev(host.files, f"{PCI_DEVICES}/{lease.address}"),
-        )
-        for lease in leases
-    ]
 
 
 # --- lending -----------------------------------------------------------------------------------
@@ -234,7 +217,7 @@ def _list(args: argparse.Namespace, context: Context) -> int:
     if args.json:
         _print(context, args, "lease-list", leases)
     else:
-        context.print(format_leases(shown(context, leases)))
+        context.print(format_leases(seen_on_host(context.host(), leases)))
     return EXIT_DONE
 
 
@@ -251,7 +234,7 @@ def _show(args: argparse.Namespace, context: Context) -> int:
 def _print(
     context: Context, args: argparse.Namespace, schema: str, leases: Sequence[Lease]
 ) -> None:
-    told = shown(context, leases)
+    told = seen_on_host(context.host(), leases)
     if args.json:
         context.print_json(schema, {"leases": [lease_as_json(one) for one in told]})
         return

@@ -6,9 +6,10 @@ import os
 import sys
 
 from sriovctl.cli.change_arguments import refuse_recording
-from sriovctl.cli.lease import request_from, shown
+from sriovctl.cli.lease import request_from
 from sriovctl.cli.pool_argument import find_pool
 from sriovctl.engine.leases.lease_sight import read_process
+from sriovctl.engine.leases.on_host import seen_on_host
 from sriovctl.errors import InputError
 from sriovctl.host.children import hold_command
 from sriovctl.model.lease import LeaseStatus, Terms
@@ -53,7 +54,7 @@ def run_with_lease(args: argparse.Namespace, context: Context) -> int:
 
 
 def _run(args: argparse.Namespace, context: Context, desk: Desk, leases: tuple[Lease, ...]) -> int:
-    (lease,) = shown(context, leases)
+    (lease,) = seen_on_host(context.host(), leases)
     child = hold_command(args.command, environment_of(lease))
     try:
         desk.bind(leases, read_process(context.host().files, child.pid))

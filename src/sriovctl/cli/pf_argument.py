@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sriovctl.errors import InputError
 from sriovctl.model.address import is_pci_address, parse_pci_address
+from sriovctl.planner.match import pf_named
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -36,8 +37,7 @@ def find_pf(pfs: Sequence[PF], text: str) -> PF:
 
     :raises InputError: there is none.
     """
-    device = str(parse_pci_address(text)) if is_pci_address(text) else text
-    for pf in pfs:
-        if device in (pf.device, pf.netdev):
-            return pf
-    raise InputError("is no PF here", subject=text, hint="'sriovctl ls' lists the PFs")
+    pf = pf_named(pfs, text)
+    if pf is None:
+        raise InputError("is no PF here", subject=text, hint="'sriovctl ls' lists the PFs")
+    return pf

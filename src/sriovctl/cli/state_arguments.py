@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from sriovctl.codec.state_file import parse_states
-from sriovctl.engine.identity import with_identities
-from sriovctl.engine.inventory import read_inventory
-from sriovctl.engine.wanted_details import with_wanted_details
+from sriovctl.engine.wanted_details import read_wanted_pfs, with_wanted_details
 from sriovctl.host.state_files import read_state_texts
 from sriovctl.planner.diff import plan_state
 
@@ -72,9 +70,7 @@ def read_wanted(file: str, context: Context) -> tuple[DesiredState, tuple[PF, ..
 
 def read_pfs(context: Context, state: DesiredState) -> tuple[PF, ...]:
     """Read the PFs of the host with all that *state* asks about them."""
-    host = context.host()
-    pfs = read_inventory(host, name_of=lambda *_: None)
-    return with_wanted_details(host, with_identities(host, pfs, state), state)
+    return read_wanted_pfs(context.host(), state)
 
 
 def read_state(file: str) -> DesiredState:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from sriovctl.engine.eswitch import in_switchdev, read_eswitch_mode
-from sriovctl.engine.inventory import PCI_DEVICES, read_int
+from sriovctl.engine.identity import with_identities
+from sriovctl.engine.inventory import PCI_DEVICES, read_int, read_inventory
 from sriovctl.model.functions import EswitchMode
 from sriovctl.model.state import UNSET
 from sriovctl.planner.abilities import may_have_eswitch
@@ -16,6 +17,16 @@ if TYPE_CHECKING:
     from sriovctl.host.api import Host
     from sriovctl.model.functions import PF
     from sriovctl.model.state import DesiredState, WantedPF
+
+
+def read_wanted_pfs(host: Host, state: DesiredState) -> tuple[PF, ...]:
+    """Read the PFs of a host with all that *state* asks about them.
+
+    :raises UnsupportedError: the state speaks of an eswitch, and pyroute2 is not installed.
+    :raises SriovctlError: the host cannot be read.
+    """
+    pfs = read_inventory(host, name_of=lambda *_: None)
+    return with_wanted_details(host, with_identities(host, pfs, state), state)
 
 
 def with_wanted_details(host: Host, pfs: Sequence[PF], state: DesiredState) -> tuple[PF, ...]:

@@ -15,6 +15,12 @@ if TYPE_CHECKING:
     from typing import Final, Literal
 
 
+# Whether a VF must, should or need not be on the borrower's NUMA node.
+NUMA_POLICIES = ("required", "preferred", "any")
+# From all PFs in turn, or from one until it is used up.
+LENDING_POLICIES = ("spread", "pack")
+
+
 class _Unset(Enum):
     UNSET = "unset"
 
@@ -105,8 +111,8 @@ class WantedPool(NamedTuple):
     name: str
     pfs: tuple[str, ...]  # labels of PFs in the same state
     vf_indices: tuple[int, ...] | None = None  # of each PF; None: all
-    numa: str = "any"  # required, preferred, any
-    policy: str = "pack"  # spread, pack
+    numa: str = "any"  # of NUMA_POLICIES
+    policy: str = "pack"  # of LENDING_POLICIES
 
 
 class DesiredState(NamedTuple):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from sriovctl.errors import InputError
+from sriovctl.model.address import is_pci_address, parse_pci_address
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -51,6 +52,12 @@ def match_pf(wanted: WantedPF, pfs: Sequence[PF]) -> tuple[PF, ...]:
         hint="add a criterion, or 'all: true' to mean them all; they are "
         + ", ".join(_name(pf) for pf in fitting),
     )
+
+
+def pf_named(pfs: Sequence[PF], text: str) -> PF | None:
+    """Find a PF by its PCI address, in whatever form, its netdev or its device.  Pure."""
+    device = str(parse_pci_address(text)) if is_pci_address(text) else text
+    return next((pf for pf in pfs if device in (pf.device, pf.netdev)), None)
 
 
 def fitting_pfs(match: PFMatch, pfs: Sequence[PF]) -> tuple[PF, ...]:

@@ -29,6 +29,16 @@ class Role(StrEnum):
         return order.index(self) >= order.index(other)
 
 
+class JobState(StrEnum):
+    """How far a job has come."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    DONE = "done"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
 class Caller(NamedTuple):
     """Who asks."""
 

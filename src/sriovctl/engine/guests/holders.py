@@ -7,8 +7,9 @@ from sriovctl.errors import InputError, LostError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable, Sequence
 
+    from sriovctl.host.api import Host
     from sriovctl.host.libvirt_api import Libvirt
     from sriovctl.model.address import PCIAddress
     from sriovctl.model.guest import Guest
@@ -23,6 +24,21 @@ def read_guests(libvirt: Libvirt) -> tuple[Guest, ...]:
     """
     found = (_read_or_none(libvirt, name) for name in libvirt.names())
     return tuple(guest for guest in found if guest is not None)
+
+
+def vf_networks_of(
+    guests: Sequence[Guest], open_host: Callable[[], Host], libvirt: Libvirt
+) -> frozenset[str]:
+    """Name the networks of guests that give VFs away; others, with a bridge say, are none of ours.
+
+    The host is asked only if a guest has a network at all.
+    """
+    if not any(guest.networks for guest in guests):
+        return frozenset()
+    from sriovctl.engine.guests.vf_networks import find_vf_networks
+
+    found = find_vf_networks(open_host().files, libvirt)
+    return frozenset(network.pool.name for network in found)
 
 
 def read_guest(libvirt: Libvirt, name: str) -> Guest:
