@@ -33,7 +33,9 @@ class AuditEntry(NamedTuple):
 def entry_of_job(job: Job) -> AuditEntry:
     """Make the line of a job's end."""
     code = None if job.error is None else job.error.code
-    return AuditEntry(job.by, f"job {job.kind}", f"job {job.number}", job.state, code, job.run_id)
+    return AuditEntry(
+        job.by, f"job {job.kind}", f"job {job.number}", str(job.state), code, job.run_id
+    )
 
 
 class AuditLog:

@@ -14,7 +14,8 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 
-from sriovctl.api.contract.problems import Refusal, error_as_json, not_found
+from sriovctl.api.contract.messages import JobState
+from sriovctl.api.contract.problems import Refusal, error_as_json, error_of_bug, not_found
 from sriovctl.errors import SriovctlError
 from sriovctl.render.plan import steps_as_json
 
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 MOST_WAITING = 16
 MOST_KEPT = 200
 _PROGRESS_LINES = 50
+_ENDED = (JobState.DONE, JobState.FAILED, JobState.CANCELLED)
 
 
 class JobCancelled(SriovctlError):
@@ -52,7 +54,7 @@ class Job:
         self.kind = kind
         self.by = by
         self.can_cancel = can_cancel
-        self.state = "queued"
+        self.state = JobState.QUEUED
         self.run_id: int | None = None
         self.status: RunStatus | None = None
         self.steps: Sequence[Step] = ()
@@ -67,7 +69,7 @@ class Job:
     @property
     def has_ended(self) -> bool:
         """Whether nothing more will come of it."""
-        return self.state in ("done", "failed", "cancelled")
+        return self.state in _ENDED
 
     def tell(self, text: str) -> None:
         """Note how far it is; in the thread that works."""
@@ -94,7 +96,7 @@ class Job:
         return {
             "job": self.number,
             "kind": self.kind,
-            "state": self.state,
+            "state": str(self.state),
             "by": self.by,
             "run": self.run_id,
             "status": None if self.status is None else str(self.status),
@@ -152,15 +154,14 @@ class JobBoard:
     async def _carry_out(self, job: Job, work: Work) -> None:
         try:
             await self._workers.change(lambda doors: _begin(doors, job, work))
-            job.state = "cancelled" if job.state == "cancelled" else "done"
+            if job.state is not JobState.CANCELLED:
+                job.state = JobState.DONE
         except JobCancelled as error:
-            job.state, job.error = "cancelled", error
+            job.state, job.error = JobState.CANCELLED, error
         except SriovctlError as error:
-            job.state, job.error = "failed", error
+            job.state, job.error = JobState.FAILED, error
         except Exception as bug:
-            cause = "sriovctl made a mistake, and the log of the daemon says which"
-            job.state, job.error = "failed", SriovctlError(cause, subject="sriovctl")
-            job.bug = bug
+            job.state, job.error, job.bug = JobState.FAILED, error_of_bug(), bug
         finally:
             self._publish(job)
             self._on_end(job)
@@ -210,13 +211,13 @@ class JobBoard:
     async def wait(self) -> None:
         """Wait until all jobs have ended; those that wait for their turn are dropped."""
         for job in self._jobs.values():
-            if job.state == "queued":
+            if job.state is JobState.QUEUED:
                 job.can_cancel = job.cancel_wanted = True
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
 
 def _begin(doors: Doors, job: Job, work: Work) -> None:
     job.stop_if_cancelled()
-    job.state = "running"
+    job.state = JobState.RUNNING
     job.on_news()
     work(doors, job)

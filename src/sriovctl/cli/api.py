@@ -7,6 +7,7 @@ import os
 import sys
 from contextlib import closing, nullcontext
 
+from sriovctl.api.contract.messages import Role
 from sriovctl.api.options import (
     add_serving_options,
     add_tokens_option,
@@ -45,7 +46,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     token = verbs.add("token", "make a bearer token; it is shown once, and kept as a hash", _token)
     token.add_argument("name", metavar="NAME", help="who or what it is for")
     token.add_argument(
-        "--role", choices=("read", "operate", "admin"), default="read", help="default: read"
+        "--role", choices=[str(role) for role in Role], default=str(Role.READ), help="default: read"
     )
     add_tokens_option(token)
     verbs.add("openapi", "print the OpenAPI document", _openapi)
@@ -65,7 +66,6 @@ def _openapi(_: argparse.Namespace, context: Context) -> int:
 
 def _token(args: argparse.Namespace, context: Context) -> int:
     from sriovctl.api.access import add_token_line, read_token_file
-    from sriovctl.api.contract.messages import Role
     from sriovctl.api.contract.tokens import (
         SALT_BYTES,
         SECRET_BYTES,

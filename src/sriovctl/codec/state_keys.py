@@ -33,7 +33,7 @@ from sriovctl.codec.state_values import (
 from sriovctl.codec.yaml_nodes import mapping, text
 from sriovctl.model.functions import VLAN, EswitchMode, LinkState, VLANProtocol
 from sriovctl.model.record import NamedTuple
-from sriovctl.model.state import UNSET, PFMatch, WantedVF
+from sriovctl.model.state import LENDING_POLICIES, NUMA_POLICIES, UNSET, PFMatch, WantedVF
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -308,12 +308,12 @@ POOL_KEYS = Level(
     Key("vfs", INDEX_LIST, "which VFs of each PF: 0, 1-3, or a list of such", field="vf_indices"),
     Key(
         "numa",
-        choice(("required", "preferred", "any")),
+        choice(NUMA_POLICIES),
         "whether a VF must, should or need not be on the borrower's NUMA node",
     ),
     Key(
         "policy",
-        choice(("spread", "pack")),
+        choice(LENDING_POLICIES),
         "lend from all PFs in turn, or from one until it is used up",
     ),
 )

@@ -119,8 +119,8 @@ class Request(NamedTuple):
     owner: str
     vfs: int = 1  # how many
     numa_node: int | None = None
-    numa: str | None = None  # required, preferred, any; None: as the pool says
-    policy: str | None = None  # spread, pack; None: as the pool says
+    numa: str | None = None  # of NUMA_POLICIES; None: as the pool says
+    policy: str | None = None  # of LENDING_POLICIES; None: as the pool says
     pf: str | None = None  # label, device or netdev
     group_disjoint: bool = False
 

@@ -21,6 +21,7 @@ from sriovctl.errors import InputError
 from sriovctl.model.lease import LeaseStatus, PoolShare
 from sriovctl.model.owner import OwnerKind
 from sriovctl.model.record import NamedTuple
+from sriovctl.model.state import LENDING_POLICIES, NUMA_POLICIES
 from sriovctl.planner.auto_mac import pf_identities
 from sriovctl.planner.match import fitting_pfs, match_pf
 from sriovctl.planner.safety import IN_USER_SPACE, owners_of_pf, owners_of_vf
@@ -37,8 +38,8 @@ if TYPE_CHECKING:
     # Sysfs name of the PF, and index; None: the PF itself.
     Key = tuple[str | None, int | None]
 
-REQUIRED, PREFERRED, ANY = "required", "preferred", "any"
-SPREAD, PACK = "spread", "pack"
+_REQUIRED, _PREFERRED, _ANY = NUMA_POLICIES
+_SPREAD, _ = LENDING_POLICIES
 # A lease is looked up in the book itself; who made the VFs is no user of them.
 _NO_USERS = (OwnerKind.LEASE, OwnerKind.FOREIGN)
 # Who has one function of a group keeps all of it from other guests.
@@ -181,7 +182,7 @@ def choose(
             refused[why_not] = refused.get(why_not, 0) + 1
     if len(free) < request.vfs:
         return Choice((), len(free), refused)
-    node = request.numa_node if numa == PREFERRED else None
+    node = request.numa_node if numa == _PREFERRED else None
     policy = request.policy or wanted.policy
     return Choice(_best(free, request.vfs, node, policy, hindrances.leases), len(free), refused)
 
@@ -189,15 +190,15 @@ def choose(
 def _numa_of(wanted: WantedPool, request: Request) -> str:
     numa = request.numa or wanted.numa
     if request.numa_node is None:
-        if numa == REQUIRED:
+        if numa == _REQUIRED:
             raise InputError(
                 "lends VFs of the borrower's NUMA node only, and that was not said",
                 subject=wanted.name,
                 hint="add --numa NODE",
             )
-        return ANY
+        return _ANY
     # Whoever names a node wants it, also where the pool does not care.
-    return PREFERRED if numa == ANY and request.numa is None else numa
+    return _PREFERRED if numa == _ANY and request.numa is None else numa
 
 
 def _require_pf(members: Sequence[Member], request: Request) -> None:
@@ -245,7 +246,7 @@ class _Judge:
     def _unfit(self, member: Member) -> WhyNot | None:
         if self._request.pf is not None and not _is_of(member, self._request.pf):
             return WhyNot.OTHER_PF
-        if self._numa == REQUIRED and member.vf.numa_node != self._request.numa_node:
+        if self._numa == _REQUIRED and member.vf.numa_node != self._request.numa_node:
             return WhyNot.OTHER_NODE
         return None
 
@@ -286,7 +287,7 @@ def _rank(
 ) -> tuple[int, int, int, int]:
     return (
         int(node is not None and member.vf.numa_node != node),
-        lent.get(member.pf.device, 0) if policy == SPREAD else 0,
+        lent.get(member.pf.device, 0) if policy == _SPREAD else 0,
         member.position,
         member.vf.vf_index,
     )

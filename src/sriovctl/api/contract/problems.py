@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from http import HTTPStatus
 from json import dumps
 
 from sriovctl.api.contract.messages import Response
@@ -91,16 +90,13 @@ def response_to(error: SriovctlError) -> Response:
 
 def response_to_bug() -> Response:
     """Answer where sriovctl itself is wrong; what it was stands in the log alone."""
-    error = SriovctlError(
-        "sriovctl made a mistake, and the log of the daemon says which", subject="sriovctl"
-    )
-    return response_to(error)
+    return response_to(error_of_bug())
 
 
-def refusal_of(status: int, hint: str | None = None) -> Refusal:
-    """Make a refusal that says what its status says."""
-    phrase = HTTPStatus(status).phrase
-    return Refusal(status, phrase.lower().replace(" ", "-"), phrase.lower(), hint=hint)
+def error_of_bug() -> SriovctlError:
+    """Say that sriovctl itself is wrong, and no more: a client need not know where."""
+    cause = "sriovctl made a mistake, and the log of the daemon says which"
+    return SriovctlError(cause, subject="sriovctl")
 
 
 def encode_json(document: object) -> bytes:

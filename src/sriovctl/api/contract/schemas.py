@@ -5,6 +5,7 @@ Each object says all of its keys, and all of them are always there: unknown is n
 
 from __future__ import annotations
 
+from sriovctl.api.contract.messages import JobState
 from sriovctl.codec.state_schema import state_schema
 from sriovctl.model.capacity import LimitKind
 from sriovctl.model.finding import Severity
@@ -12,6 +13,7 @@ from sriovctl.model.lease import LeaseStatus, Reason
 from sriovctl.model.owner import OwnerKind
 from sriovctl.model.plan import Action, Disruption
 from sriovctl.model.run import RunKind, RunStatus, StepStatus
+from sriovctl.model.state import LENDING_POLICIES, NUMA_POLICIES
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -221,11 +223,10 @@ _ERROR = {
 }
 _RUN_STEPS: dict[str, Schema] = {"steps": _list(reference("RunStep"))}
 JOB_KINDS = ("apply", "undo", "confirm")
-JOB_STATES = ("queued", "running", "done", "failed", "cancelled")
 _JOB: dict[str, Schema] = {
     "job": INTEGER,
     "kind": {"type": "string", "enum": [*JOB_KINDS, "expire"]},
-    "state": {"type": "string", "enum": list(JOB_STATES)},
+    "state": _choice(JobState),
     "by": TEXT,
     "run": INTEGER_OR_NULL,
     "status": _or_null(_choice(RunStatus)),
@@ -266,8 +267,8 @@ NEW_LEASE = _object(
         "count": {"type": "integer", "minimum": 1, "maximum": 4096},
         "ttl_s": _TTL,
         "numa_node": {"type": "integer", "minimum": 0, "maximum": 4096},
-        "numa_policy": {"type": "string", "enum": ["required", "preferred", "any"]},
-        "policy": {"type": "string", "enum": ["spread", "pack"]},
+        "numa_policy": {"type": "string", "enum": list(NUMA_POLICIES)},
+        "policy": {"type": "string", "enum": list(LENDING_POLICIES)},
         "pf": NAME,
         "group_disjoint": BOOLEAN,
         "pinned": BOOLEAN,
