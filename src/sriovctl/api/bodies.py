@@ -5,22 +5,22 @@ from __future__ import annotations
 import json
 
 from sriovctl.api.contract.messages import JSON
-from sriovctl.api.contract.schemas import schemas
 from sriovctl.api.contract.values import check_value
 from sriovctl.errors import InputError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from sriovctl.api.contract.messages import Request
+    from sriovctl.api.contract.values import Schema
 
 
-def read_json_body(request: Request, schema: str) -> dict[str, object]:
+def read_json_body(request: Request, schema: Schema) -> dict[str, object]:
     """Read a body, and hold it against its schema.
 
     :raises InputError: it is no JSON, says a key twice, or does not fit.
     """
     value = _parse_json(_text(request))
-    check_value(value, schemas()[schema], "body")
+    check_value(value, schema, "body")
     assert isinstance(value, dict)
     return value
 

@@ -26,6 +26,7 @@ from sriovctl.api.contract.messages import EVENTS, Caller, Request, Response, Ro
 from sriovctl.api.contract.openapi import openapi_document
 from sriovctl.api.contract.problems import Refusal, encode_json, response_to
 from sriovctl.api.contract.routes import Route
+from sriovctl.api.contract.schemas import NEW_JOB, NEW_LEASE, RENEWAL
 from sriovctl.api.contract.values import parse_query
 from sriovctl.api.feed import Feed
 from sriovctl.api.jobs import Job, JobBoard
@@ -278,7 +279,7 @@ class Service:
         return _json(202, _job_document(self.jobs.cancel(ask.number("job"))))
 
     async def _start_job(self, ask: Ask) -> Response:
-        said = read_json_body(ask.request, "NewJob")
+        said = read_json_body(ask.request, NEW_JOB)
         if said.get("allow") and ask.role is not Role.ADMIN:
             raise Refusal(
                 403, "forbidden", "may disturb nobody: that needs the role admin", subject=ask.by
@@ -317,14 +318,14 @@ class Service:
     # --- leases --------------------------------------------------------------------------
 
     async def _take_leases(self, ask: Ask) -> Response:
-        said = read_json_body(ask.request, "NewLease")
+        said = read_json_body(ask.request, NEW_LEASE)
         return await self._lend(201, partial(changing.take_leases, said=said, by=ask.by))
 
     async def _release_lease(self, ask: Ask) -> Response:
         return await self._lend(200, partial(changing.release_lease, lease_id=ask.number("lease")))
 
     async def _renew_lease(self, ask: Ask) -> Response:
-        said = read_json_body(ask.request, "Renewal")
+        said = read_json_body(ask.request, RENEWAL)
         lease_id = ask.number("lease")
         return await self._lend(200, partial(changing.renew_lease, lease_id=lease_id, said=said))
 
