@@ -76,14 +76,13 @@ class Keeper:
         *,
         remind: Callable[[str | None, float], None],
         allowed: frozenset[str] = frozenset(),
-        patience: Patience = Patience(),  # noqa: B008  (immutable)
     ) -> None:
         self._site = site
         self._host = site.host
         self._declaration = declaration
         self._log = log
         self._remind = remind
-        self._patience = patience
+        self._patience = Patience()
         self._mender = Mender(site, users, log, allowed=allowed)
         self._seen: dict[str, PF] = {}  # the declared PFs, as they were looked at last
         self._settled: dict[str, PF] = {}  # as they were when nothing waited for its repair

@@ -211,15 +211,56 @@ def rig_on(
 ) -> Iterator[Rig]:
     """Serve a simulated host for as long as the test lasts."""
     host = host or simulated_82576()
-    loop = asyncio.new_event_loop()
-    rig = Rig(directory / "s", host, loop)
-    context = context_of(host)
-    listeners = [Listener(open_unix_socket(str(rig.path), mode=0o666, gid=None))]
-    listeners += more
-    if tcp:
-        listeners.append(Listener(open_tcp_socket("127.0.0.1", 0)))
-        rig.port = listeners[-1].socket.getsockname()[1]
+    with _running_loop() as loop:
+        rig = Rig(directory / "s", host, loop)
+        listeners = [Listener(open_unix_socket(str(rig.path), mode=0o666, gid=None)), *more]
+        if tcp:
+            listeners.append(Listener(open_tcp_socket("127.0.0.1", 0)))
+            rig.port = listeners[-1].socket.getsockname()[1]
 
+        async def start() -> Serving:
+            access = _access(rig, policy, tokens or {}, groups)
+            rig.service = _service(rig, access, read_only=read_only, hears_events=hears_events)
+            serving = Serving(rig.service, limits=limits)
+            await serving.start(listeners)
+            return serving
+
+        serving = rig.run(start())
+        try:
+            yield rig
+        finally:
+            rig.run(serving.stop())
+            for one in listeners:
+                one.socket.close()
+    assert not rig.log, rig.log
+
+
+@contextmanager
+def _running_loop() -> Iterator[asyncio.AbstractEventLoop]:
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever)
+    thread.start()
+    try:
+        yield loop
+    finally:
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join(PATIENCE_S)
+        loop.close()
+
+
+def _access(
+    rig: Rig, policy: PeerPolicy, tokens: Mapping[str, StoredToken], groups: Collection[int]
+) -> Access:
+    return Access(
+        policy,
+        read_tokens=lambda: tokens,
+        groups_of=lambda _, gid: frozenset((gid, *groups)),
+        now=lambda: rig.now,
+    )
+
+
+def _service(rig: Rig, access: Access, *, read_only: str | None, hears_events: bool) -> Service:
+    context = context_of(rig.host)
     building = Building(
         lambda: nullcontext(context),
         is_shared=True,
@@ -227,37 +268,12 @@ def rig_on(
         read_only=read_only,
         close=context.close,
     )
-
-    async def start() -> Serving:
-        access = Access(
-            policy,
-            read_tokens=lambda: tokens or {},
-            groups_of=lambda _, gid: frozenset((gid, *groups)),
-            now=lambda: rig.now,
-        )
-        rig.service = Service(
-            building,
-            access,
-            audit=AuditLog(lambda line: rig.audit.append(json.loads(line)["audit"])),
-            log=rig.log.append,
-            hears_events=hears_events,
-            now=lambda: rig.now,
-            sleep=rig.sleep,
-        )
-        serving = Serving(rig.service, limits=limits)
-        await serving.start(listeners)
-        return serving
-
-    thread = threading.Thread(target=loop.run_forever)
-    thread.start()
-    serving = rig.run(start())
-    try:
-        yield rig
-    finally:
-        rig.run(serving.stop())
-        loop.call_soon_threadsafe(loop.stop)
-        thread.join(PATIENCE_S)
-        loop.close()
-        for one in listeners:
-            one.socket.close()
-    assert not rig.log, rig.log
+    return Service(
+        building,
+        access,
+        audit=AuditLog(lambda line: rig.audit.append(json.loads(line)["audit"])),
+        log=rig.log.append,
+        hears_events=hears_events,
+        now=lambda: rig.now,
+        sleep=rig.sleep,
+    )
