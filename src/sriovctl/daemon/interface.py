@@ -74,10 +74,7 @@ class Interface:
         if self.condition != _SERVED:
             conditions[_ABOUT] = self.condition
         health, reason = worst(tuple(conditions.values()))
-        shaped = {
-            name: {"health": str(one.health), "reason": one.reason}
-            for name, one in conditions.items()
-        }
+        shaped = {name: _shape(one) for name, one in conditions.items()}
         return Keeping(str(health), reason, shaped)
 
     def tell(self, events: Sequence[HostEvent | None]) -> None:
@@ -98,8 +95,7 @@ class Interface:
         if repairs != repairs_before:
             self._service.host_changed("runs")
         if condition != before:
-            payload = {"health": str(condition.health), "reason": condition.reason}
-            self._service.host_changed("health", payload)
+            self._service.host_changed("health", _shape(condition))
 
     # --- its life ------------------------------------------------------------------------
 
@@ -181,3 +177,7 @@ class Interface:
             self._log.forget(_ABOUT)
         if self.condition != before:
             self._on_change()
+
+
+def _shape(condition: Condition) -> dict[str, str]:
+    return {"health": str(condition.health), "reason": condition.reason}

@@ -342,8 +342,9 @@ def _documents() -> dict[str, Schema]:
 
 
 def _state_schemas() -> dict[str, Schema]:
-    whole = {k: v for k, v in state_schema().items() if k not in ("$schema", "$id", "$defs")}
-    levels = state_schema()["$defs"]
+    schema = state_schema()
+    whole = {k: v for k, v in schema.items() if k not in ("$schema", "$id", "$defs")}
+    levels = schema["$defs"]
     assert isinstance(levels, dict)
     named = {f"State.{name}": _moved(level) for name, level in levels.items()}
     return {"State": _as_schema(_moved(whole)), **{k: _as_schema(v) for k, v in named.items()}}

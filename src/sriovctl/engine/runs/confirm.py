@@ -49,7 +49,8 @@ def expire_run(site: Site, run_id: int) -> Undone | None:
     :raises SriovctlError: it could not be taken back.
     """
     while True:
-        run = next(one for one in site.journal.runs() if one.run_id == run_id)
+        run = site.journal.run(run_id)
+        assert run is not None, "runs are never taken out of the journal"
         if run.status in _CLOSED or run.confirm_by is None:
             return None
         left_s = run.confirm_by - site.host.clock.now()
