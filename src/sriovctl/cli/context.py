@@ -110,25 +110,6 @@ class Context(Doors):
             read_log=self._read_log if self.has_host else None,
         )
 
-    def opened_anew(self) -> Context:
-        """Return a context that opens everything for itself, for another thread.
-
-        Only of this host: a simulated one would be another.
-        """
-        return Context(
-            open_host=self._open_host,
-            open_libvirt=self._open_libvirt,
-            open_journal=self._open_journal,
-            open_leases=self._open_leases,
-            has_leases=self._has_leases,
-            open_qmp=self._open_qmp,
-            kind=self._kind,
-            start_guardian=self._start_guardian,
-            open_boot=self._open_boot,
-            out=self._out,
-            color=self.color,
-        )
-
     @property
     def has_host(self) -> bool:
         """Whether there is a host to ask, rather than only a dump of one."""

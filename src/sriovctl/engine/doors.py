@@ -57,6 +57,22 @@ class Doors:
         self._libvirt: Libvirt | None = None
         self._users: Users | None = None
 
+    def opened_anew(self) -> Doors:
+        """Return doors that open everything for themselves, for another thread.
+
+        Only of this host: a simulated one would be another, and of a recording nobody can be seen.
+        """
+        return Doors(
+            open_host=self._open_host,
+            open_journal=self._open_journal,
+            open_leases=self._open_leases,
+            open_libvirt=self._open_libvirt,
+            has_leases=self._has_leases,
+            has_guests=self._has_guests,
+            progress=self._progress,
+            warn=self._warn,
+        )
+
     def host(self) -> Host:
         """Return the host to read and write; opened once.
 
