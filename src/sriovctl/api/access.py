@@ -21,7 +21,7 @@ import time
 from collections import OrderedDict
 from hashlib import sha256
 
-from sriovctl.api.contract.messages import Caller, Peer, Request, Role
+from sriovctl.api.contract.messages import OPERATORS, Caller, Peer, Request, Role
 from sriovctl.api.contract.problems import Refusal
 from sriovctl.api.contract.tokens import (
     SALT_BYTES,
@@ -37,7 +37,6 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-OPERATORS = "sriovctl"
 _REMEMBERED_S = 300.0
 _USERS_REMEMBERED_S = 10.0  # a directory in the network may take its time to name them
 _MOST_REMEMBERED = 256
@@ -49,6 +48,7 @@ class PeerPolicy(NamedTuple):
 
     operators: frozenset[int] = frozenset()  # groups, by number
     others_read: bool = False
+    group: str = OPERATORS  # what theirs is called
 
 
 class _User(NamedTuple):
@@ -110,7 +110,7 @@ class Access:
             "forbidden",
             "this user may not ask",
             subject=f"uid {peer.uid}",
-            hint=f"members of the group '{OPERATORS}' may, where there is one",
+            hint=f"members of the group '{self._policy.group}' may, where there is one",
         )
 
     async def _user(self, peer: Peer) -> _User:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 
+from sriovctl.api.contract.messages import OPERATORS
 from sriovctl.errors import InputError
 
 TYPE_CHECKING = False
@@ -40,8 +41,8 @@ def add_serving_options(parser: Options, *, prefix: str = "") -> None:
         f"--{prefix}group",
         dest="group",
         metavar="NAME",
-        default="sriovctl",
-        help="its members may operate, where there is such a group (default: sriovctl)",
+        default=OPERATORS,
+        help=f"its members may operate, where there is such a group (default: {OPERATORS})",
     )
     parser.add_argument(
         "--others-read", action="store_true", help="let other users of this host read"
@@ -96,7 +97,8 @@ def make_access(args: argparse.Namespace, log: Callable[[str], None]) -> Access:
     from sriovctl.api.access import Access, PeerPolicy, group_named, known_tokens
 
     operators = group_named(args.group)
-    policy = PeerPolicy(frozenset(() if operators is None else (operators,)), args.others_read)
+    numbers = frozenset(() if operators is None else (operators,))
+    policy = PeerPolicy(numbers, args.others_read, args.group)
     return Access(policy, read_tokens=lambda: known_tokens(args.tokens, log))
 
 

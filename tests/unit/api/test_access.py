@@ -75,6 +75,12 @@ def test_a_bad_peer_is_refused_everything(short_path: Path) -> None:
             assert (refused.status, refused.code) == (403, "forbidden")
 
 
+def test_who_is_refused_is_told_the_group_that_may(short_path: Path) -> None:
+    with rig_on(short_path, policy=PeerPolicy(group="staff")) as rig:
+        refused = rig.handle("GET", "/v1/pfs", peer=OTHER)
+    assert refused.json["error"]["hint"].startswith("members of the group 'staff' may")
+
+
 @pytest.mark.skipif(os.getuid() != 0, reason="only root can become somebody else")
 def test_another_user_is_seen_as_such_by_the_kernel(short_path: Path) -> None:
     short_path.chmod(0o755)

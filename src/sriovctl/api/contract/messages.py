@@ -10,6 +10,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Mapping
 
+OPERATORS = "sriovctl"  # the group whose members may operate, unless another is named
 JSON = "application/json"
 YAML = "application/yaml"
 EVENTS = "text/event-stream"
