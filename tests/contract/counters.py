@@ -5,7 +5,7 @@ from __future__ import annotations
 from sriovctl.codec.rtnl import decode_link, encode_getlink, encode_link_dump
 from sriovctl.host.api import Host
 from sriovctl.model.functions import VFCounters
-from tests.contract.contract import IGB, VF0, ask, enable, link_of, set_link_up, wait_for_carrier
+from tests.contract.machine import IGB, VF0, ask, enable, link_of, set_link_up, wait_for_carrier
 
 
 class CountersContract:

@@ -12,7 +12,7 @@ from sriovctl.host.events_api import EventSource
 from sriovctl.model.event import HostEvent
 from sriovctl.model.functions import VLAN
 from sriovctl.model.state import WantedVF
-from tests.contract.contract import IGB, VF0, VF1, ask, enable, link_of, set_link_up, set_vf, write
+from tests.contract.machine import IGB, VF0, VF1, ask, enable, link_of, set_link_up, set_vf, write
 
 _PATIENCE_S = 5.0
 _PAUSE_S = 0.05

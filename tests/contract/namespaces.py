@@ -17,7 +17,7 @@ from sriovctl.host.kernel_errors import errno_name
 from sriovctl.model.functions import VLAN
 from sriovctl.model.link import LinkReport
 from sriovctl.model.state import WantedVF
-from tests.contract.contract import (
+from tests.contract.machine import (
     IGB,
     MAC,
     VF0,

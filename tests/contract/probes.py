@@ -15,7 +15,7 @@ from sriovctl.codec.rtnl_probe import (
 )
 from sriovctl.host.api import Host
 from sriovctl.host.kernel_errors import errno_name
-from tests.contract.contract import IGB, ask, enable, link_of, set_link_up, wait_for_carrier
+from tests.contract.machine import IGB, ask, enable, link_of, set_link_up, wait_for_carrier
 
 NEEDS_OPERATION = ("max_tx_rate_mbps", "spoofchk", "trust")
 WITHOUT_OPERATION = ("link_state", "rss_query")

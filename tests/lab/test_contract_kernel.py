@@ -9,9 +9,10 @@ import pytest
 
 from sriovctl.host.events import KernelEvents
 from sriovctl.host.live import LiveHost
-from tests.contract.contract import KernelContract, reset
+from tests.contract.contract import KernelContract
 from tests.contract.counters import CountersContract
 from tests.contract.events import EventContract
+from tests.contract.machine import reset
 from tests.contract.namespaces import BOX, Maker, NamespacesContract
 from tests.contract.probes import ProbesContract
 from tests.lab.shell import ip
