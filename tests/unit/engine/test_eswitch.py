@@ -3,6 +3,7 @@ from __future__ import annotations
 import errno
 
 import pytest
+from tests.unit.engine.eswitch_cards import ICE, IGB, MLX5, three_cards
 
 from sriovctl.engine.eswitch import (
     bus_of,
@@ -14,29 +15,15 @@ from sriovctl.engine.runs.execute import verify
 from sriovctl.engine.runs.steps import observe, perform
 from sriovctl.errors import LostError, SriovctlError, UnsupportedError, VerifyError
 from sriovctl.host.devlink import DevlinkDoor
-from sriovctl.host.simulated import (
-    CONNECTX_6_DX,
-    INTEL_82576,
-    INTEL_E810,
-    Card,
-    MachineSpec,
-    SimulatedHost,
-    simulate,
-)
+from sriovctl.host.simulated import SimulatedHost
 from sriovctl.model.eswitch import Representor
 from sriovctl.model.functions import PF, EswitchMode
 from sriovctl.model.plan import Action, Disruption, Step
 
-IGB, MLX5, ICE = "0000:01:00.0", "0000:02:00.0", "0000:03:00.0"
-
 
 @pytest.fixture
 def host() -> SimulatedHost:
-    cards = (Card(INTEL_82576), Card(CONNECTX_6_DX), Card(INTEL_E810))
-    made = simulate(MachineSpec(cards=cards))
-    for device in (MLX5, ICE):
-        made.files.write_text(f"/sys/bus/pci/devices/{device}/sriov_drivers_autoprobe", "0")
-    return made
+    return three_cards()
 
 
 def pfs_of(host: SimulatedHost) -> tuple[PF, ...]:

@@ -9,12 +9,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from tests.unit.engine.recordings import record
 
 from sriovctl.codec.masking import MACMask, without_device_serial_number
 from sriovctl.codec.rtnl import decode_link, encode_getlink
 from sriovctl.codec.rtnl_change import LinkChange, encode_set_link
 from sriovctl.engine.inventory import read_inventory, read_iommu_groups
-from sriovctl.engine.record import RecordSummary, record_host
+from sriovctl.engine.record import record_host
 from sriovctl.engine.vf_attributes import read_link, write_vf_attributes
 from sriovctl.errors import HostError, InputError, LostError, PermissionDenied
 from sriovctl.host.record_writer import RecordWriter
@@ -41,22 +42,6 @@ def host() -> SimulatedHost:
     wanted = WantedVF(admin_mac=ADMIN_MAC, vlan=VLAN(42, 3), trust=True)
     write_vf_attributes(host.rtnl, "eth0", [(1, wanted)])
     return host
-
-
-def record(
-    host: SimulatedHost, directory: Path, *, hide_macs: bool = False, hide_serials: bool = False
-) -> RecordSummary:
-    with RecordWriter(str(directory)) as writer:
-        summary = record_host(
-            host,
-            writer,
-            recorded_at="2026-01-01T00:00:00+00:00",
-            hide_macs=hide_macs,
-            hide_serials=hide_serials,
-            on_progress=lambda _line: None,
-        )
-        writer.complete()
-    return summary
 
 
 def all_text(directory: Path) -> str:

@@ -5,14 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from tests.unit.engine.recordings import record
 
 from sriovctl.engine.eswitch import read_eswitch_report
 from sriovctl.engine.inventory import read_inventory
-from sriovctl.engine.record import RecordSummary, record_host
 from sriovctl.errors import HostError, PermissionDenied, UnsupportedError
 from sriovctl.host.api import Host
 from sriovctl.host.devlink import DevlinkDoor
-from sriovctl.host.record_writer import RecordWriter
 from sriovctl.host.recorded import RecordedHost
 from sriovctl.host.simulated import (
     CONNECTX_6_DX,
@@ -37,20 +36,6 @@ def host() -> SimulatedHost:
     made.devlink.write_eswitch("pci", MLX5, EswitchMode.SWITCHDEV)
     made.files.write_text(f"/sys/bus/pci/devices/{MLX5}/sriov_numvfs", "2")
     return made
-
-
-def record(host: SimulatedHost, directory: Path, *, hide_macs: bool = False) -> RecordSummary:
-    with RecordWriter(str(directory)) as writer:
-        summary = record_host(
-            host,
-            writer,
-            recorded_at="2026-01-01T00:00:00+00:00",
-            hide_macs=hide_macs,
-            hide_serials=False,
-            on_progress=lambda _line: None,
-        )
-        writer.complete()
-    return summary
 
 
 def reports(host: Host) -> list[EswitchReport]:

@@ -1,24 +1,16 @@
 from __future__ import annotations
 
 import pytest
+from tests.unit.engine.eswitch_cards import ICE, IGB, MLX5, three_cards
 
 from sriovctl.engine.inventory import read_inventory
 from sriovctl.engine.wanted_details import with_wanted_details
 from sriovctl.errors import UnsupportedError
 from sriovctl.host.devlink import DevlinkDoor
-from sriovctl.host.simulated import (
-    CONNECTX_6_DX,
-    INTEL_82576,
-    INTEL_E810,
-    Card,
-    MachineSpec,
-    SimulatedHost,
-    simulate,
-)
+from sriovctl.host.simulated import SimulatedHost
 from sriovctl.model.functions import PF, EswitchMode
 from sriovctl.model.state import DesiredState, PFMatch, WantedPF
 
-IGB, MLX5, ICE = "0000:01:00.0", "0000:02:00.0", "0000:03:00.0"
 SILENT = WantedPF("uplink", PFMatch(driver="mlx5_core"), num_vfs=2)
 SPEAKING = SILENT._replace(eswitch_mode=EswitchMode.SWITCHDEV)
 ON_ICE = WantedPF("other", PFMatch(driver="ice"))
@@ -26,12 +18,7 @@ ON_ICE = WantedPF("other", PFMatch(driver="ice"))
 
 @pytest.fixture
 def host() -> SimulatedHost:
-    cards = (Card(INTEL_82576), Card(CONNECTX_6_DX), Card(INTEL_E810))
-    made = simulate(MachineSpec(cards=cards))
-    for device in (MLX5, ICE):
-        made.files.write_text(f"/sys/bus/pci/devices/{device}/sriov_drivers_autoprobe", "0")
-        made.files.write_text(f"/sys/bus/pci/devices/{device}/sriov_numvfs", "2")
-    return made
+    return three_cards(num_vfs=2)
 
 
 def details(host: SimulatedHost, *wanted: WantedPF) -> dict[str, PF]:
