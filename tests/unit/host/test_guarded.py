@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tests.unit.host.hung_writes import child_left_behind
 
 from sriovctl.errors import HostError, WedgedError
 from sriovctl.host import guarded
@@ -37,22 +38,14 @@ def test_a_refusal_has_its_errno(writer: GuardedWriter, tmp_path: Path) -> None:
         assert caught.value.errno == number
 
 
-def test_a_write_that_hangs_is_given_up_and_others_go_on(tmp_path: Path) -> None:
-    # Opening a pipe that nobody reads hangs as a driver's store function does.
-    os.mkfifo(tmp_path / "hangs")
+def test_a_write_that_hangs_is_given_up_and_others_go_on(
+    writer: GuardedWriter, tmp_path: Path
+) -> None:
     (tmp_path / "works").touch()
-    writer = GuardedWriter(timeout_s=0.05)
-    with pytest.raises(WedgedError, match="still hangs") as caught:
-        writer.write(str(tmp_path / "hangs"), b"1")
-    pid = caught.value.evidence["pid"]
-    assert isinstance(pid, int)
-    assert Path(f"/proc/{pid}").exists(), "the child is left behind, not ended"
-    patient = GuardedWriter(timeout_s=30)
-    patient.write(str(tmp_path / "works"), b"2")
-    assert (tmp_path / "works").read_bytes() == b"2"
-    patient.close()
-    os.kill(pid, signal.SIGKILL)
-    os.waitpid(pid, 0)
+    with child_left_behind(tmp_path / "hangs") as pid:
+        assert Path(f"/proc/{pid}").exists(), "the child is left behind, not ended"
+        writer.write(str(tmp_path / "works"), b"2")
+        assert (tmp_path / "works").read_bytes() == b"2"
 
 
 def test_a_child_holds_files_but_nobodys_connection(writer: GuardedWriter, tmp_path: Path) -> None:

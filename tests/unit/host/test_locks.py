@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import os
-import signal
 import threading
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+from tests.unit.host.hung_writes import child_left_behind
 
-from sriovctl.errors import BusyError, SriovctlError, WedgedError
-from sriovctl.host.guarded import GuardedWriter
+from sriovctl.errors import BusyError, SriovctlError
 from sriovctl.host.journal import SQLiteJournal
 from sriovctl.host.locks import hold_locks, is_left, share_locks
 
@@ -58,22 +58,16 @@ def test_a_change_waits_for_those_who_share(tmp_path: Path) -> None:
 
 def test_the_lock_stays_with_a_child_that_hangs_in_the_kernel(tmp_path: Path) -> None:
     assert not is_left(str(tmp_path), ONE)  # nobody ever locked it
-    os.mkfifo(tmp_path / "hangs")
-    writer = GuardedWriter(timeout_s=0.05)
-    with hold_locks(str(tmp_path), [ONE, OTHER]) as locks:
-        assert not is_left(str(tmp_path), ONE)  # we are at work
-        with pytest.raises(WedgedError) as caught:
-            writer.write(str(tmp_path / "hangs"), b"1")
-        locks.abandon(ONE)
-        assert (is_left(str(tmp_path), ONE), is_left(str(tmp_path), OTHER)) == (True, False)
-    with hold_locks(str(tmp_path), [OTHER]):  # the child has a copy of this one as well
-        pass
-    with pytest.raises(BusyError):
-        hold_locks(str(tmp_path), [ONE]).__enter__()
-    pid = caught.value.evidence["pid"]
-    assert isinstance(pid, int)
-    os.kill(pid, signal.SIGKILL)
-    os.waitpid(pid, 0)
+    with ExitStack() as hung:
+        with hold_locks(str(tmp_path), [ONE, OTHER]) as locks:
+            assert not is_left(str(tmp_path), ONE)  # we are at work
+            hung.enter_context(child_left_behind(tmp_path / "hangs"))
+            locks.abandon(ONE)
+            assert (is_left(str(tmp_path), ONE), is_left(str(tmp_path), OTHER)) == (True, False)
+        with hold_locks(str(tmp_path), [OTHER]):  # the child has a copy of this one as well
+            pass
+        with pytest.raises(BusyError):
+            hold_locks(str(tmp_path), [ONE]).__enter__()
     assert not is_left(str(tmp_path), ONE)
     with hold_locks(str(tmp_path), [ONE]):
         pass
