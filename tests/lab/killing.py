@@ -58,8 +58,8 @@ def duration_of(state: DesiredState, directory: Path) -> float:
     return time.monotonic() - began
 
 
-def kill_at_random(case: Case, directory: Path, *, seed: int) -> str:
-    """Do it once; return what it came to, for the record.
+def kill_at_random(case: Case, directory: Path, *, seed: int) -> bool:
+    """Do it once; return whether it cut a run short, and print what it came to, for the record.
 
     :param seed: of the moment; the run goes on afterwards when it is even, and back when odd.
     """
@@ -72,14 +72,18 @@ def kill_at_random(case: Case, directory: Path, *, seed: int) -> str:
     assert case.look() == old
 
     after_s = random.Random(seed).uniform(0, longest_s)
-    killed = _apply_and_kill(case.wanted, directory / "killed", after_s)
+    _apply_and_kill(case.wanted, directory / "killed", after_s)
+    with site_in(directory / "killed") as site:
+        cut_short = _is_cut_short(site)
     if seed % 2 == 0:
         outcome = _finish(case, directory / "killed", old=old, wanted=wanted)
     else:
         _pick_up(directory / "killed", lambda site: undo_run(site))
         assert case.look() == old
         outcome = "went back"
-    return f"{'killed' if killed else 'done'} after {after_s:.2f} of {longest_s:.2f} s, {outcome}"
+    moment = "at work" if cut_short else "before or after"
+    print(f"killed {moment}, after {after_s:.2f} of {longest_s:.2f} s; {outcome}")
+    return cut_short
 
 
 def _finish(case: Case, directory: Path, *, old: object, wanted: object) -> str:
@@ -94,22 +98,28 @@ def _finish(case: Case, directory: Path, *, old: object, wanted: object) -> str:
     return "went on"
 
 
-def _apply_and_kill(state: DesiredState, directory: Path, after_s: float) -> bool:
+def _apply_and_kill(state: DesiredState, directory: Path, after_s: float) -> None:
     pid = os.fork()
     if pid == 0:
+        code = 1
         try:
             apply(state, directory)
+            code = 0
         finally:
-            os._exit(0)
+            os._exit(code)
     time.sleep(after_s)
     os.kill(pid, signal.SIGKILL)
     _, status = os.waitpid(pid, 0)
-    return os.WIFSIGNALED(status)
+    assert os.WIFSIGNALED(status) or os.WEXITSTATUS(status) == 0, "it failed by itself"
+
+
+def _is_cut_short(site: Site) -> bool:
+    standing = site.journal.standing(read_boot_id(site.host.files))
+    return bool(standing) and standing[0].status is RunStatus.RUNNING
 
 
 def _go_on(site: Site) -> None:
-    standing = site.journal.standing(read_boot_id(site.host.files))
-    if standing and standing[0].status is RunStatus.RUNNING:
+    if _is_cut_short(site):
         resume_run(site, options=ApplyOptions(), check=lambda _: None)
 
 
