@@ -2,28 +2,22 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from tests.lab.abilities import asked_with_ip, link_details, table_and_probe
+from tests.lab.netdevsim import new_netdevsim
 
 pytestmark = pytest.mark.lab("netdevsim")
 
-BUS = Path("/sys/bus/netdevsim")
 ID = 43
 
 
 @pytest.fixture
 def netdev() -> Iterator[str]:
-    (BUS / "new_device").write_text(f"{ID} 1")
-    device = BUS / f"devices/netdevsim{ID}"
-    (device / "sriov_numvfs").write_text("3")
-    (name,) = os.listdir(device / "net")
-    yield name
-    (BUS / "del_device").write_text(str(ID))
+    with new_netdevsim(ID, num_vfs=3) as name:
+        yield name
 
 
 def test_netdevsim_has_what_the_table_says_and_ip_agrees(netdev: str) -> None:

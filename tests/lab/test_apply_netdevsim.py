@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from sriovctl.model.functions import VLAN
 from sriovctl.model.state import WantedVF
 from tests.lab.fixed_offsets import seen_by_fixed_offsets
+from tests.lab.netdevsim import BUS, new_netdevsim
 
 pytestmark = pytest.mark.lab("netdevsim")
 
-BUS = Path("/sys/bus/netdevsim")
 ID = 42
 DEVICE = BUS / f"devices/netdevsim{ID}"
 
@@ -31,11 +29,8 @@ def sriovctl(*words: str, stdin: str = "") -> str:
 
 @pytest.fixture
 def netdev() -> Iterator[str]:
-    (BUS / "new_device").write_text(f"{ID} 1")
-    Path(f"/sys/kernel/debug/netdevsim/netdevsim{ID}/max_vfs").write_text("1000")
-    (name,) = os.listdir(DEVICE / "net")
-    yield name
-    (BUS / "del_device").write_text(str(ID))
+    with new_netdevsim(ID, max_vfs=1000) as name:
+        yield name
 
 
 def state(netdev: str, num_vfs: int) -> str:

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from sriovctl.host.live import LiveHost
 from tests.contract.eswitch import EswitchContract, Switch
+from tests.lab.netdevsim import new_netdevsim
 
-BUS = Path("/sys/bus/netdevsim")
 ID = 51
 
 
@@ -20,8 +18,6 @@ class TestKernelEswitch(EswitchContract):
     @pytest.fixture
     def switch(self) -> Iterator[Switch]:
         host, device = LiveHost(), f"netdevsim{ID}"
-        (BUS / "new_device").write_text(f"{ID} 1")
-        (netdev,) = os.listdir(BUS / "devices" / device / "net")
-        yield Switch(host, "netdevsim", device, netdev)
-        (BUS / "del_device").write_text(str(ID))
+        with new_netdevsim(ID) as netdev:
+            yield Switch(host, "netdevsim", device, netdev)
         host.close()

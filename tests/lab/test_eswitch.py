@@ -20,10 +20,10 @@ from sriovctl.host.live import LiveHost
 from sriovctl.model.functions import VLAN, EswitchMode
 from sriovctl.model.plan import Action, Disruption, Step
 from sriovctl.model.state import WantedVF
+from tests.lab.netdevsim import BUS, new_netdevsim
 
 pytestmark = pytest.mark.lab("netdevsim")
 
-BUS = Path("/sys/bus/netdevsim")
 ID = 52
 DEVICE = f"netdevsim{ID}"
 DIRECTORY = BUS / "devices" / DEVICE
@@ -79,11 +79,8 @@ def port_name(netdev: str) -> str:
 
 @pytest.fixture
 def netdev() -> Iterator[str]:
-    (BUS / "new_device").write_text(f"{ID} 1")
-    Path(f"/sys/kernel/debug/netdevsim/{DEVICE}/max_vfs").write_text("256")
-    (name,) = os.listdir(DIRECTORY / "net")
-    yield name
-    (BUS / "del_device").write_text(str(ID))
+    with new_netdevsim(ID, max_vfs=256) as name:
+        yield name
 
 
 @pytest.fixture

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.lab.netdevsim import BUS, new_netdevsim
+
 pytestmark = pytest.mark.lab("netdevsim")
 
-BUS = Path("/sys/bus/netdevsim")
 ID = 43
 DEVICE = BUS / f"devices/netdevsim{ID}"
 
@@ -30,10 +30,8 @@ def planned(file: Path) -> list[object]:
 
 @pytest.fixture
 def netdev() -> Iterator[str]:
-    (BUS / "new_device").write_text(f"{ID} 1")
-    (name,) = os.listdir(DEVICE / "net")
-    yield name
-    (BUS / "del_device").write_text(str(ID))
+    with new_netdevsim(ID) as name:
+        yield name
 
 
 def state(netdev: str, mode: str) -> str:

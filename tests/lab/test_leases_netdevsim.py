@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.lab.netdevsim import BUS, new_netdevsim
 from tests.lab.shell import ip, sriovctl, vfs_by_ip
 
 pytestmark = pytest.mark.lab("netdevsim")
 
-BUS = Path("/sys/bus/netdevsim")
 ID = 43
 DEVICE = f"netdevsim{ID}"
 
@@ -22,11 +21,8 @@ DEVICE = f"netdevsim{ID}"
 @pytest.fixture
 def netdev(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     monkeypatch.setenv("SRIOVCTL_STATE_DIR", str(tmp_path))
-    (BUS / "new_device").write_text(f"{ID} 1")
-    (BUS / f"devices/{DEVICE}/sriov_numvfs").write_text("3")
-    (name,) = os.listdir(BUS / f"devices/{DEVICE}/net")
-    yield name
-    (BUS / "del_device").write_text(str(ID))
+    with new_netdevsim(ID, num_vfs=3) as name:
+        yield name
 
 
 def lease_of(*words: str) -> dict[str, Any]:

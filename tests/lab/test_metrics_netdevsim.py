@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import json
-import os
 import socket
 from collections import Counter
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
@@ -15,11 +13,11 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families
 from sriovctl.codec.rtnl import decode_link, encode_getlink
 from sriovctl.host.rtnl import KernelRouteNetlink
 from sriovctl.model.functions import VFCounters
+from tests.lab.netdevsim import new_netdevsim
 from tests.lab.shell import ip, sriovctl
 
 pytestmark = pytest.mark.lab("netdevsim")
 
-BUS = Path("/sys/bus/netdevsim")
 ID = 61
 DEVICE = f"netdevsim{ID}"
 NUM_VFS = 1000
@@ -27,13 +25,9 @@ NUM_VFS = 1000
 
 @pytest.fixture(scope="module")
 def netdev() -> Iterator[str]:
-    (BUS / "new_device").write_text(f"{ID} 1")
-    (Path("/sys/kernel/debug/netdevsim") / DEVICE / "max_vfs").write_text(str(NUM_VFS))
-    (BUS / "devices" / DEVICE / "sriov_numvfs").write_text(str(NUM_VFS))
-    (name,) = os.listdir(BUS / "devices" / DEVICE / "net")
-    ip("link", "set", name, "up")
-    yield name
-    (BUS / "del_device").write_text(str(ID))
+    with new_netdevsim(ID, max_vfs=NUM_VFS, num_vfs=NUM_VFS) as name:
+        ip("link", "set", name, "up")
+        yield name
 
 
 def test_all_vfs_are_there_once_and_their_zeros_are_unknown(netdev: str) -> None:

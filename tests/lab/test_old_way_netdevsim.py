@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from tests.lab.netdevsim import BUS, new_netdevsim
 from tests.lab.shell import ip, vfs_by_ip
 from tests.old_way import Row, tables
 
 pytestmark = pytest.mark.lab("netdevsim")
 
-BUS = Path("/sys/bus/netdevsim")
 ID = 43
 DEVICE = BUS / f"devices/netdevsim{ID}"
 # The kernel's netdevsim has no GUIDs.
@@ -28,19 +26,11 @@ def state_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SRIOVCTL_STATE_DIR", str(tmp_path))
 
 
-@contextmanager
-def new_device() -> Iterator[str]:
-    """A netdev with two VFs; anew, since netdevsim's VFs keep their settings beyond their end."""
-    (BUS / "new_device").write_text(f"{ID} 1")
-    (DEVICE / "sriov_numvfs").write_text("2")
-    yield os.listdir(DEVICE / "net")[0]
-    (BUS / "del_device").write_text(str(ID))
-
-
 def after_each(run: Callable[[Row, str], int]) -> list[tuple[str, bool, object, int, bool]]:
     """Whether each row succeeds, and what iproute2 shows then."""
     found: list[tuple[str, bool, object, int, bool]] = []
-    with new_device() as netdev:
+    # Anew, since netdevsim's VFs keep their settings beyond their end.
+    with new_netdevsim(ID, num_vfs=2) as netdev:
         for row in ROWS:
             succeeded = run(row, netdev) == 0
             (link,) = json.loads(ip("-j", "link", "show", netdev))

@@ -30,11 +30,10 @@ from sriovctl.host.rtnl import KernelRouteNetlink
 from sriovctl.model.functions import VLAN, VFAttributes, VFCounters
 from sriovctl.model.state import WantedVF
 from tests.lab.fixed_offsets import seen_by_fixed_offsets
+from tests.lab.netdevsim import new_netdevsim
 
 pytestmark = pytest.mark.lab("netdevsim")
 
-BUS = Path("/sys/bus/netdevsim")
-DEBUG = Path("/sys/kernel/debug/netdevsim")
 ID = 31
 
 Changes = list[tuple[int, WantedVF]]
@@ -47,13 +46,8 @@ def with_vfs() -> Iterator[WithVFs]:
     with ExitStack() as stack:
 
         def make(num_vfs: int) -> str:
-            (BUS / "new_device").write_text(f"{ID} 1")
-            stack.callback((BUS / "del_device").write_text, str(ID))
-            device = BUS / f"devices/netdevsim{ID}"
-            (DEBUG / f"netdevsim{ID}/max_vfs").write_text(str(num_vfs))
-            (device / "sriov_numvfs").write_text(str(num_vfs))
-            (netdev,) = os.listdir(device / "net")
-            return netdev
+            device = new_netdevsim(ID, max_vfs=num_vfs, num_vfs=num_vfs)
+            return stack.enter_context(device)
 
         yield make
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,22 +9,19 @@ import pytest
 
 from sriovctl.codec.state_file import parse_state
 from tests.lab.killing import Case, kill_at_random
+from tests.lab.netdevsim import BUS, new_netdevsim
 from tests.lab.shell import vfs_by_ip
 
 pytestmark = pytest.mark.lab("netdevsim")
 
-BUS = Path("/sys/bus/netdevsim")
 ID = 51
 DEVICE = BUS / f"devices/netdevsim{ID}"
 
 
 @pytest.fixture
 def netdev() -> Iterator[str]:
-    (BUS / "new_device").write_text(f"{ID} 1")
-    Path(f"/sys/kernel/debug/netdevsim/netdevsim{ID}/max_vfs").write_text("200")
-    (name,) = os.listdir(DEVICE / "net")
-    yield name
-    (BUS / "del_device").write_text(str(ID))
+    with new_netdevsim(ID, max_vfs=200) as name:
+        yield name
 
 
 def state(netdev: str, num_vfs: int, *, vlan: int, trust: bool) -> str:
