@@ -264,6 +264,7 @@ def test_a_pool_of_a_whole_pf() -> None:
             "PortProfileRequest failed",
         ),
     ],
+    ids=["trunk", "qbg", "qbh"],
 )
 def test_what_libvirt_defines_and_does_not_start_is_told_beforehand(
     defined: str, option: tuple[str, ...], element: str, told: str, refusal: str
