@@ -24,10 +24,12 @@ from sriovctl.host.simulated import (
     simulate,
     simulated_82576,
 )
+from sriovctl.model.binding import Binding, Rebinding
 from sriovctl.model.functions import VLAN
 from sriovctl.model.plan import Plan, Step
 from sriovctl.model.run import RunStatus, StepStatus
 from sriovctl.model.state import DesiredState, PFMatch, WantedPF, WantedVF
+from sriovctl.planner.binding import plan_bindings
 from sriovctl.planner.diff import plan_state
 
 IGB, OTHER_IGB = "0000:01:00.0", "0000:04:00.0"
@@ -305,6 +307,27 @@ def test_the_refusal_names_users_of_other_steps_too(site: Site) -> None:
     with pytest.raises(SafetyError, match=r"in use elsewhere bridge:br0, ssh:x"):
         apply_plan(site, used, options=ApplyOptions())
     assert site.journal.runs() == ()
+
+
+# --- there and back in one run ---------------------------------------------------------------
+
+
+def test_a_vf_that_is_taken_off_its_driver_gets_it_again_in_the_same_run(site: Site) -> None:
+    apply(site, wanted(num_vfs=2))
+    files = host_of(site).files
+    links = [f"/sys/bus/pci/devices/{IGB}/virtfn{index}/driver" for index in range(2)]
+    assert [files.read_link(link) for link in links] == ["igbvf", "igbvf"]
+    (pf, *_) = read_inventory(site.host, name_of=lambda *_: None)
+    bound, free = Binding("igbvf", None), Binding(None, None)
+    off = plan_bindings([Rebinding(pf, vf, bound, free) for vf in pf.vfs])
+    on = plan_bindings([Rebinding(pf, vf, free, bound) for vf in pf.vfs])
+    plan = Plan((*off.steps, *on.steps))
+    outcome = apply_plan(site, plan, options=ApplyOptions())
+    assert outcome.steps == plan.steps
+    assert [files.read_link(link) for link in links] == ["igbvf", "igbvf"]
+    undone = undo_run(site)
+    assert [step.after["driver"] for step in undone.steps] == [None, None, "igbvf", "igbvf"]
+    assert [files.read_link(link) for link in links] == ["igbvf", "igbvf"]
 
 
 # --- progress --------------------------------------------------------------------------------

@@ -10,8 +10,7 @@ import json
 
 from sriovctl.engine.runs.execute import Execution, as_planned
 from sriovctl.errors import LostError, SriovctlError, WedgedError
-from sriovctl.model.lease import Lease
-from sriovctl.model.record import NamedTuple
+from sriovctl.model.plan import Action
 from sriovctl.planner.scrub import scrub_steps
 
 TYPE_CHECKING = False
@@ -21,13 +20,8 @@ if TYPE_CHECKING:
     from sriovctl.engine.runs.execute import Site
     from sriovctl.host.api import PFLocks
     from sriovctl.model.functions import PF, VF
+    from sriovctl.model.lease import Lease
     from sriovctl.model.plan import Step
-
-
-class _Stages(NamedTuple):
-    unbind: list[Step]
-    attributes: list[Step]
-    bind: list[Step]
 
 
 def scrub_vfs(
@@ -72,24 +66,19 @@ def _attempt(site: Site, locks: PFLocks, pf: PF, lease: Lease, vf: VF) -> Sriovc
 
 # All VFs are taken off their drivers before any is set, and set before any gets its driver:
 # neighbours of one kind go together.
-def _staged(pf: PF, work: Iterable[tuple[Lease, VF]]) -> _Stages:
-    stages = _Stages([], [], [])
-    for lease, vf in work:
-        for step in scrub_steps(pf, vf, json.loads(lease.clean)):
-            if "driver" not in step.after:
-                stages.attributes.append(step)
-            elif step.after["driver"] is None:
-                stages.unbind.append(step)
-            else:
-                stages.bind.append(step)
-    return stages
+def _staged(pf: PF, work: Iterable[tuple[Lease, VF]]) -> list[Step]:
+    steps = [s for lease, vf in work for s in scrub_steps(pf, vf, json.loads(lease.clean))]
+    return sorted(steps, key=_stage)
 
 
-def _carry_out(site: Site, locks: PFLocks, stages: _Stages) -> None:
-    # In two runs: off a driver and on it again are no two steps of one, since what holds at its
-    # beginning is left alone.
-    for steps in (stages.unbind, [*stages.attributes, *stages.bind]):
-        execution = Execution(site, locks, None)
-        execution.run(as_planned(steps))
-        for error in execution.wedged.values():
-            raise error
+def _stage(step: Step) -> int:
+    if step.action is not Action.BIND_DRIVER:
+        return 1
+    return 0 if step.after["driver"] is None else 2
+
+
+def _carry_out(site: Site, locks: PFLocks, steps: Sequence[Step]) -> None:
+    execution = Execution(site, locks, None)
+    execution.run(as_planned(steps))
+    for error in execution.wedged.values():
+        raise error

@@ -1,11 +1,13 @@
 """Carry out the steps of a run, one batch after the other.
 
 Theory of operation.  Consecutive steps of one action on one PF are a batch, because the kernel
-takes many VFs at once.  A batch is looked at first: what holds already is not done again, which
-lets a run that was killed be taken up where it was.  Then it is marked as started, performed, read
-back and compared.  The journal is written before the host each time, so that whatever was touched
-is known, however the process ends.  That a batch is done the journal is told together with the
-start of the next, or with the end of the run: until then it is started, which is no less true.
+takes many VFs at once.  No two steps of a batch are about the same VF or PF: off a driver and on it
+again are two batches, as are N -> 0 and 0 -> M VFs.  A batch is looked at first: what holds already
+is not done again, which lets a run that was killed be taken up where it was.  Then it is marked as
+started, performed, read back and compared.  The journal is written before the host each time, so
+that whatever was touched is known, however the process ends.  That a batch is done the journal is
+told together with the start of the next, or with the end of the run: until then it is started,
+which is no less true.
 
 At the end all is read once more: a later step may have spoilt an earlier one (a VF driver that
 resets its VF, say), and "done" means that everything is as wanted at once.
@@ -36,7 +38,7 @@ from sriovctl.planner.drivers import rules_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Container, Iterator, Sequence
+    from collections.abc import Callable, Container, Iterable, Iterator, Sequence
     from typing import TypeVar
 
     T = TypeVar("T")
@@ -255,10 +257,24 @@ def verify(host: Host, steps: Sequence[Step]) -> None:
 
 
 def _batches(steps: Sequence[RecordedStep]) -> Iterator[list[RecordedStep]]:
-    for _, batch in groupby(
+    for _, neighbours in groupby(
         steps, key=lambda one: (one.step.action, one.step.device, _portion(one))
     ):
-        yield list(batch)
+        yield from _each_subject_once(neighbours)
+
+
+# Looked at together, a step that leads back to what there is would seem to hold already.
+def _each_subject_once(steps: Iterable[RecordedStep]) -> Iterator[list[RecordedStep]]:
+    batch: list[RecordedStep] = []
+    subjects: set[tuple[Action, str, int | None]] = set()
+    for one in steps:
+        subject = _subject(one.step)
+        if subject in subjects:
+            yield batch
+            batch, subjects = [], set()
+        batch.append(one)
+        subjects.add(subject)
+    yield batch
 
 
 def _without_passed(steps: Sequence[RecordedStep]) -> list[RecordedStep]:
@@ -273,9 +289,6 @@ def _without_passed(steps: Sequence[RecordedStep]) -> list[RecordedStep]:
 
 
 def _portion(one: RecordedStep) -> int | None:
-    # N -> 0 and 0 -> M are two writes, each to be verified by itself.
-    if one.step.vf_index is None:
-        return one.position
     # A driver takes a second for a VF now and then: whoever waits for hundreds sees how far it is.
     return one.position // _DRIVERS_AT_ONCE if one.step.action is Action.BIND_DRIVER else None
 
