@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     import argparse
 
     from sriovctl.cli.context import Context
-    from sriovctl.engine.netns.attach import Desk
+    from sriovctl.engine.runs.handover import Desk
     from sriovctl.model.address import PCIAddress
     from sriovctl.model.qemu import HandoverSettings
 
@@ -138,6 +138,6 @@ def _vf(args: argparse.Namespace, context: Context) -> PCIAddress:
 
 
 def _desk(args: argparse.Namespace, context: Context) -> Desk:
-    from sriovctl.engine.netns.attach import Desk
+    from sriovctl.engine.runs.handover import Desk
 
     return Desk(context.site(), context.users(), frozenset(args.allow))

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import argparse
 
     from sriovctl.cli.context import Context
-    from sriovctl.engine.guests.qemu_attach import Desk
+    from sriovctl.engine.runs.handover import Desk
     from sriovctl.model.address import PCIAddress
     from sriovctl.model.functions import PF
     from sriovctl.model.qemu import HandoverSettings, QEMUDetachResult
@@ -180,7 +180,7 @@ def _socket(args: argparse.Namespace) -> str:
 
 
 def _desk(args: argparse.Namespace, context: Context) -> Desk:
-    from sriovctl.engine.guests.qemu_attach import Desk
+    from sriovctl.engine.runs.handover import Desk
 
     return Desk(context.site(), context.users(), frozenset(args.allow))
 

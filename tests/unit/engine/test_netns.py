@@ -12,11 +12,12 @@ from sriovctl.engine.inventory import read_inventory
 from sriovctl.engine.leases.lending import Desk as LeaseDesk
 from sriovctl.engine.leases.lending import Survey
 from sriovctl.engine.leases.pools import select_pool
-from sriovctl.engine.netns.attach import Desk, attach, detach
+from sriovctl.engine.netns.attach import attach, detach
 from sriovctl.engine.netns.namespaces import find_namespace
 from sriovctl.engine.netns.netdevs import find_netdev
 from sriovctl.engine.runs.apply import ApplyOptions
 from sriovctl.engine.runs.execute import Site
+from sriovctl.engine.runs.handover import Desk
 from sriovctl.engine.runs.resume import find_open_run, resume_run
 from sriovctl.engine.runs.undo import undo_run
 from sriovctl.engine.runs.users import Users

@@ -8,8 +8,9 @@ import pytest
 
 from sriovctl.engine.binding import read_binding
 from sriovctl.engine.guests.qemu_arguments import read_doubts
-from sriovctl.engine.guests.qemu_attach import Desk, attach, detach, reclaim
+from sriovctl.engine.guests.qemu_attach import attach, detach, reclaim
 from sriovctl.engine.runs.execute import Site
+from sriovctl.engine.runs.handover import Desk
 from sriovctl.engine.runs.rebind import plan_rebinding
 from sriovctl.engine.runs.undo import undo_run
 from sriovctl.engine.runs.users import Users

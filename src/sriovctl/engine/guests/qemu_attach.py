@@ -18,6 +18,7 @@ from sriovctl.engine.guests.attach_checks import check_isolated, check_settings_
 from sriovctl.engine.guests.qemu_machine import read_machine
 from sriovctl.engine.guests.vf_place import read_attributes, read_driver, read_vf_place
 from sriovctl.engine.runs.handover import (
+    Desk,
     carry_out,
     find_handover,
     give_back,
@@ -30,16 +31,11 @@ from sriovctl.engine.runs.rebind import require_loaded
 from sriovctl.errors import BusyError, SriovctlError, VerifyError
 from sriovctl.model.binding import Binding
 from sriovctl.model.qemu import QEMUAttachResult, QEMUDetachResult
-from sriovctl.model.record import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Collection
-
     from sriovctl.engine.guests.vf_place import VFPlace
     from sriovctl.engine.runs.apply import Outcome
-    from sriovctl.engine.runs.execute import Site
-    from sriovctl.engine.runs.users import Users
     from sriovctl.host.qmp_api import QMP
     from sriovctl.model.address import PCIAddress
     from sriovctl.model.qemu import HandoverSettings, QEMUFunction, QEMUMachine
@@ -49,14 +45,6 @@ DETACH_TIMEOUT_S = 30.0
 _DRIVER = "vfio-pci"
 _GONE = "DEVICE_DELETED"
 _REFUSED = "DEVICE_UNPLUG_GUEST_ERROR"
-
-
-class Desk(NamedTuple):
-    """What attaching and detaching need beside QEMU."""
-
-    site: Site
-    users: Users
-    allowed: Collection[str] = ()  # tokens of users that may be disturbed
 
 
 def source_of(socket: str, vf: PCIAddress) -> str:
@@ -86,8 +74,8 @@ def attach(
     if (held := machine.holding(str(vf))) is not None:
         checks.check_same_settings(place, read_attributes(host, place), settings)
         return _result(desk, place, guest, held)
-    candidate = read_candidate(desk.site, desk.users, vf)
-    refuse_owners(candidate, desk.allowed)
+    candidate = read_candidate(desk, vf)
+    refuse_owners(desk, candidate)
     check_settings_possible(place, mac=settings.mac, vlan=settings.vlan)
     check_isolated(place)
     checks.check_token(host.files, place, options)
@@ -96,8 +84,7 @@ def attach(
     require_loaded(host.files, _DRIVER)
     plan = plan_candidate(host, candidate, settings, Binding(_DRIVER, _DRIVER))
     checks.check_mac_of_host(host, candidate, plan)
-    source = source_of(qmp.socket, vf)
-    outcome = carry_out(desk.site, desk.users, plan, source=source, allowed=desk.allowed)
+    outcome = carry_out(desk, plan, source=source_of(qmp.socket, vf))
     try:
         qmp.execute("device_add", device)
         after = read_machine(qmp)
@@ -138,8 +125,7 @@ def _take_back(desk: Desk, vf: PCIAddress, outcome: Outcome, error: BaseExceptio
         state = f"as it was: run {outcome.run_id} is taken back"
         try:
             wait_until_closed(desk.site.host, str(vf))
-            run = next(r for r in desk.site.journal.runs() if r.run_id == outcome.run_id)
-            give_back(desk.site, desk.users, run, desk.allowed)
+            give_back(desk, outcome.run_id)
         except SriovctlError as second:
             state = f"still prepared by run {outcome.run_id}, taking it back failed: {second}"
     if isinstance(error, SriovctlError):
@@ -270,5 +256,5 @@ def _give_back(desk: Desk, socket: str, place: VFPlace) -> int | None:
     if run is None:
         return None
     wait_until_closed(desk.site.host, str(place.address))
-    give_back(desk.site, desk.users, run, desk.allowed)
+    give_back(desk, run.run_id)
     return run.run_id

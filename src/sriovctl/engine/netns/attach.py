@@ -20,6 +20,7 @@ from sriovctl.engine.netns.netdevs import find_netdev, read_links
 from sriovctl.engine.original_driver import original_driver_of
 from sriovctl.engine.runs.apply import refuse_open_runs
 from sriovctl.engine.runs.handover import (
+    Desk,
     carry_out,
     find_handover,
     give_back,
@@ -41,19 +42,17 @@ from sriovctl.model.binding import Binding
 from sriovctl.model.functions import NO_MAC
 from sriovctl.model.netns import HOST, NetnsAttachResult, NetnsDetachResult
 from sriovctl.model.owner import OwnerKind
-from sriovctl.model.record import NamedTuple
 from sriovctl.model.state import AUTO_MAC
 from sriovctl.planner.drivers import VFIO_DRIVERS
 from sriovctl.planner.netns import plan_move, plan_return
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Iterator
 
     from sriovctl.engine.guests.vf_place import VFPlace
     from sriovctl.engine.runs.execute import Site
     from sriovctl.engine.runs.handover import Candidate
-    from sriovctl.engine.runs.users import Users
     from sriovctl.host.api import FileTree, Host
     from sriovctl.model.address import PCIAddress
     from sriovctl.model.functions import VFAttributes
@@ -62,14 +61,6 @@ if TYPE_CHECKING:
     from sriovctl.model.qemu import HandoverSettings
 
 SOURCE = "netns attach "
-
-
-class Desk(NamedTuple):
-    """What attaching and detaching need."""
-
-    site: Site
-    users: Users
-    allowed: Collection[str] = ()  # tokens of users that may be disturbed
 
 
 def attach(
@@ -95,14 +86,13 @@ def attach(
         _require_same(now, read_attributes(host, place), settings, wish)
         return _attached(desk, place, namespace, run_id=None)
     _refuse_elsewhere(host.files, place, now)
-    candidate = read_candidate(desk.site, desk.users, vf)
-    refuse_owners(candidate, desk.allowed)
+    candidate = read_candidate(desk, vf)
+    refuse_owners(desk, candidate)
     _require_that_it_can_be_found(host, place, now)
     check_settings_possible(place, mac=settings.mac, vlan=settings.vlan)
     plan = _plan(host, candidate, settings, now, (namespace, wish))
     check_mac_of_host(host, candidate, plan)
-    source = f"{SOURCE}{vf} {namespace.name}"
-    outcome = carry_out(desk.site, desk.users, plan, source=source, allowed=desk.allowed)
+    outcome = carry_out(desk, plan, source=f"{SOURCE}{vf} {namespace.name}")
     return _attached(desk, place, namespace, run_id=outcome.run_id)
 
 
@@ -288,22 +278,20 @@ def detach(desk: Desk, *, vf: PCIAddress) -> NetnsDetachResult:
     """
     place = read_vf_place(desk.site.host.files, vf)
     _require_network(place)
-    candidate = read_candidate(desk.site, desk.users, vf)
+    candidate = read_candidate(desk, vf)
     desk = _allowing_namespaces(desk, candidate)
     now = find_netdev(desk.site.host, str(vf))
     source = _namespace_of(desk.site.host.files, now)
     run = find_handover(desk.site, SOURCE, str(place.pf), place.vf_index)
     if run is not None:
-        give_back(desk.site, desk.users, run, desk.allowed)
+        give_back(desk, run.run_id)
         return _detached(desk, place, source, given_back=run.run_id)
     if now is None or source is None:
         _refuse_unseen(place, now)
         return _detached(desk, place, None)
-    refuse_owners(candidate, desk.allowed)
+    refuse_owners(desk, candidate)
     plan = plan_return((candidate.pf, candidate.vf), now, source)
-    outcome = carry_out(
-        desk.site, desk.users, plan, source=f"netns detach {vf}", allowed=desk.allowed
-    )
+    outcome = carry_out(desk, plan, source=f"netns detach {vf}")
     return _detached(desk, place, source, run_id=outcome.run_id)
 
 

@@ -38,6 +38,14 @@ CLOSING_TIMEOUT_S = 10.0  # VFIO resets a function when it is closed
 _POLL_S = 0.1
 
 
+class Desk(NamedTuple):
+    """Where VFs are handed over."""
+
+    site: Site
+    users: Users
+    allowed: Collection[str] = ()  # tokens of users that may be disturbed
+
+
 class Candidate(NamedTuple):
     """A VF that is to be handed over, with all PFs of the host and who uses them."""
 
@@ -47,28 +55,28 @@ class Candidate(NamedTuple):
     users: OwnerReport
 
 
-def read_candidate(site: Site, users: Users, address: PCIAddress) -> Candidate:
+def read_candidate(desk: Desk, address: PCIAddress) -> Candidate:
     """Read a VF, and who uses it.
 
     :raises InputError: there is no such VF.
     """
-    pfs = read_inventory(site.host, name_of=lambda *_: None)
+    pfs = read_inventory(desk.site.host, name_of=lambda *_: None)
     for pf in pfs:
         for vf in pf.vfs:
             if vf.address == address:
-                return Candidate(pf, vf, pfs, users.of(pfs))
+                return Candidate(pf, vf, pfs, desk.users.of(pfs))
     raise InputError(
         "is no VF of this host", subject=address, hint="'sriovctl ls' lists the PFs and VFs"
     )
 
 
-def refuse_owners(candidate: Candidate, allowed: Collection[str]) -> None:
+def refuse_owners(desk: Desk, candidate: Candidate) -> None:
     """Refuse a VF that somebody uses, or will want when it starts.
 
-    :raises SafetyError: naming who, unless they are all in *allowed*.
+    :raises SafetyError: naming who, unless they are all allowed.
     """
     owners = candidate.users.owners.get(str(candidate.vf.address), ())
-    tokens = dict.fromkeys(owner.token for owner in owners if owner.token not in allowed)
+    tokens = dict.fromkeys(owner.token for owner in owners if owner.token not in desk.allowed)
     if tokens:
         raise SafetyError(
             f"is in use: {', '.join(tokens)}",
@@ -94,15 +102,16 @@ def plan_candidate(
     return plan_handover(pfs, rebinding, settings, owners=candidate.users.owners)
 
 
-def carry_out(
-    site: Site, users: Users, plan: Plan, *, source: str, allowed: Collection[str]
-) -> Outcome:
+def carry_out(desk: Desk, plan: Plan, *, source: str) -> Outcome:
     """Do what was planned, as a run of its own.
 
     :param source: for whom; :func:`find_handover` finds it by how it begins.
     """
-    options = ApplyOptions(frozenset(allowed), source, affected=users.affected, leased=users.leased)
-    return apply_plan(site, plan, options=options)
+    users = desk.users
+    options = ApplyOptions(
+        frozenset(desk.allowed), source, affected=users.affected, leased=users.leased
+    )
+    return apply_plan(desk.site, plan, options=options)
 
 
 # --- giving back -----------------------------------------------------------------------------
@@ -121,13 +130,13 @@ def find_handover(site: Site, prefix: str, pf: str, vf_index: int) -> Run | None
     return None
 
 
-def give_back(site: Site, users: Users, run: Run, allowed: Collection[str]) -> None:
-    """Make a VF what it was before it was handed over.
+def give_back(desk: Desk, run_id: int) -> None:
+    """Make a VF what it was before it was handed over, by that run.
 
     :raises SafetyError: somebody uses it, or a later run on it stands.
     :raises SriovctlError: a step failed.
     """
-    undo_run(site, run.run_id, check=users.checking(frozenset(allowed)))
+    undo_run(desk.site, run_id, check=desk.users.checking(frozenset(desk.allowed)))
 
 
 def wait_until_closed(host: Host, device: str) -> None:
