@@ -5,7 +5,7 @@ from __future__ import annotations
 from sriovctl.errors import UnsupportedError
 from sriovctl.model.plan import Action, Disruption, Plan, Step
 from sriovctl.planner.commands import rebind
-from sriovctl.planner.drivers import VFIO_DRIVERS
+from sriovctl.planner.drivers import works_for_host
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def _values(binding: Binding) -> dict[str, object]:
 
 def _disruption(one: Rebinding) -> Disruption:
     driver = one.now.driver
-    if driver is None or driver in VFIO_DRIVERS or driver == one.wanted.driver:
+    if not works_for_host(driver) or driver == one.wanted.driver:
         return Disruption.NONE  # who uses a VF through VFIO is known from its owners
     return Disruption.LINK_FLAP
 

@@ -11,10 +11,9 @@ from sriovctl.errors import InputError, UnsupportedError
 from sriovctl.model.plan import Plan
 from sriovctl.model.record import NamedTuple
 from sriovctl.planner.case import make_case
-from sriovctl.planner.drivers import VFIO_DRIVERS
 from sriovctl.planner.macs import auto_macs, refuse_duplicates
 from sriovctl.planner.match import match_pfs
-from sriovctl.planner.pf_steps import plain, remember_vf, steps_of_pf, vfs_there
+from sriovctl.planner.pf_steps import steps_of_pf, vfs_there
 from sriovctl.planner.safety import name_affected
 from sriovctl.planner.vf_steps import steps_of_vfs
 
@@ -27,8 +26,6 @@ if TYPE_CHECKING:
     from sriovctl.model.plan import Step
     from sriovctl.model.state import DesiredState, WantedPF
     from sriovctl.planner.case import Case
-
-__all__ = ["VFIO_DRIVERS", "plain", "plan_state", "remember_vf"]
 
 
 class _PFPlan(NamedTuple):

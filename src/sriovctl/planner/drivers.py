@@ -43,6 +43,11 @@ VFIO_DRIVERS = (
 )
 
 
+def works_for_host(driver: str | None) -> bool:
+    """Say whether a function's driver uses it for this host; False without a driver.  Pure."""
+    return driver is not None and driver not in VFIO_DRIVERS
+
+
 class Stage(StrEnum):
     """One kind of steps of a PF; ``stages`` of its driver's rules say in which order."""
 

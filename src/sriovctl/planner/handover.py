@@ -12,7 +12,7 @@ from sriovctl.model.plan import Plan
 from sriovctl.model.state import UNSET, DesiredState, PFMatch, Unset, WantedPF, WantedVF
 from sriovctl.planner.binding import plan_bindings
 from sriovctl.planner.diff import plan_state
-from sriovctl.planner.drivers import VFIO_DRIVERS
+from sriovctl.planner.drivers import works_for_host
 from sriovctl.planner.safety import name_affected
 
 TYPE_CHECKING = False
@@ -61,7 +61,7 @@ def plan_handover(
     pf, vf = rebinding.pf, rebinding.vf
     bare = [_without_driver(one, vf) if one.device == pf.device else one for one in pfs]
     attributes = plan_state(state_of(pf, vf, settings), bare, owners={}).steps
-    if not attributes or not _is_driven(rebinding.now):
+    if not attributes or not works_for_host(rebinding.now.driver):
         bind = plan_bindings([rebinding]).steps
         return name_affected(Plan((*attributes, *bind)), pfs, owners)
     unbind = plan_bindings([rebinding._replace(wanted=_NOTHING)]).steps
@@ -72,7 +72,3 @@ def plan_handover(
 def _without_driver(pf: PF, wanted: VF) -> PF:
     vfs = (vf._replace(driver=None) if vf.vf_index == wanted.vf_index else vf for vf in pf.vfs)
     return pf._replace(vfs=tuple(vfs))
-
-
-def _is_driven(binding: Binding) -> bool:
-    return binding.driver is not None and binding.driver not in VFIO_DRIVERS

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from sriovctl.model.plan import Action, Disruption, Plan, Step
 from sriovctl.planner.abilities import FRESH
-from sriovctl.planner.drivers import VFIO_DRIVERS
+from sriovctl.planner.drivers import works_for_host
 from sriovctl.planner.pf_steps import plain
 
 TYPE_CHECKING = False
@@ -113,8 +113,9 @@ def _remembered(step: Step) -> list[dict[str, object]]:
 
 # A host's driver reads the MAC when it binds, and autoprobe may have bound it by now.
 def _reads_its_mac(vf: dict[str, object]) -> bool:
-    has_driver = vf["driver"] is not None and vf["driver"] not in VFIO_DRIVERS
-    return has_driver and "admin_mac" in _attributes(vf)
+    driver = vf["driver"]
+    assert driver is None or isinstance(driver, str)
+    return works_for_host(driver) and "admin_mac" in _attributes(vf)
 
 
 # Few first: what one VF gets more, others must have given up before.

@@ -18,7 +18,7 @@ from sriovctl.planner.abilities import (
 )
 from sriovctl.planner.case import harmless, vf_step
 from sriovctl.planner.commands import bind, device_directory, ip_link_vf, set_msix_count
-from sriovctl.planner.drivers import READ_AT_PROBE, VFIO_DRIVERS, Effect, Stage
+from sriovctl.planner.drivers import READ_AT_PROBE, VFIO_DRIVERS, Effect, Stage, works_for_host
 from sriovctl.planner.pf_steps import plain
 
 TYPE_CHECKING = False
@@ -176,7 +176,7 @@ def _at_vf(case: Case, way: _Way, commands: Callable[[str], tuple[str, ...]]) ->
 
 
 def _disruption_of_change(now: VF | None) -> Disruption:
-    if now is None or now.driver is None or now.driver in VFIO_DRIVERS:
+    if now is None or not works_for_host(now.driver):
         return Disruption.NONE  # who uses a VF through VFIO is known from its owners
     return Disruption.LINK_FLAP
 
@@ -244,7 +244,7 @@ def _attributes(case: Case, way: _Way) -> Iterator[tuple[Stage, Step]]:
 # report its choice in the place of one (igb_set_vf_mac_addr()): nothing to be set right.
 def _chose_its_mac(way: _Way, changed: dict[str, object]) -> bool:
     driver = way.now.driver if way.now else None
-    return changed.get("admin_mac") == NO_MAC and driver not in (None, *VFIO_DRIVERS)
+    return changed.get("admin_mac") == NO_MAC and works_for_host(driver)
 
 
 def _before(known: VFAttributes | None, changed: dict[str, object]) -> dict[str, object]:

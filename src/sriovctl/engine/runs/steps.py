@@ -14,8 +14,8 @@ from sriovctl.errors import LostError
 from sriovctl.model.functions import VLAN
 from sriovctl.model.plan import Action, Step
 from sriovctl.model.state import WantedVF
-from sriovctl.planner.diff import plain
 from sriovctl.planner.drivers import RATES_NEED_LINK
+from sriovctl.planner.pf_steps import plain
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
