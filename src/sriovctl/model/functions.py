@@ -74,6 +74,11 @@ class VFAttributes(NamedTuple):
     port_guid: str | None = None
     counters: VFCounters | None = None
 
+    @property
+    def vlan_id(self) -> int | None:
+        """Id of its VLAN; None where the card does not tag, or does not say."""
+        return self.vlan.id or None if self.vlan is not None else None
+
 
 class VF(NamedTuple):
     """One virtual function."""

@@ -13,7 +13,7 @@ space resets the VF whenever it is opened.
 
 from __future__ import annotations
 
-from sriovctl.model.functions import VLAN, LinkState, name_of_vf
+from sriovctl.model.functions import NO_MAC, VLAN, LinkState, name_of_vf
 from sriovctl.model.plan import Action, Disruption, Step
 from sriovctl.model.state import ATTRIBUTES, AUTO_MAC, UNSET
 from sriovctl.planner.abilities import card_of, object_to
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from sriovctl.planner.abilities import Card
 
 _NEW: Mapping[str, object] = {
-    "admin_mac": "00:00:00:00:00:00",
+    "admin_mac": NO_MAC,
     "vlan": VLAN(0),
     "trust": False,
     "rss_query": False,

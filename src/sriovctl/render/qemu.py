@@ -67,8 +67,9 @@ def _on_host(
         return None, None, None, None
     pf, vf = known[function.source]
     attributes = vf.attributes
-    vlan = attributes.vlan.id or None if attributes and attributes.vlan else None
-    return pf.device, vf.vf_index, attributes.admin_mac if attributes else None, vlan
+    if attributes is None:
+        return pf.device, vf.vf_index, None, None
+    return pf.device, vf.vf_index, attributes.admin_mac, attributes.vlan_id
 
 
 def format_machine(machine: QEMUMachine, known: Known) -> str:

@@ -173,18 +173,25 @@ def check_pf_up(place: VFPlace, attachment: VFAttachment, scope: Scope) -> tuple
     :return: warnings.
     :raises UnsupportedError: the PF is down, and the VF is to be plugged now.
     """
-    if place.pf_up is not False:
-        return ()
-    remedy = f"ip link set {place.pf_netdev} up"
+    warnings = doubts_about_link(place)
     through_pf = attachment.kind is DeviceKind.INTERFACE and attachment.virtual_port is None
-    if scope.live and through_pf:
+    if warnings and scope.live and through_pf:
         raise UnsupportedError(
             f"its PF {place.pf_netdev} is down, and libvirt sets MAC and VLAN only through a PF "
             "that is up",
             subject=place.address,
-            hint=f"{remedy}, or 'link: {{state: up}}' in the state file",
+            hint=f"ip link set {place.pf_netdev} up, or 'link: {{state: up}}' in the state file",
         )
-    return (f"PF {place.pf_netdev} is down, so the VF has no link: {remedy}",)
+    return warnings
+
+
+def doubts_about_link(place: VFPlace) -> tuple[str, ...]:
+    """Warn of a PF that is down."""
+    if place.pf_up is not False:
+        return ()
+    return (
+        f"PF {place.pf_netdev} is down, so the VF has no link: ip link set {place.pf_netdev} up",
+    )
 
 
 def warnings_for(guest: Guest, scope: Scope) -> tuple[str, ...]:

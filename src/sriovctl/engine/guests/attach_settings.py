@@ -12,18 +12,22 @@ from __future__ import annotations
 
 from sriovctl.codec.rtnl import decode_link, encode_link_dump
 from sriovctl.errors import BusyError, HostError, InputError, SafetyError, UnsupportedError
+from sriovctl.model.functions import NO_MAC
 from sriovctl.model.guest_network import VirtualPortKind
+from sriovctl.model.plan import Action
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Container, Iterable, Iterator
 
     from sriovctl.engine.guests.attach_checks import Scope
     from sriovctl.engine.guests.vf_place import VFPlace
     from sriovctl.host.api import Host
+    from sriovctl.model.address import PCIAddress
     from sriovctl.model.functions import VFAttributes
     from sriovctl.model.guest import Guest, GuestDevice, VFAttachment
     from sriovctl.model.link import LinkReport
+    from sriovctl.model.plan import Plan
 
 # The one driver in the kernel with ndo_set_vf_port().
 # Source: kernel drivers/net/ethernet/cisco/enic/enic_main.c
@@ -166,11 +170,8 @@ def standing_settings(attributes: VFAttributes | None) -> tuple[str | None, int 
     """
     if attributes is None:
         return None, None
-    mac, vlan = attributes.admin_mac, attributes.vlan
-    return (
-        mac if mac and mac.strip("0:") else None,
-        vlan.id if vlan is not None and vlan.id else None,
-    )
+    mac = attributes.admin_mac
+    return mac if mac and mac.strip("0:") else None, attributes.vlan_id
 
 
 # --- teaming, aliases ------------------------------------------------------------------------
@@ -275,8 +276,7 @@ def check_mac_not_on_host(host: Host, place: VFPlace, mac: str) -> tuple[str, ..
         return (f"whether another VF has MAC {mac} could not be seen: {error}",)
     for payload in answer.payloads:
         link = decode_link(payload)
-        if link.mac == mac and link.parent_device != str(place.address):
-            raise _mac_taken(mac, f"the netdev {link.ifname} of this host")
+        _refuse_netdev_with((mac,), link, place.address)
         index = _vf_with(link, mac)
         if index is not None and (link.ifname, index) != (place.pf_netdev, place.vf_index):
             raise _mac_taken(
@@ -285,6 +285,25 @@ def check_mac_not_on_host(host: Host, place: VFPlace, mac: str) -> tuple[str, ..
                 hint=f"choose another, or free it: ip link set {link.ifname} vf {index} mac …",
             )
     return ()
+
+
+def check_macs_of_plan(host: Host, vf: PCIAddress, plan: Plan) -> None:
+    """Refuse a plan for a VF whose MAC a netdev of this host has; the planner looks at VFs alone.
+
+    :raises SafetyError: naming the netdev.
+    """
+    macs = {step.after.get("admin_mac") for step in plan.steps if step.action is Action.SET_VF}
+    macs -= {None, NO_MAC}
+    if not macs:
+        return
+    (answer,) = host.rtnl.exchange([encode_link_dump(with_vfs=False)])
+    for payload in answer.payloads:
+        _refuse_netdev_with(macs, decode_link(payload), vf)
+
+
+def _refuse_netdev_with(macs: Container[object], link: LinkReport, vf: PCIAddress) -> None:
+    if link.mac is not None and link.mac in macs and link.parent_device != str(vf):
+        raise _mac_taken(link.mac, f"the netdev {link.ifname} of this host")
 
 
 def _vf_with(link: LinkReport, mac: str) -> int | None:

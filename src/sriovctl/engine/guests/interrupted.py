@@ -15,7 +15,7 @@ import json
 from contextlib import suppress
 
 from sriovctl.codec.qtree import parse_vfio_devices
-from sriovctl.engine.guests.vf_place import is_open
+from sriovctl.engine.guests.vf_place import is_open, read_driver
 from sriovctl.engine.inventory import PCI_DEVICES, read_int
 from sriovctl.errors import BusyError, SafetyError, SriovctlError
 from sriovctl.model.functions import VLAN
@@ -95,7 +95,7 @@ def put_back(host: Host, place: VFPlace) -> bool:
     Only for a VF that no running guest of libvirt has.
     """
     saved = _read_saved(host.files, place)
-    on_vfio = (host.files.read_link(f"{PCI_DEVICES}/{place.address}/driver") or "") == "vfio-pci"
+    on_vfio = read_driver(host.files, place.address) == "vfio-pci"
     if saved is None or not on_vfio or is_open(host.files, place.address):
         return False
     from sriovctl.engine.vf_attributes import write_vf_attributes

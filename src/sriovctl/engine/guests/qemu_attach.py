@@ -15,6 +15,7 @@ from contextlib import suppress
 
 from sriovctl.engine.guests import qemu_checks as checks
 from sriovctl.engine.guests.attach_checks import check_isolated, check_settings_possible
+from sriovctl.engine.guests.attach_settings import check_macs_of_plan
 from sriovctl.engine.guests.qemu_machine import read_machine
 from sriovctl.engine.guests.vf_place import read_attributes, read_driver, read_vf_place
 from sriovctl.engine.runs.handover import (
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from sriovctl.engine.runs.apply import Outcome
     from sriovctl.host.qmp_api import QMP
     from sriovctl.model.address import PCIAddress
+    from sriovctl.model.functions import VFAttributes
     from sriovctl.model.qemu import HandoverSettings, QEMUFunction, QEMUMachine
     from sriovctl.model.qemu_line import DeviceOptions
 
@@ -72,8 +74,9 @@ def attach(
     guest = machine.name or qmp.socket
     place = read_vf_place(host.files, vf)
     if (held := machine.holding(str(vf))) is not None:
-        checks.check_same_settings(place, read_attributes(host, place), settings)
-        return _result(desk, place, guest, held)
+        attributes = read_attributes(host, place)
+        checks.check_same_settings(place, attributes, settings)
+        return _result(place, guest, held, attributes)
     candidate = read_candidate(desk, vf)
     refuse_owners(desk, candidate)
     check_settings_possible(place, mac=settings.mac, vlan=settings.vlan)
@@ -83,7 +86,7 @@ def attach(
     device = _device(machine, place, options, guest)
     require_loaded(host.files, _DRIVER)
     plan = plan_candidate(host, candidate, settings, Binding(_DRIVER, _DRIVER))
-    checks.check_mac_of_host(host, candidate, plan)
+    check_macs_of_plan(host, vf, plan)
     outcome = carry_out(desk, plan, source=source_of(qmp.socket, vf))
     try:
         qmp.execute("device_add", device)
@@ -93,8 +96,9 @@ def attach(
         # BaseException: Ctrl-C while QEMU thinks about it must not leave half of it behind either.
         _take_back(desk, vf, outcome, error)
         raise
-    warnings = tuple(checks.warnings_for(place, read_attributes(host, place), after))
-    return _result(desk, place, guest, held, outcome=outcome, warnings=warnings)
+    attributes = read_attributes(host, place)
+    warnings = tuple(checks.warnings_for(place, attributes, after))
+    return _result(place, guest, held, attributes, outcome=outcome, warnings=warnings)
 
 
 def _device(
@@ -133,15 +137,14 @@ def _take_back(desk: Desk, vf: PCIAddress, outcome: Outcome, error: BaseExceptio
 
 
 def _result(
-    desk: Desk,
     place: VFPlace,
     guest: str,
     held: QEMUFunction,
+    attributes: VFAttributes | None,
     *,
     outcome: Outcome | None = None,
     warnings: tuple[str, ...] = (),
 ) -> QEMUAttachResult:
-    attributes = read_attributes(desk.site.host, place)
     return QEMUAttachResult(
         guest=guest,
         vf=place.address,
@@ -150,7 +153,7 @@ def _result(
         device_id=held.device_id,
         guest_address=held.guest_address,
         mac=attributes.admin_mac if attributes else None,
-        vlan=(attributes.vlan.id or None) if attributes and attributes.vlan else None,
+        vlan=attributes.vlan_id if attributes else None,
         run_id=outcome.run_id if outcome else None,
         changed=outcome is not None,
         warnings=warnings,

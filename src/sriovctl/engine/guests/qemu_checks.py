@@ -5,10 +5,10 @@ QEMU finds some of it out itself, but halfway, and in the words of an ioctl.
 
 from __future__ import annotations
 
-from sriovctl.codec.rtnl import decode_link, encode_link_dump
-from sriovctl.errors import BusyError, InputError, SafetyError, UnsupportedError
+from sriovctl.engine.guests.attach_checks import doubts_about_link
+from sriovctl.engine.guests.vf_place import read_driver
+from sriovctl.errors import BusyError, InputError, UnsupportedError
 from sriovctl.model.functions import NO_MAC
-from sriovctl.model.plan import Action
 from sriovctl.model.qemu_line import qemu_id_of
 
 TYPE_CHECKING = False
@@ -16,10 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from sriovctl.engine.guests.vf_place import VFPlace
-    from sriovctl.engine.runs.handover import Candidate
-    from sriovctl.host.api import FileTree, Host
+    from sriovctl.host.api import FileTree
     from sriovctl.model.functions import VFAttributes
-    from sriovctl.model.plan import Plan
     from sriovctl.model.qemu import HandoverSettings, QEMUMachine
     from sriovctl.model.qemu_line import DeviceOptions
 
@@ -88,7 +86,7 @@ def check_token(files: FileTree, place: VFPlace, options: DeviceOptions) -> None
 
     :raises UnsupportedError: there is none, or one that nobody asks for.
     """
-    driver = files.read_link(f"/sys/bus/pci/devices/{place.pf}/driver") or ""
+    driver = read_driver(files, place.pf) or ""
     if "vfio" in driver and options.vf_token is None:
         raise UnsupportedError(
             f"its PF {place.pf} is driven by a program through {driver}, and VFIO wants the token "
@@ -150,26 +148,6 @@ def _memlock_limit(files: FileTree, pid: int) -> int | None:
     return None
 
 
-def check_mac_of_host(host: Host, candidate: Candidate, plan: Plan) -> None:
-    """Refuse a MAC that a netdev of this host has; the planner looks at VFs alone.
-
-    :raises SafetyError: naming the netdev.
-    """
-    macs = {step.after.get("admin_mac") for step in plan.steps if step.action is Action.SET_VF}
-    macs -= {None, NO_MAC}
-    if not macs:
-        return
-    (answer,) = host.rtnl.exchange([encode_link_dump(with_vfs=False)])
-    for payload in answer.payloads:
-        link = decode_link(payload)
-        if link.mac in macs and link.parent_device != str(candidate.vf.address):
-            raise SafetyError(
-                f"is already the MAC of the netdev {link.ifname} of this host",
-                subject=link.mac,
-                hint="two stations with one MAC lose frames at random: choose another",
-            )
-
-
 def check_same_settings(
     place: VFPlace, attributes: VFAttributes | None, settings: HandoverSettings
 ) -> None:
@@ -179,7 +157,7 @@ def check_same_settings(
     """
     if attributes is None or (settings.mac is None and settings.vlan is None):
         return
-    vlan = attributes.vlan.id if attributes.vlan else 0
+    vlan = attributes.vlan_id or 0
     same_mac = settings.mac in (None, "auto", attributes.admin_mac)
     if not (same_mac and settings.vlan in (None, vlan)):
         raise BusyError(
@@ -197,10 +175,7 @@ def warnings_for(
 
     :param machine: None: it does not run yet.
     """
-    if place.pf_up is False:
-        yield (
-            f"PF {place.pf_netdev} is down, so the VF has no link: ip link set {place.pf_netdev} up"
-        )
+    yield from doubts_about_link(place)
     if attributes is not None and attributes.admin_mac in (None, NO_MAC):
         remedy = "" if machine is None else "; --mac auto gives it one that stays"
         yield (

@@ -12,8 +12,8 @@ from __future__ import annotations
 
 from sriovctl.engine.binding import read_binding
 from sriovctl.engine.boot import read_boot_id
-from sriovctl.engine.guests.attach_checks import check_settings_possible
-from sriovctl.engine.guests.qemu_checks import check_mac_of_host
+from sriovctl.engine.guests.attach_checks import check_settings_possible, doubts_about_link
+from sriovctl.engine.guests.attach_settings import check_macs_of_plan
 from sriovctl.engine.guests.vf_place import read_attributes, read_driver, read_vf_place
 from sriovctl.engine.netns.namespaces import find_namespace, name_of, read_namespaces
 from sriovctl.engine.netns.netdevs import find_netdev, read_links
@@ -91,7 +91,7 @@ def attach(
     _require_that_it_can_be_found(host, place, now)
     check_settings_possible(place, mac=settings.mac, vlan=settings.vlan)
     plan = _plan(host, candidate, settings, now, (namespace, wish))
-    check_mac_of_host(host, candidate, plan)
+    check_macs_of_plan(host, vf, plan)
     outcome = carry_out(desk, plan, source=f"{SOURCE}{vf} {namespace.name}")
     return _attached(desk, place, namespace, run_id=outcome.run_id)
 
@@ -161,9 +161,8 @@ def _differences(
         return
     if settings.mac not in (None, AUTO_MAC, attributes.admin_mac):
         yield "MAC", attributes.admin_mac
-    vlan = attributes.vlan.id if attributes.vlan else 0
     for key, wanted, found in (
-        ("VLAN", settings.vlan, vlan),
+        ("VLAN", settings.vlan, attributes.vlan_id or 0),
         ("spoofchk", settings.spoofchk, attributes.spoofchk),
         ("trust", settings.trust, attributes.trust),
     ):
@@ -243,24 +242,17 @@ def _attached(
         netdev=now.ifname,
         up=now.up,
         mac=now.mac,
-        vlan=_vlan_of(attributes),
+        vlan=attributes.vlan_id if attributes else None,
         run_id=run_id,
         warnings=tuple(_warnings(place, now, attributes)),
     )
 
 
 def _warnings(place: VFPlace, now: NetdevPlace, attributes: VFAttributes | None) -> Iterator[str]:
-    if place.pf_up is False:
-        yield (
-            f"PF {place.pf_netdev} is down, so the VF has no link: ip link set {place.pf_netdev} up"
-        )
+    yield from doubts_about_link(place)
     admin_mac = attributes.admin_mac if attributes else None
     if admin_mac not in (None, NO_MAC, now.mac):
         yield f"its netdev has the MAC {now.mac}, not {admin_mac} that is set on the PF"
-
-
-def _vlan_of(attributes: VFAttributes | None) -> int | None:
-    return (attributes.vlan.id or None) if attributes and attributes.vlan else None
 
 
 # --- and back --------------------------------------------------------------------------------
@@ -338,7 +330,7 @@ def _detached(
         netdev=None if now is None else now.ifname,
         driver=read_driver(host.files, place.address),
         mac=attributes.admin_mac if attributes else None,
-        vlan=_vlan_of(attributes),
+        vlan=attributes.vlan_id if attributes else None,
         given_back=given_back,
         run_id=run_id,
         warnings=()
