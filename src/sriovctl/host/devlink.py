@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import errno
 import os
-from typing import Protocol
 
 from sriovctl.errors import (
     BusyError,
@@ -20,6 +19,12 @@ from sriovctl.errors import (
     PermissionDenied,
     SriovctlError,
     UnsupportedError,
+)
+from sriovctl.host.devlink_messages import (
+    CMD_ESWITCH_GET,
+    CMD_ESWITCH_SET,
+    CMD_PORT_GET,
+    Refused,
 )
 from sriovctl.host.kernel_errors import errno_name, kernel_error
 from sriovctl.model.eswitch import DevlinkPort
@@ -30,12 +35,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from contextlib import AbstractContextManager
 
-    OpenSocket = Callable[[], AbstractContextManager["DevlinkMessages"]]
-    Question = Callable[["DevlinkMessages"], list[dict[str, object]]]
+    from sriovctl.host.devlink_messages import DevlinkMessages
 
-CMD_PORT_GET = 5
-CMD_ESWITCH_GET = 29
-CMD_ESWITCH_SET = 30
+    OpenSocket = Callable[[], AbstractContextManager[DevlinkMessages]]
+    Question = Callable[[DevlinkMessages], list[dict[str, object]]]
 
 # By the kernel's numbers; a number that comes later is shown as such.
 _MODES = (EswitchMode.LEGACY, EswitchMode.SWITCHDEV)
@@ -54,35 +57,6 @@ _FAMILIES: dict[int, tuple[type[SriovctlError], str | None]] = {
 }
 # "It has none" is an answer: no devlink at all, not a device of it, a driver without the operation.
 _HAS_NONE = frozenset((errno.ENOENT, errno.ENODEV, errno.EOPNOTSUPP))
-
-
-class Refused(Exception):
-    """A refusal of the kernel, on its way to be sorted.
-
-    :param errno: positive; ENOENT means that there is no devlink.
-    :param words: the kernel's own (extended ack), if it said any.
-    """
-
-    def __init__(self, errno: int, words: str | None = None) -> None:
-        super().__init__(errno, words)
-        self.errno = errno
-        self.words = words
-
-
-class DevlinkMessages(Protocol):
-    """An open way to devlink.  Names of attributes are the kernel's without ``DEVLINK_ATTR_``."""
-
-    def ask(self, command: int, attributes: Mapping[str, object]) -> list[dict[str, object]]:
-        """Send one request and return the attributes of each answer.
-
-        :raises Refused: the kernel did.
-        """
-
-    def dump(self, command: int) -> list[dict[str, object]]:
-        """Ask for all there are of a kind.
-
-        :raises Refused: the kernel did.
-        """
 
 
 class DevlinkDoor:

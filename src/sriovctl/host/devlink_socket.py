@@ -13,7 +13,7 @@ from pyroute2.netlink.devlink import devlinkcmd
 from pyroute2.netlink.exceptions import NetlinkDumpInterrupted, NetlinkError
 from pyroute2.netlink.generic import GenericNetlinkSocket
 
-from sriovctl.host.devlink import Refused
+from sriovctl.host.devlink_messages import Refused
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

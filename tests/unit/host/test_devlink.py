@@ -16,7 +16,8 @@ from sriovctl.errors import (
     SriovctlError,
     UnsupportedError,
 )
-from sriovctl.host.devlink import DevlinkDoor, Refused
+from sriovctl.host.devlink import DevlinkDoor
+from sriovctl.host.devlink_messages import Refused
 from sriovctl.host.live import LiveHost
 from sriovctl.model.eswitch import DevlinkPort
 from sriovctl.model.functions import EswitchMode

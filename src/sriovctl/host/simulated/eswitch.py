@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import errno
 
-from sriovctl.host.devlink import CMD_ESWITCH_GET, CMD_ESWITCH_SET, CMD_PORT_GET, Refused
+from sriovctl.host.devlink_messages import CMD_ESWITCH_GET, CMD_ESWITCH_SET, CMD_PORT_GET, Refused
 from sriovctl.model.functions import EswitchMode
 
 TYPE_CHECKING = False
@@ -26,7 +26,7 @@ _FIRST_VF_PORT = 1  # devlink leaves the numbers to the driver
 
 
 class SimulatedDevlinkMessages:
-    """A :class:`sriovctl.host.devlink.DevlinkMessages` of the simulated kernel."""
+    """A :class:`sriovctl.host.devlink_messages.DevlinkMessages` of the simulated kernel."""
 
     def __init__(self, kernel: SimulatedKernel) -> None:
         self._kernel = kernel
@@ -43,7 +43,7 @@ class SimulatedDevlinkMessages:
         pass
 
     def ask(self, command: int, attributes: Mapping[str, object]) -> list[dict[str, object]]:
-        """Answer one request; see :class:`sriovctl.host.devlink.DevlinkMessages`."""
+        """Answer one request; see :class:`sriovctl.host.devlink_messages.DevlinkMessages`."""
         pf = self._find(attributes)
         if command == CMD_ESWITCH_GET:
             assert pf.sriov is not None
@@ -56,7 +56,7 @@ class SimulatedDevlinkMessages:
         raise Refused(errno.EOPNOTSUPP)
 
     def dump(self, command: int) -> list[dict[str, object]]:
-        """Answer a dump; see :class:`sriovctl.host.devlink.DevlinkMessages`."""
+        """Answer a dump; see :class:`sriovctl.host.devlink_messages.DevlinkMessages`."""
         if command != CMD_PORT_GET:
             raise Refused(errno.EOPNOTSUPP)
         return [port for pf in self._kernel.functions.values() for port in _ports(pf)]
