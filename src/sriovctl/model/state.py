@@ -78,6 +78,7 @@ class WantedVF(NamedTuple):
 
 # What rtnetlink sets and reports of a VF; both types name it alike.
 ATTRIBUTES: Final = WantedVF._fields[: WantedVF._fields.index("msix_count")]
+RATES: Final = ("min_tx_rate_mbps", "max_tx_rate_mbps")
 
 
 def overlay(below: WantedVF, above: WantedVF) -> WantedVF:

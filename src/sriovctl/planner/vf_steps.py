@@ -8,7 +8,7 @@ from sriovctl.errors import UnsupportedError
 from sriovctl.model.functions import NO_MAC
 from sriovctl.model.plan import Action, Disruption
 from sriovctl.model.record import NamedTuple
-from sriovctl.model.state import ATTRIBUTES, UNSET, WantedVF, overlay
+from sriovctl.model.state import ATTRIBUTES, RATES, UNSET, WantedVF, overlay
 from sriovctl.planner.abilities import (
     FRESH,
     refuse_attributes,
@@ -29,8 +29,6 @@ if TYPE_CHECKING:
     from sriovctl.model.plan import Step
     from sriovctl.model.state import Unset
     from sriovctl.planner.case import Case
-
-RATES = ("min_tx_rate_mbps", "max_tx_rate_mbps")
 
 
 class _Way(NamedTuple):

@@ -13,7 +13,7 @@ from sriovctl.engine.vf_attributes import read_link, write_link, write_vf_attrib
 from sriovctl.errors import LostError
 from sriovctl.model.functions import VLAN
 from sriovctl.model.plan import Action, Step
-from sriovctl.model.state import WantedVF
+from sriovctl.model.state import RATES, WantedVF
 from sriovctl.planner.drivers import RATES_NEED_LINK
 from sriovctl.planner.pf_steps import plain
 
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 # Steps that are taken, and taken back, with what is imported above.
 _LIGHT = (Action.SET_VF, Action.SET_LINK_UP, Action.SET_MTU, Action.SET_AUTOPROBE)
 
-RATES = frozenset({"min_tx_rate_mbps", "max_tx_rate_mbps"})
 CARRIER_TIMEOUT_S = 10.0  # igb takes about 3 s
 
 
@@ -113,7 +112,7 @@ def _see_mtu(host: Host, steps: Sequence[Step]) -> list[dict[str, object]]:
 
 def _set_vfs(host: Host, steps: Sequence[Step]) -> None:
     changes = [(vf_index_of(step), _as_wanted(step.after)) for step in steps]
-    if any(RATES & step.after.keys() for step in steps):
+    if any(key in step.after for step in steps for key in RATES):
         _wait_for_carrier(host, steps[0].device)
     write_vf_attributes(host.rtnl, _netdev(host, steps[0].device), changes)
 
