@@ -44,9 +44,9 @@ def plan_undo(done: Sequence[Step], *, sure: Sequence[Step] | None = None) -> Pl
         if step.vf_index is not None and step.device in created:
             continue
         if step.action is Action.SET_ESWITCH_MODE and _is_before_creation(step, done):
-            waiting.setdefault(step.device, []).extend(_inverse(step, unbind=False))
+            waiting.setdefault(step.device, []).extend(_inverse(step, sure))
             continue
-        steps += _inverse(step, unbind=sure is None or step in sure)
+        steps += _inverse(step, sure)
         if _creates(step):
             steps += waiting.pop(step.device, ())
         rebound += _rebound(step)
@@ -63,9 +63,9 @@ def _is_before_creation(step: Step, done: Sequence[Step]) -> bool:
     return any(_creates(one) and one.device == step.device for one in earlier)
 
 
-def _inverse(step: Step, *, unbind: bool) -> Iterator[Step]:
+def _inverse(step: Step, sure: Sequence[Step] | None) -> Iterator[Step]:
     if step.action is Action.SET_NUM_VFS:
-        yield from _inverse_count(step, unbind=unbind)
+        yield from _inverse_count(step, unbind=sure is None or step in sure)
         return
     known = {key: value for key, value in step.before.items() if value is not None}
     before = step.before if step.action is Action.BIND_DRIVER else known
