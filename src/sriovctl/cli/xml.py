@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sriovctl.cli.guest_arguments import add_settings_arguments, wanted_from
 from sriovctl.engine.guests.attach import plan_attachment
-from sriovctl.engine.guests.vf_place import is_present, read_vf_place
+from sriovctl.engine.guests.vf_place import is_present, read_attributes, read_vf_place
 from sriovctl.errors import EXIT_DONE, InputError
 from sriovctl.model.address import parse_pci_address
 from sriovctl.model.guest import DeviceKind, VFAttachment, Wanted, alias_of
@@ -106,7 +106,8 @@ def _tagging(wanted: Wanted) -> object | None:
 def _attachment(context: Context, vf: PCIAddress, wanted: Wanted, *, hostdev: bool) -> VFAttachment:
     host = context.host()
     if not hostdev and is_present(host.files, vf):
-        return plan_attachment(host, read_vf_place(host.files, vf), (), wanted)
+        place = read_vf_place(host.files, vf)
+        return plan_attachment(place, read_attributes(host, place), (), wanted)
     return VFAttachment(
         kind=DeviceKind.HOSTDEV if hostdev else DeviceKind.INTERFACE,
         source=vf,

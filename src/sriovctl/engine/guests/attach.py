@@ -99,9 +99,12 @@ def attach_all(
 
 
 def plan_attachment(
-    host: Host, place: VFPlace, held: tuple[GuestDevice, ...], wanted: Wanted
+    place: VFPlace,
+    attributes: VFAttributes | None,
+    held: tuple[GuestDevice, ...],
+    wanted: Wanted,
 ) -> VFAttachment:
-    """Complete what the user asks for by what the VF has; changes nothing.
+    """Complete what the user asks for by what the VF has.  Pure.
 
     :param held: the VF's devices in the guest, if it is there already.
     :raises InputError: two ways of tagging at once.
@@ -128,7 +131,6 @@ def plan_attachment(
     untold = all(way is None for way in tagged)
     if held:
         return _as_held(attachment, held[0], untold=untold)
-    attributes = read_attributes(host, place)
     if untold:
         rules.check_vlan_fits_libvirt(place, attributes)
     standing_mac, standing_vlan = rules.standing_settings(attributes)
@@ -174,11 +176,12 @@ def _plan(
     if wanted.teaming_with is not None and not held:
         mac = rules.teaming_mac(target, wanted.teaming_with)
         wanted = wanted._replace(mac=_same_mac(wanted, mac))
-    attachment = plan_attachment(host, place, held, wanted)
+    before = read_attributes(host, place)
+    attachment = plan_attachment(place, before, held, wanted)
     rules.check_same_settings(held, attachment)
     missing = scope.without(checks.scope_of(held))
     pf_driver = read_driver(host.files, place.pf)
-    job = _Job(place, attachment, scope, missing, read_attributes(host, place), pf_driver)
+    job = _Job(place, attachment, scope, missing, before, pf_driver)
     return job._replace(warnings=_check(host, guests, target, job)) if any(missing) else job
 
 
