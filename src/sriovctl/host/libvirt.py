@@ -18,6 +18,7 @@ from sriovctl.errors import (
     SriovctlError,
     UnsupportedError,
 )
+from sriovctl.host.qmp_api import QEMU_BUSY_WORDS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -42,13 +43,11 @@ _FAMILIES: dict[str, type[SriovctlError]] = {
     "VIR_ERR_RPC": LostError,
 }
 # These come with codes that say nothing.  In order: libvirt's virHostdevPreparePCIDevices(); its
-# networkAllocatePort() when a pool has no VF left; QEMU's qmp_device_del() while an earlier
-# request is unanswered; QEMU's PCIe slot while the guest's power indicator blinks.
+# networkAllocatePort() when a pool has no VF left; what it passes on from QEMU.
 _BUSY_WORDS = (
     "is in use by driver",
     "requires exclusive access to interfaces, but none are available",
-    "already in the process of unplug",
-    "guest is busy",
+    *QEMU_BUSY_WORDS,
 )
 # virDomainState -> the words of ``virsh list``.
 _STATES = (

@@ -17,6 +17,7 @@ from sriovctl.errors import (
     SriovctlError,
     UnsupportedError,
 )
+from sriovctl.host.qmp_api import QEMU_BUSY_WORDS
 from sriovctl.model.qemu import QEMUEvent
 
 TYPE_CHECKING = False
@@ -34,9 +35,6 @@ _GREETING_TIMEOUT_S = 5.0
 # QEMU has one class of error for nearly all; its words differ.  In order: qdev_unplug() of a bus
 # without hot plug and of a device that cannot; qdev_device_add() likewise.
 _UNSUPPORTED_WORDS = ("does not support hotplug", "is not hotpluggable", "not a valid device model")
-# qmp_device_del() while an earlier request is unanswered; pcie_cap_slot_unplug_request_cb() while
-# the power indicator blinks.
-_BUSY_WORDS = ("already in the process of unplug", "guest is busy")
 
 
 class QMPConnection:
@@ -164,7 +162,7 @@ class QMPConnection:
         family: type[SriovctlError] = HostError
         if unknown or any(each in words for each in _UNSUPPORTED_WORDS):
             family = UnsupportedError
-        elif any(each in words for each in _BUSY_WORDS):
+        elif any(each in words for each in QEMU_BUSY_WORDS):
             family = BusyError
         return family(words, subject=self.socket)
 

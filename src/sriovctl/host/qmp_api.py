@@ -18,6 +18,11 @@ if TYPE_CHECKING:
     from sriovctl.model.qemu import QEMUEvent
 
 
+# What QEMU says, to libvirt as well: qmp_device_del() while an earlier request is unanswered, and
+# pcie_cap_slot_unplug_request_cb() while the guest's power indicator blinks.
+QEMU_BUSY_WORDS = ("already in the process of unplug", "guest is busy")
+
+
 class QMP(Protocol):
     """One connection to the monitor of one QEMU."""
 
