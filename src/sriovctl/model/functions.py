@@ -11,6 +11,7 @@ from enum import StrEnum
 from sriovctl.model.address import PCIAddress
 from sriovctl.model.record import NamedTuple
 
+_INFINIBAND_CLASS = "0207"  # of PCI: network controller, InfiniBand
 # As an admin MAC: none was given, and the VF's driver chooses one.
 NO_MAC = "00:00:00:00:00:00"
 
@@ -119,6 +120,11 @@ class PF(NamedTuple):
     serial: str | None = None
     eswitch_mode: str | None = None  # an EswitchMode; None: none, or not asked
     owner: str | None = None  # tokens of its users, as of a VF; None: nobody, or not asked
+
+    @property
+    def on_infiniband(self) -> bool:
+        """Whether it is an InfiniBand controller now: of one driver, some are and some are not."""
+        return (self.pci_class or "").startswith(_INFINIBAND_CLASS)
 
 
 def name_of_vf(pf: PF, vf: VF) -> str:

@@ -53,7 +53,6 @@ _LACKS = {
     "eswitch_mode": "has no eswitch mode to set",
     "msix_count": "does not share MSI-X vectors out",
 }
-_INFINIBAND_CLASS = "0207"
 _SEE = "'sriovctl abilities' lists what this driver can do"
 
 
@@ -101,8 +100,7 @@ def card_of(pf: PF) -> Card:
 def row_of(pf: PF) -> DriverAbilities | None:
     """Find the table's row of a PF's driver; None: not known.  Pure."""
     driver = pf.driver or ""
-    infiniband = (pf.pci_class or "").startswith(_INFINIBAND_CLASS)
-    return (infiniband and ON_INFINIBAND.get(driver)) or ABILITIES.get(driver)
+    return (pf.on_infiniband and ON_INFINIBAND.get(driver)) or ABILITIES.get(driver)
 
 
 # --- refusing ----------------------------------------------------------------------------------

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sriovctl.model.functions import EswitchMode
 from sriovctl.model.owner import Owner
-from sriovctl.model.plan import Disruption, Step
+from sriovctl.model.plan import Step
 from sriovctl.model.record import NamedTuple
 from sriovctl.model.state import UNSET, WantedVF, overlay
 from sriovctl.planner.abilities import card_of
@@ -157,8 +157,3 @@ def vf_step(
         reason=effect.reason,
         commands=commands,
     )
-
-
-def harmless(reason: str) -> Effect:
-    """Say why a step is taken that nobody feels."""
-    return Effect(Disruption.NONE, reason)

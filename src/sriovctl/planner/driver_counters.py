@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from sriovctl.model.functions import PF, VFAttributes
 
 _READ_FROM = (6, 1)
-_INFINIBAND_CLASS = "0207"
 
 
 class DriverCounters(NamedTuple):
@@ -151,8 +150,7 @@ def meaningful_counters(
 def _row_of(pf: PF) -> DriverCounters | None:
     if pf.driver is None:
         return None
-    on_infiniband = (pf.pci_class or "").startswith(_INFINIBAND_CLASS)
-    return (_ON_INFINIBAND if on_infiniband else _ON_ETHERNET).get(pf.driver)
+    return (_ON_INFINIBAND if pf.on_infiniband else _ON_ETHERNET).get(pf.driver)
 
 
 def _seen_counting(vfs: Iterable[VFAttributes]) -> frozenset[str]:

@@ -109,7 +109,8 @@ def _flap(reason: str) -> Effect:
     return Effect(Disruption.LINK_FLAP, reason)
 
 
-def _calm(reason: str) -> Effect:
+def harmless(reason: str) -> Effect:
+    """Say why a step is taken that nobody feels."""
     return Effect(Disruption.NONE, reason)
 
 
@@ -188,10 +189,10 @@ _TABLE = (
     ),
     DriverRules(
         driver="ice",
-        creating=_calm("ice makes VFs without a reset of the PF"),
-        destroying=_calm("ice removes VFs without a reset of the PF"),
+        creating=harmless("ice makes VFs without a reset of the PF"),
+        destroying=harmless("ice removes VFs without a reset of the PF"),
         changing_mtu=_flap("ice restarts the PF for another MTU"),
-        changing_eswitch=_calm("ice only notes the mode, for the VFs that come next"),
+        changing_eswitch=harmless("ice only notes the mode, for the VFs that come next"),
         stages=STAGES_ESWITCH_WITHOUT_VFS,
         # EBUSY: "VF ID: %u in reset. Try again.", "device not ready"; EAGAIN: VFs did not start.
         retry_errnos=frozenset({"EBUSY", "EAGAIN"}),
@@ -204,8 +205,8 @@ _TABLE = (
     ),
     DriverRules(
         driver="mlx5_core",
-        creating=_calm("mlx5_core makes VFs without a reset of the PF"),
-        destroying=_calm("mlx5_core removes VFs without a reset of the PF"),
+        creating=harmless("mlx5_core makes VFs without a reset of the PF"),
+        destroying=harmless("mlx5_core removes VFs without a reset of the PF"),
         changing_mtu=_flap("mlx5_core opens its queues anew for another MTU"),
         changing_eswitch=_flap(
             "mlx5_core makes the PF's netdev the uplink representor, or ends that"
@@ -219,7 +220,7 @@ _TABLE = (
     ),
     DriverRules(
         driver="bnxt_en",
-        creating=_calm("bnxt_en makes VFs of what the PF leaves over, without a reset"),
+        creating=harmless("bnxt_en makes VFs of what the PF leaves over, without a reset"),
         destroying=_flap("bnxt_en closes and opens the PF to give it the VFs' resources"),
         changing_mtu=_flap("bnxt_en closes and opens the PF for another MTU"),
         # bnxt_vf_reps_destroy, on the way back to legacy alone.
@@ -233,45 +234,47 @@ _TABLE = (
     ),
     DriverRules(
         driver="ena",
-        creating=_calm(_SIMPLE),
-        destroying=_calm(_SIMPLE),
+        creating=harmless(_SIMPLE),
+        destroying=harmless(_SIMPLE),
         vf_driver="ena",
         source="net/ethernet/amazon/ena/ena_netdev.c: ena_pci_driver",
     ),
     DriverRules(
         driver="nvme",
-        creating=_calm("nvme leaves the controller alone"),
-        destroying=_calm("nvme leaves the controller alone"),
+        creating=harmless("nvme leaves the controller alone"),
+        destroying=harmless("nvme leaves the controller alone"),
         vf_driver="nvme",
         source="nvme/host/pci.c: nvme_driver (pci_sriov_configure_simple)",
     ),
     DriverRules(
         driver="netdevsim",
-        creating=_calm("netdevsim leaves its link alone"),
-        destroying=_calm("netdevsim leaves its link alone"),
-        changing_mtu=_calm("netdevsim leaves its link alone"),
-        changing_eswitch=_calm("netdevsim only adds or removes representors"),
+        creating=harmless("netdevsim leaves its link alone"),
+        destroying=harmless("netdevsim leaves its link alone"),
+        changing_mtu=harmless("netdevsim leaves its link alone"),
+        changing_eswitch=harmless("netdevsim only adds or removes representors"),
         eswitch_resets_at_zero=True,
         source="net/netdevsim/dev.c: nsim_drv_configure_vfs, nsim_esw_legacy_enable; netdev.c: "
         "nsim_change_mtu",
     ),
     DriverRules(
         driver="pci-pf-stub",
-        creating=_calm(_SIMPLE),
-        destroying=_calm(_SIMPLE),
+        creating=harmless(_SIMPLE),
+        destroying=harmless(_SIMPLE),
         source="pci/pci-pf-stub.c: pf_stub_driver",
     ),
     DriverRules(
         driver="vfio-pci",
-        creating=_calm("vfio-pci leaves the PF to its user; its parameter enable_sriov must be 1"),
-        destroying=_calm("vfio-pci leaves the PF to its user"),
+        creating=harmless(
+            "vfio-pci leaves the PF to its user; its parameter enable_sriov must be 1"
+        ),
+        destroying=harmless("vfio-pci leaves the PF to its user"),
         source="vfio/pci/vfio_pci.c: vfio_pci_sriov_configure; vfio_pci_core.c: "
         "vfio_pci_core_sriov_configure",
     ),
     DriverRules(
         driver="gve",
-        creating=_calm("gve has no VFs"),
-        destroying=_calm("gve has no VFs"),
+        creating=harmless("gve has no VFs"),
+        destroying=harmless("gve has no VFs"),
         fixed_count="gve drives what a cloud's host hands out, and has no sriov_configure",
         source="net/ethernet/google/gve/gve_main.c: gve_driver",
     ),
@@ -287,16 +290,16 @@ _TABLE = (
     ),
     DriverRules(
         driver="lpfc",
-        creating=_calm("lpfc makes its VFs when it is loaded"),
-        destroying=_calm("lpfc removes its VFs when it is unloaded"),
+        creating=harmless("lpfc makes its VFs when it is loaded"),
+        destroying=harmless("lpfc removes its VFs when it is unloaded"),
         fixed_count="lpfc makes VFs when it is loaded, and has no sriov_configure",
         vf_count_parameter="lpfc_sriov_nr_virtfn",
         source="scsi/lpfc/lpfc_init.c: lpfc_sli_probe_sriov_nr_virtfn; lpfc_attr.c",
     ),
     DriverRules(
         driver="enic",
-        creating=_calm("enic makes its VFs when it is loaded"),
-        destroying=_calm("enic removes its VFs when it is unloaded"),
+        creating=harmless("enic makes its VFs when it is loaded"),
+        destroying=harmless("enic removes its VFs when it is unloaded"),
         fixed_count="enic makes all VFs of the adapter's profile when it is loaded; the "
         "profile in Cisco's manager says how many",
         vf_driver="enic",
@@ -304,8 +307,8 @@ _TABLE = (
     ),
     DriverRules(
         driver="thunder-cpt",
-        creating=_calm("thunder-cpt makes its VFs when it is loaded"),
-        destroying=_calm("thunder-cpt removes its VFs when it is unloaded"),
+        creating=harmless("thunder-cpt makes its VFs when it is loaded"),
+        destroying=harmless("thunder-cpt removes its VFs when it is unloaded"),
         fixed_count="thunder-cpt makes VFs when it is loaded, as the parameter num_vfs of its "
         "module cptpf says",
         source="crypto/cavium/cpt/cptpf_main.c: cpt_sriov_init, cpt_pci_driver",
@@ -313,8 +316,8 @@ _TABLE = (
     *(
         DriverRules(
             driver=name,
-            creating=_calm(f"{name} makes its VFs when it is loaded"),
-            destroying=_calm(f"{name} removes its VFs when it is unloaded"),
+            creating=harmless(f"{name} makes its VFs when it is loaded"),
+            destroying=harmless(f"{name} removes its VFs when it is unloaded"),
             fixed_count=f"{name} makes {count} when it is loaded, and has no sriov_configure",
             source=source,
         )
@@ -334,8 +337,8 @@ _TABLE = (
     *(
         DriverRules(
             driver=name,
-            creating=_calm("QAT restarts its PF, and requests in flight fail"),
-            destroying=_calm("QAT restarts its PF, and requests in flight fail"),
+            creating=harmless("QAT restarts its PF, and requests in flight fail"),
+            destroying=harmless("QAT restarts its PF, and requests in flight fail"),
             all_or_none=f"{name} has all its VFs or none, whatever number is written",
             source="crypto/intel/qat/qat_common/adf_sriov.c: adf_do_enable_sriov",
         )

@@ -7,7 +7,7 @@ from sriovctl.model.functions import VLAN, EswitchMode
 from sriovctl.model.plan import Action, Disruption
 from sriovctl.model.state import UNSET
 from sriovctl.planner.abilities import refuse_eswitch_mode, refuse_mtu, restorable
-from sriovctl.planner.case import harmless, pf_step
+from sriovctl.planner.case import pf_step
 from sriovctl.planner.commands import (
     device_directory,
     devlink_eswitch,
@@ -15,7 +15,7 @@ from sriovctl.planner.commands import (
     ip_link_mtu,
     ip_link_up,
 )
-from sriovctl.planner.drivers import Effect, Stage, effect_on
+from sriovctl.planner.drivers import Effect, Stage, effect_on, harmless
 from sriovctl.planner.safety import owners_of_vf
 
 TYPE_CHECKING = False

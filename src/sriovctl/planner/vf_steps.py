@@ -16,9 +16,16 @@ from sriovctl.planner.abilities import (
     restorable,
     settable,
 )
-from sriovctl.planner.case import harmless, vf_step
+from sriovctl.planner.case import vf_step
 from sriovctl.planner.commands import bind, device_directory, ip_link_vf, set_msix_count
-from sriovctl.planner.drivers import READ_AT_PROBE, VFIO_DRIVERS, Effect, Stage, works_for_host
+from sriovctl.planner.drivers import (
+    READ_AT_PROBE,
+    VFIO_DRIVERS,
+    Effect,
+    Stage,
+    harmless,
+    works_for_host,
+)
 from sriovctl.planner.pf_steps import plain
 
 TYPE_CHECKING = False

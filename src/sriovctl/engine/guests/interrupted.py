@@ -15,6 +15,7 @@ import json
 from contextlib import suppress
 
 from sriovctl.codec.qtree import parse_vfio_devices
+from sriovctl.engine.binding import DRIVERS_PROBE
 from sriovctl.engine.guests.vf_place import is_open, read_driver
 from sriovctl.engine.inventory import PCI_DEVICES, read_int
 from sriovctl.errors import BusyError, SafetyError, SriovctlError
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
     from sriovctl.model.address import PCIAddress
 
 _SAVED = "/run/libvirt/hostdevmgr"
-_DRIVERS_PROBE = "/sys/bus/pci/drivers_probe"
 _POLL_S = 0.5
 
 
@@ -126,4 +126,4 @@ def _release(files: FileTree, place: VFPlace) -> None:
     files.write_text(f"{directory}/driver/unbind", str(place.address))
     files.write_text(f"{directory}/driver_override", "\n")
     if read_int(files, f"{pf}/sriov_drivers_autoprobe") != 0:
-        files.write_text(_DRIVERS_PROBE, str(place.address))
+        files.write_text(DRIVERS_PROBE, str(place.address))
