@@ -136,12 +136,12 @@ class MachineSpec(NamedTuple):
     iommu: bool = True
 
 
-def capability_of(card: Card, *, base: int, limit_vfs: int | None = None) -> SRIOVCapability:
+def capability_of(card: Card, *, base: int) -> SRIOVCapability:
     """Make the SR-IOV capability of a card.  Pure.
 
     :param base: where its VF BARs begin.
     """
-    total = limit_vfs or card.total_vfs or card.model.total_vfs
+    total = card.total_vfs or card.model.total_vfs
     bars = []
     for bar_index, size, prefetchable in card.model.vf_bars:
         bars.append(BAR(bar_index, base, width=64, prefetchable=prefetchable, size=size))
