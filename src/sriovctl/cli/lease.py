@@ -9,6 +9,7 @@ from sriovctl.cli.change_arguments import refuse_recording
 from sriovctl.cli.durations import duration_s
 from sriovctl.cli.pool_argument import add_pool_argument, find_pool
 from sriovctl.cli.sub_verbs import SubVerbs, run_sub_verb
+from sriovctl.engine.leases.lease_owners import no_such_lease
 from sriovctl.engine.leases.lease_sight import read_process
 from sriovctl.engine.leases.on_host import seen_on_host
 from sriovctl.errors import EXIT_DONE, EXIT_FAILED, EXIT_REFUSED, InputError
@@ -224,9 +225,7 @@ def _list(args: argparse.Namespace, context: Context) -> int:
 def _show(args: argparse.Namespace, context: Context) -> int:
     found = [one for one in context.desk().leases(ended=True) if one.lease_id == args.lease]
     if not found:
-        raise InputError(
-            "there is no such lease", subject=f"lease {args.lease}", hint="sriovctl lease list"
-        )
+        raise no_such_lease(args.lease)
     _print(context, args, "lease-show", found)
     return EXIT_DONE
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 
-from sriovctl.engine.leases.lease_owners import lease_name
+from sriovctl.engine.leases.lease_owners import lease_name, no_such_lease
 from sriovctl.engine.leases.lease_sight import Sight, judge_all, read_birth, read_process
 from sriovctl.errors import BusyError, InputError, LostError, SafetyError
 from sriovctl.model.address import parse_pci_address
@@ -74,9 +74,7 @@ def leased_vf(host: Host, book: LeaseBook, lease_id: int) -> PCIAddress:
     """
     found = [lease for lease in book.leases(ended=True) if lease.lease_id == lease_id]
     if not found:
-        raise InputError(
-            "there is no such lease", subject=f"lease {lease_id}", hint="sriovctl lease list"
-        )
+        raise no_such_lease(lease_id)
     (lease,) = judge_all(host, found)
     if lease.status is not LeaseStatus.HELD:
         raise LostError(

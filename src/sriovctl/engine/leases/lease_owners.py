@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from sriovctl.errors import InputError
 from sriovctl.model.lease import LeaseStatus
 from sriovctl.model.owner import Owner, OwnerKind
 
@@ -16,6 +17,13 @@ if TYPE_CHECKING:
 def lease_name(lease: Lease) -> str:
     """Name the VF of a lease as the owner map does.  Pure."""
     return lease.address or f"{lease.pf_device} vf {lease.vf_index}"
+
+
+def no_such_lease(lease_id: int) -> InputError:
+    """Say that nobody has heard of a lease.  Pure."""
+    return InputError(
+        "there is no such lease", subject=f"lease {lease_id}", hint="sriovctl lease list"
+    )
 
 
 def lease_owners(leases: Iterable[Lease], *, now_s: float) -> OwnerMap:

@@ -21,9 +21,10 @@ from __future__ import annotations
 from sriovctl.engine.identity import with_identities
 from sriovctl.engine.leases.borrowing import Borrowing, Offer
 from sriovctl.engine.leases.claims import Claims, in_use
+from sriovctl.engine.leases.lease_owners import no_such_lease
 from sriovctl.engine.leases.lease_sight import Sight, judge_all, read_process
 from sriovctl.engine.leases.scrub import scrub_vfs
-from sriovctl.errors import BusyError, InputError, LostError, SriovctlError, UnsupportedError
+from sriovctl.errors import BusyError, LostError, SriovctlError, UnsupportedError
 from sriovctl.model.lease import Lease, LeaseStatus
 from sriovctl.model.record import NamedTuple
 from sriovctl.model.state import DesiredState
@@ -249,17 +250,11 @@ def _is_dirty_as_before(lease: Lease, owners: OwnerMap) -> bool:
 def _find(table: LeaseTable, lease_id: int) -> Lease:
     lease = table.find(lease_id)
     if lease is None:
-        raise _no_such(lease_id)
+        raise no_such_lease(lease_id)
     return lease
 
 
 def _require_all(found: Mapping[int, Lease | None]) -> None:
     for lease_id, lease in found.items():
         if lease is None:
-            raise _no_such(lease_id)
-
-
-def _no_such(lease_id: int) -> InputError:
-    return InputError(
-        "there is no such lease", subject=f"lease {lease_id}", hint="sriovctl lease list"
-    )
+            raise no_such_lease(lease_id)
