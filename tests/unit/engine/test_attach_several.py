@@ -376,22 +376,30 @@ def test_a_qemu_that_may_lock_all_is_not_warned_of(world: World) -> None:
     assert warnings_with(world, limit) == ()
 
 
-def test_an_iommu_of_the_guests_own_counts_each_function(world: World) -> None:
-    world.libvirt.add(
-        "MyGuest",
-        SimulatedGuest(
-            "MyGuest", extra="<memtune><hard_limit unit='MiB'>200</hard_limit></memtune>"
-        ),
-    )
+def give_an_iommu_and_a_limit(world: World) -> None:
+    limit = "<memtune><hard_limit unit='MiB'>200</hard_limit></memtune>"
+    world.libvirt.add("MyGuest", SimulatedGuest("MyGuest", extra=limit))
     guest = world.libvirt.guests["MyGuest"]
     for definition in (guest.live, guest.config):
         assert definition is not None
         devices = definition.find("devices")
         assert devices is not None
         devices.append(definition.makeelement("iommu", {"model": "intel"}))
+
+
+def test_an_iommu_of_the_guests_own_counts_each_function(world: World) -> None:
+    give_an_iommu_and_a_limit(world)
     assert world.attach(VF0).warnings == ()
     (warning,) = world.attach(VF1).warnings
     assert "128 MiB, 2 times with an IOMMU of its own" in warning
+
+
+def test_and_those_that_come_together(world: World) -> None:
+    give_an_iommu_and_a_limit(world)
+    for result in several(world, (VF0, Wanted()), (VF1, Wanted())):
+        (warning,) = result.warnings
+        assert "128 MiB, 2 times with an IOMMU of its own" in warning
+    assert [one.warnings for one in several(world, (VF0, Wanted()), (VF1, Wanted()))] == [(), ()]
 
 
 def test_memory_and_cpus_of_another_node_are_warned_of(world: World) -> None:

@@ -87,6 +87,7 @@ def attach_all(
         _settle(host, libvirt, guests, target, vf)
     jobs = [_plan(host, guests, target, vf, each) for vf, each in wanted]
     _check_together(target, jobs)
+    jobs = _with_doubts(host, target, jobs)
     results: list[AttachResult] = []
     for position, job in enumerate(jobs):
         try:
@@ -208,8 +209,7 @@ def _check(host: Host, guests: tuple[Guest, ...], target: Guest, job: _Job) -> t
     warnings += rules.check_mac_unique(guests, target.name, attachment)
     if attachment.mac is not None:
         warnings += rules.check_mac_not_on_host(host, place, attachment.mac)
-    warnings += checks.warnings_for(target, missing)
-    return (*warnings, *placement_doubts(host.files, target, place))
+    return (*warnings, *checks.warnings_for(target, missing))
 
 
 def _check_together(target: Guest, jobs: Sequence[_Job]) -> None:
@@ -219,6 +219,17 @@ def _check_together(target: Guest, jobs: Sequence[_Job]) -> None:
         twice = next((value for value in values if value and values.count(value) > 1), None)
         if twice is not None:
             raise InputError("is named for two VFs", subject=twice)
+
+
+# Of all together: with an IOMMU of the guest's own, each of them locks its memory once more.
+def _with_doubts(host: Host, target: Guest, jobs: Sequence[_Job]) -> list[_Job]:
+    more = sum(any(job.missing) for job in jobs)
+    return [_doubted(host, target, job, more) if any(job.missing) else job for job in jobs]
+
+
+def _doubted(host: Host, target: Guest, job: _Job, more: int) -> _Job:
+    doubts = placement_doubts(host.files, target, job.place, more=more)
+    return job._replace(warnings=(*job.warnings, *doubts))
 
 
 # --- the change, and its way back ------------------------------------------------------------

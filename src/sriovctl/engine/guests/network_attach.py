@@ -252,7 +252,7 @@ def _check(host: Host, libvirt: Libvirt, job: _Job, lent: Mapping[str, str]) -> 
     warnings += rules.check_mac_unique(guests, job.guest.name, as_vf)
     if attachment.mac is not None:
         warnings += rules.check_mac_not_on_host(host, place, attachment.mac)
-    return (*warnings, *placement_doubts(host.files, job.guest, place))
+    return (*warnings, *placement_doubts(host.files, job.guest, place, more=1))
 
 
 # libvirt takes the first that did not come out of the network yet, whoever else has it.

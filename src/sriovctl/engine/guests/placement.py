@@ -25,9 +25,7 @@ _NODES = "/sys/devices/system/node"
 _KIB_PER_MIB = 1024
 
 
-def placement_doubts(
-    files: FileTree, guest: Guest, place: VFPlace, *, more: int = 1
-) -> Iterator[str]:
+def placement_doubts(files: FileTree, guest: Guest, place: VFPlace, *, more: int) -> Iterator[str]:
     """Say what of a guest's memory and pinning does not suit a VF.
 
     :param more: how many functions the guest is about to get.
