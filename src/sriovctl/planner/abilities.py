@@ -35,6 +35,13 @@ FRESH: Mapping[str, object] = {
     "min_tx_rate_mbps": 0,
     "max_tx_rate_mbps": 0,
 }
+# What else a new VF has as long as nobody sets it, where its driver has it at all.
+NEW_VF: Mapping[str, object] = {
+    **FRESH,
+    "trust": False,
+    "rss_query": False,
+    "link_state": LinkState.AUTO,
+}
 # What a VF has of which its driver knows nothing.
 _NEUTRAL: Mapping[str, object] = {
     "vlan": VLAN(0),

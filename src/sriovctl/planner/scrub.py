@@ -13,10 +13,10 @@ space resets the VF whenever it is opened.
 
 from __future__ import annotations
 
-from sriovctl.model.functions import LinkState, name_of_vf
+from sriovctl.model.functions import name_of_vf
 from sriovctl.model.plan import Action, Disruption, Step
 from sriovctl.model.state import ATTRIBUTES, AUTO_MAC, RATES, UNSET
-from sriovctl.planner.abilities import FRESH, card_of, object_to
+from sriovctl.planner.abilities import NEW_VF, card_of, object_to
 from sriovctl.planner.auto_mac import auto_mac, pf_identity
 from sriovctl.planner.drivers import VFIO_DRIVERS
 from sriovctl.planner.pf_steps import plain
@@ -29,12 +29,6 @@ if TYPE_CHECKING:
     from sriovctl.model.state import WantedVF
     from sriovctl.planner.abilities import Card
 
-_NEW: Mapping[str, object] = {
-    **FRESH,
-    "trust": False,
-    "rss_query": False,
-    "link_state": LinkState.AUTO,
-}
 # Others report the speed of the link where there is no limit (qede: qed_get_vf_config()), and a
 # limit that was taken away could not be verified.
 _TELL_NO_LIMIT = ("igb", "ixgbe", "i40e", "ice", "mlx5_core", "bnxt_en", "netdevsim")
@@ -71,9 +65,9 @@ def _clean_value(card: Card, vf: VF, key: str, wanted: WantedVF | None) -> objec
         return auto_mac(pf_identity(card.pf), vf.vf_index)
     if said is not UNSET:
         return said
-    if key not in _NEW or (key in RATES and card.pf.driver not in _TELL_NO_LIMIT):
+    if key not in NEW_VF or (key in RATES and card.pf.driver not in _TELL_NO_LIMIT):
         return now
-    new = _NEW[key]
+    new = NEW_VF[key]
     objection = object_to(card, key, new, eswitch_mode=card.pf.eswitch_mode)
     return new if objection is None else now
 

@@ -20,10 +20,10 @@ from sriovctl.engine.eswitch import in_switchdev, read_eswitch_mode
 from sriovctl.engine.inventory import read_inventory
 from sriovctl.engine.msix import with_msix_counts
 from sriovctl.errors import HostError, PermissionDenied, UnsupportedError
-from sriovctl.model.functions import NO_MAC, VLAN, EswitchMode, LinkState, VLANProtocol
+from sriovctl.model.functions import NO_MAC, EswitchMode, VLANProtocol
 from sriovctl.model.state import UNSET, DesiredState, PFMatch, WantedPF, WantedVF
 from sriovctl.model.translation import LeftOut, said_of_vf
-from sriovctl.planner.abilities import card_of, may_have_eswitch, restorable
+from sriovctl.planner.abilities import NEW_VF, card_of, may_have_eswitch, restorable
 from sriovctl.planner.drivers import VFIO_DRIVERS
 
 TYPE_CHECKING = False
@@ -39,13 +39,7 @@ ETHERNET_MTU = 1500
 _NO_GUID = "00:00:00:00:00:00:00:00"
 # What a VF has before anything is set; of these only, for the others are each driver's own.
 _OF_NEW_VFS: dict[str, object] = {
-    "admin_mac": NO_MAC,
-    "vlan": VLAN(0),
-    "trust": False,
-    "link_state": LinkState.AUTO,
-    "min_tx_rate_mbps": 0,
-    "max_tx_rate_mbps": 0,
-    "rss_query": False,
+    **NEW_VF,
     "node_guid": _NO_GUID,
     "port_guid": _NO_GUID,
 }
