@@ -56,9 +56,8 @@ class BaselineFile:
 def _replace(path: str, text: str) -> None:
     beside = f"{path}.new"
     descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-    try:
-        os.write(descriptor, text.encode())
+    with open(descriptor, "w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
         os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
     os.replace(beside, path)
