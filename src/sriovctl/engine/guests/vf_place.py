@@ -7,7 +7,7 @@ Source: kernel ``Documentation/ABI/testing/sysfs-bus-pci`` (physfn, virtfnN), an
 from __future__ import annotations
 
 from sriovctl.engine.guests.iommu_group import read_group
-from sriovctl.engine.inventory import NET_CLASS, PCI_DEVICES, read_netdev, vf_links
+from sriovctl.engine.inventory import NET_CLASS, PCI_DEVICES, read_netdev, read_numa_node, vf_links
 from sriovctl.errors import InputError, LostError, UnsupportedError
 from sriovctl.model.address import PCIAddress, is_pci_address, parse_pci_address
 from sriovctl.model.record import NamedTuple
@@ -70,7 +70,7 @@ def read_vf_place(files: FileTree, address: PCIAddress) -> VFPlace:
         iommu_group=files.read_link(f"{path}/iommu_group"),
         group_blockers=_group_blockers(members, address),
         driver=read_driver(files, address),
-        numa_node=_numa_node(files, path),
+        numa_node=read_numa_node(files, path),
         group_members=members,
     )
 
@@ -173,8 +173,3 @@ def _group_blockers(members: tuple[GroupMember, ...], address: PCIAddress) -> tu
         for member in members
         if member.hinders and member.device != str(address)
     )
-
-
-def _numa_node(files: FileTree, path: str) -> int | None:
-    text = files.read_text(f"{path}/numa_node")
-    return int(text) if text is not None and text.isdecimal() else None  # -1: not known
