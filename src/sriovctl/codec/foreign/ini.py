@@ -81,7 +81,7 @@ def _entry(line: str, source: str, number: int) -> Entry:
     key, equals, value = line.partition("=")
     if not equals:
         raise InputError("is neither a section nor key=value", subject=f"{source}:{number}:1")
-    column = len(line) - len(value) + len(value) - len(value.lstrip()) + 1
+    column = len(line) - len(value.lstrip()) + 1
     return Entry(f"{source}:{number}:{column}", key.strip(), value.strip())
 
 

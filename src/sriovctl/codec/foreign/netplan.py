@@ -13,10 +13,13 @@ from sriovctl.codec.foreign.sources import (
     MAX_MTU,
     MAX_VFS,
     MIN_MTU,
+    NO_PATTERNS,
     NO_SRIOV,
     NO_SUCH,
+    NOBODY_MEANT,
     is_literal,
     label_for,
+    vfs_said,
 )
 from sriovctl.codec.foreign.yaml_values import mac
 from sriovctl.codec.yaml_nodes import (
@@ -43,14 +46,7 @@ if TYPE_CHECKING:
 
     Keys = dict[str, Node]
 
-_PF_KEYS = (
-    "match",
-    "mtu",
-    "activation-mode",
-    "virtual-function-count",
-    "embedded-switch-mode",
-    "delay-virtual-functions-rebind",
-)
+_PF_KEYS = ("match", "mtu", "activation-mode", "virtual-function-count", "embedded-switch-mode")
 _OF_A_PF = ("virtual-function-count", "embedded-switch-mode", "delay-virtual-functions-rebind")
 _VF_KEYS = ("link", "match", "macaddress")
 _VLAN_KEYS = ("id", "link", "renderer")
@@ -132,16 +128,12 @@ def _pf(
     keys = network.ethernets[name]
     match, left_out = _match(name, keys)
     if match == PFMatch():
-        why = "nothing says which PF is meant"
-        return None, [*left_out, LeftOut(name, network.where[name], why)]
+        return None, [*left_out, LeftOut(name, network.where[name], NOBODY_MEANT)]
     left_out += (
         LeftOut(f"{name}.{key}", node.where, NO_SUCH)
         for key, node in keys.items()
         if key not in _PF_KEYS
     )
-    if "delay-virtual-functions-rebind" in keys:
-        node = keys["delay-virtual-functions-rebind"]
-        left_out += [LeftOut(f"{name}.delay-virtual-functions-rebind", node.where, NO_SUCH)]
     names = [one for one, vf in network.ethernets.items() if _is_vf_of(vf, name)]
     count = _count(keys, names)
     vfs, without = _vfs(names, match.netdev, network, vf_netdevs, count)
@@ -156,7 +148,7 @@ def _pf(
         link_up=link_up,
         mtu=integer(keys["mtu"], MIN_MTU, MAX_MTU) if "mtu" in keys else UNSET,
         eswitch_mode=mode,
-        vfs=tuple((n, vf) for n, vf in sorted(vfs.items()) if vf != WantedVF()),
+        vfs=vfs_said(vfs),
     )
     return wanted, [*left_out, *without, *more]
 
@@ -188,8 +180,7 @@ def _match(name: str, keys: Keys) -> tuple[PFMatch, list[LeftOut]]:
     for key, node in mapping(keys["match"]).items():
         value = _criterion(key, node)
         if value is None:
-            why = "a state matches by one value, not by patterns or several"
-            left_out.append(LeftOut(f"{name}.match.{key}", node.where, why))
+            left_out.append(LeftOut(f"{name}.match.{key}", node.where, NO_PATTERNS))
         else:
             found[{"macaddress": "permanent_mac", "name": "netdev"}.get(key, key)] = value
     return PFMatch(**found), left_out  # type: ignore[arg-type]  # keyed by field

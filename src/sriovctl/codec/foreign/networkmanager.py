@@ -17,18 +17,23 @@ from sriovctl.codec.foreign.sources import (
     MAX_RATE_MBPS,
     MAX_VFS,
     MIN_MTU,
+    NO_PATTERNS,
     NO_SRIOV,
     NO_SUCH,
+    NOBODY_MEANT,
+    import_each,
     is_literal,
     label_for,
+    match_of,
     pci_path,
+    vfs_said,
     whole_number,
 )
 from sriovctl.codec.mac import parse_mac
 from sriovctl.errors import InputError
 from sriovctl.model.functions import VLAN, EswitchMode, VLANProtocol
-from sriovctl.model.state import UNSET, DesiredState, PFMatch, WantedPF, WantedVF
-from sriovctl.model.translation import Import, LeftOut
+from sriovctl.model.state import UNSET, PFMatch, WantedPF, WantedVF
+from sriovctl.model.translation import LeftOut
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -36,6 +41,7 @@ if TYPE_CHECKING:
 
     from sriovctl.codec.foreign.sources import ImportRequest, Source
     from sriovctl.model.state import Unset
+    from sriovctl.model.translation import Import
 
 _ETHERNET = ("ethernet", "802-3-ethernet")
 _SRIOV_KEYS = ("total-vfs", "autoprobe-drivers", "eswitch-mode")
@@ -50,13 +56,7 @@ def parse(request: ImportRequest) -> Import:
 
     :raises InputError: with file, line and column of the first thing that is wrong.
     """
-    pfs: list[WantedPF] = []
-    left_out: list[LeftOut] = []
-    for source in request.sources:
-        pf, without = _read_file(source, [one.label for one in pfs])
-        pfs += [] if pf is None else [pf]
-        left_out += without
-    return Import(DesiredState(tuple(pfs)), tuple(left_out))
+    return import_each(request, _read_file)
 
 
 def _read_file(source: Source, used: Sequence[str]) -> tuple[WantedPF | None, list[LeftOut]]:
@@ -70,7 +70,7 @@ def _read_file(source: Source, used: Sequence[str]) -> tuple[WantedPF | None, li
         return None, [whole._replace(why="is no profile of an Ethernet card")]
     match, left_out = _match(sections)
     if match == PFMatch():
-        return None, [*left_out, whole._replace(why="nothing says which PF is meant")]
+        return None, [*left_out, whole._replace(why=NOBODY_MEANT)]
     said, without = _sriov(sriov)
     mtu, more = _mtu(sections.get("ethernet"))
     name = connection.last("id") if connection else None
@@ -103,12 +103,10 @@ def _match(sections: Mapping[str, Section]) -> tuple[PFMatch, list[LeftOut]]:
             continue
         value = read_entry(entry, reader)
         if value is None:
-            why = "a state matches by one value, not by patterns or several"
-            left_out.append(LeftOut(f"{name}.{key}", entry.where, why))
+            left_out.append(LeftOut(f"{name}.{key}", entry.where, NO_PATTERNS))
         else:
             found[field] = value
-    several = bool(found) and not found.keys() & {"address", "permanent_mac", "netdev"}
-    return PFMatch(**found, all=several), left_out
+    return match_of(found), left_out
 
 
 def _single(text: str) -> str | None:
@@ -163,7 +161,7 @@ def _sriov(section: Section) -> tuple[dict[str, object], list[LeftOut]]:
             left_out += without
         elif key not in _SRIOV_KEYS:
             left_out.append(LeftOut(f"sriov.{key}", entry.where, NO_SUCH))
-    said["vfs"] = tuple(sorted(vfs.items()))
+    said["vfs"] = vfs_said(vfs)
     return said, left_out
 
 

@@ -15,6 +15,7 @@ from sriovctl.codec.foreign.sources import (
     NO_SUCH,
     is_literal,
     label_for,
+    vfs_said,
 )
 from sriovctl.codec.foreign.yaml_values import mac
 from sriovctl.codec.yaml_nodes import boolean, integer, mapping, one_of, sequence, text
@@ -108,11 +109,11 @@ def _sr_iov(node: Node, name: str) -> tuple[dict[str, object], list[LeftOut]]:
         return said, left_out
     vfs: dict[int, WantedVF] = {}
     for entry in sequence(keys["vfs"]):
-        vf_index, vfs_said, without = _vf(entry, name)
+        vf_index, vf, without = _vf(entry, name)
         _check_index(entry, vf_index, vfs, said.get("num_vfs"))
-        vfs[vf_index] = vfs_said
+        vfs[vf_index] = vf
         left_out += without
-    said["vfs"] = tuple((n, vf) for n, vf in sorted(vfs.items()) if vf != WantedVF())
+    said["vfs"] = vfs_said(vfs)
     return said, left_out
 
 

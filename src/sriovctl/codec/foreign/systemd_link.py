@@ -12,18 +12,22 @@ from sriovctl.codec.foreign.sources import (
     MAX_MTU,
     MAX_VFS,
     MIN_MTU,
+    NO_PATTERNS,
     NO_SRIOV,
     NO_SUCH,
+    import_each,
     is_literal,
     label_for,
+    match_of,
     pci_path,
+    vfs_said,
     whole_number,
 )
 from sriovctl.codec.mac import parse_mac
 from sriovctl.errors import InputError
 from sriovctl.model.functions import VLAN, LinkState, VLANProtocol
-from sriovctl.model.state import UNSET, DesiredState, PFMatch, WantedPF, WantedVF
-from sriovctl.model.translation import Import, LeftOut
+from sriovctl.model.state import UNSET, PFMatch, WantedPF, WantedVF
+from sriovctl.model.translation import LeftOut
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -32,6 +36,7 @@ if TYPE_CHECKING:
     from sriovctl.codec.foreign.ini import Entry
     from sriovctl.codec.foreign.sources import ImportRequest, Source
     from sriovctl.model.state import Unset
+    from sriovctl.model.translation import Import
 
 _BOOLEANS = {
     **dict.fromkeys(("1", "yes", "y", "true", "t", "on"), True),
@@ -46,13 +51,7 @@ def parse(request: ImportRequest) -> Import:
 
     :raises InputError: with file, line and column of the first thing that is wrong.
     """
-    pfs: list[WantedPF] = []
-    left_out: list[LeftOut] = []
-    for source in request.sources:
-        pf, without = _read_file(source, [one.label for one in pfs])
-        pfs += [] if pf is None else [pf]
-        left_out += without
-    return Import(DesiredState(tuple(pfs)), tuple(left_out))
+    return import_each(request, _read_file)
 
 
 def _read_file(source: Source, used: Sequence[str]) -> tuple[WantedPF | None, list[LeftOut]]:
@@ -75,7 +74,7 @@ def _read_file(source: Source, used: Sequence[str]) -> tuple[WantedPF | None, li
         match=match,
         num_vfs=num_vfs,
         mtu=link.get("MTUBytes", UNSET),
-        vfs=tuple((n, vf) for n, vf in sorted(vfs.items()) if vf != WantedVF()),
+        vfs=vfs_said(vfs),
     )
     return wanted, left_out
 
@@ -105,9 +104,7 @@ def _match(sections: Sequence[Section]) -> tuple[PFMatch, list[LeftOut]]:
         found |= said
         if why is not None:
             left_out.append(LeftOut(f"Match.{entry.key}", entry.where, why))
-    # A file applies to each netdev that fits, and only these two name one alone.
-    several = bool(found) and not found.keys() & {"address", "permanent_mac", "netdev"}
-    return PFMatch(**found, all=several), left_out
+    return match_of(found), left_out
 
 
 def _criterion(entry: Entry) -> tuple[dict[str, str], str | None]:
@@ -116,7 +113,7 @@ def _criterion(entry: Entry) -> tuple[dict[str, str], str | None]:
     if entry.key not in _CRITERIA:
         return {}, "a state cannot match by it"
     if not is_literal(entry.value):
-        return {}, "a state matches by one value, not by patterns or several"
+        return {}, NO_PATTERNS
     return _CRITERIA[entry.key](entry)
 
 

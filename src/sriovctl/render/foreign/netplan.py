@@ -20,6 +20,7 @@ from sriovctl.render.foreign.divide import (
     leave_out_all,
     written_of,
 )
+from sriovctl.render.foreign.heads import yaml_text
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -84,8 +85,6 @@ class _Entries(NamedTuple):
 
 def render(request: ExportRequest) -> Export:
     """Write one file for all PFs.  Pure."""
-    import yaml
-
     parts = [_part(target) for target in request.targets]
     entries = written_of(parts)
     if not entries:
@@ -96,7 +95,7 @@ def render(request: ExportRequest) -> Export:
         "ethernets": _ethernets(entries),
         **({"vlans": vlans} if vlans else {}),
     }
-    text = "# Made by sriovctl.\n" + yaml.safe_dump({"network": network}, sort_keys=False)
+    text = yaml_text({"network": network})
     return export_of([OutputFile("60-sriovctl.yaml", DIRECTORY, text, mode=0o600)], parts)
 
 

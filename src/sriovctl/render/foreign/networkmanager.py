@@ -19,6 +19,7 @@ from sriovctl.render.foreign.divide import (
     vfs_without,
     written_of,
 )
+from sriovctl.render.foreign.heads import head_of_pf
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -143,7 +144,7 @@ def _has_sriov(divided: Divided) -> bool:
 
 
 def _sections(target: ExportTarget, match: Mapping[str, str], divided: Divided) -> Iterator[str]:
-    yield f"# Made by sriovctl: the PF '{target.name}' and its VFs.\n"
+    yield head_of_pf(target)
     yield "".join(_connection(target, match))
     yield "".join(_ethernet(match, divided))
     if "address" in match or "driver" in match:

@@ -14,6 +14,7 @@ from sriovctl.render.foreign.divide import (
     leave_out_all,
     written_of,
 )
+from sriovctl.render.foreign.heads import yaml_text
 from sriovctl.render.foreign.networkmanager import NO_RATES
 
 TYPE_CHECKING = False
@@ -62,13 +63,11 @@ _WORDS = {
 
 def render(request: ExportRequest) -> Export:
     """Write one file with an entry for each PF.  Pure."""
-    import yaml
-
     parts = [_part(target) for target in request.targets]
     entries = written_of(parts)
     if not entries:
         return export_of((), parts)
-    text = "# Made by sriovctl.\n" + yaml.safe_dump({"interfaces": entries}, sort_keys=False)
+    text = yaml_text({"interfaces": entries})
     return export_of([OutputFile("sriovctl.yml", DIRECTORY, text)], parts)
 
 

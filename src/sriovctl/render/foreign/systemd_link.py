@@ -14,6 +14,7 @@ from sriovctl.render.foreign.divide import (
     leave_out_all,
     written_of,
 )
+from sriovctl.render.foreign.heads import head_of_pf
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -96,7 +97,7 @@ def _imposed(target: ExportTarget, divided: Divided) -> Iterator[Imposed]:
 
 
 def _lines(target: ExportTarget, match: Mapping[str, str], divided: Divided) -> Iterator[str]:
-    yield f"# Made by sriovctl: the PF '{target.name}' and its VFs.\n"
+    yield head_of_pf(target)
     yield "\n[Match]\n"
     yield from (f"{_MATCHES[key].format(value)}\n" for key, value in match.items())
     yield f"\n[Link]\n{_NAMING}"
