@@ -18,12 +18,12 @@ import statistics
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import sriovctl
-from pairs import describe_machine
+from pairs import describe_machine, seconds
 from sriovctl.codec.state_text import format_state
 from sriovctl.model.state import DesiredState, PFMatch, WantedPF, WantedVF
 from vf_attributes import five_for_all, ip_line, netdev_with_vfs
@@ -68,12 +68,6 @@ def bring_into_memory() -> None:
             path.chmod(path.stat().st_mode)
 
 
-def seconds(way: Way, netdev: str, changes: Changes) -> float:
-    began = time.perf_counter()
-    way(netdev, changes)
-    return time.perf_counter() - began
-
-
 # iproute2 before 6.4 shows the first few of hundreds: those that it shows are compared.
 def check(netdev: str, changes: Changes) -> None:
     shown = subprocess.run(
@@ -95,7 +89,7 @@ def compare(num_vfs: int, rival: str, way: Way, runs: int) -> dict[str, object]:
         for turn in range(runs):
             for number, (name, one) in enumerate((("ours", with_sriovctl), ("rival", way))):
                 changes = five_for_all(num_vfs, 2 * turn + number + 1)
-                times[name].append(seconds(one, netdev, changes))
+                times[name].append(seconds(partial(one, netdev, changes)))
                 check(netdev, changes)
     ours, theirs = statistics.median(times["ours"]), statistics.median(times["rival"])
     ratios = [a / b for a, b in zip(times["ours"], times["rival"], strict=True)]

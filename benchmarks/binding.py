@@ -12,10 +12,9 @@ import statistics
 import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
 
-from pairs import describe_machine
+from pairs import describe_machine, format_ratio, wall_time
 
 SRIOVCTL = str(Path(sys.executable).parent / "sriovctl")
 PCI = Path("/sys/bus/pci/devices")
@@ -51,9 +50,7 @@ def release() -> None:
 
 def seconds(command: list[str]) -> float:
     release()
-    began = time.perf_counter()
-    subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    took = time.perf_counter() - began
+    took = wall_time(command)
     if len(bound()) != 255:
         sys.exit(f"{command[0]} bound {len(bound())} of 255 VFs")
     return took
@@ -71,11 +68,10 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as directory:
         os.environ["SRIOVCTL_STATE_DIR"] = directory
         pairs = [(seconds(ours), seconds(loop)) for _ in range(runs)]
-    ratios = [a / b for a, b in pairs]
     print(
         f"sriovctl bind {statistics.median(a for a, _ in pairs):6.2f} s   "
         f"shell loop {statistics.median(b for _, b in pairs):6.2f} s   "
-        f"ratio {statistics.median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f})"
+        f"{format_ratio(pairs)}"
     )
 
 

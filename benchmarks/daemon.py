@@ -20,7 +20,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from pairs import describe_machine
+from pairs import describe_machine, wall_time
 from sriovctl.codec.link_event import decode_link_event
 from sriovctl.codec.rtnl_change import encode_set_vf
 from sriovctl.engine.vf_attributes import read_link
@@ -110,9 +110,7 @@ def measure_ip(netdev: str, num_vfs: int, runs: int) -> list[float]:
     times = []
     for turn in range(runs):
         words = ("ip", "link", "set", "dev", netdev, "vf", str(turn % num_vfs), "vlan", "42")
-        began = time.perf_counter()
-        subprocess.run(words, check=True)
-        times.append(time.perf_counter() - began)
+        times.append(wall_time(words))
     return times
 
 

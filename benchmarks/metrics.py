@@ -10,11 +10,10 @@ import json
 import statistics
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 
-from pairs import compare, describe_machine
+from pairs import compare, describe_machine, seconds
 from sriovctl.engine.counters import read_traffic
 from sriovctl.host.live import LiveHost
 from sriovctl.render.exposition import format_prometheus
@@ -26,12 +25,7 @@ SRIOVCTL = (str(Path(sys.executable).with_name("sriovctl")), "metrics")
 
 def median_ms(action: Callable[[], object], *, runs: int) -> float:
     action()  # imports, the socket
-    times = []
-    for _ in range(runs):
-        began = time.perf_counter()
-        action()
-        times.append(time.perf_counter() - began)
-    return statistics.median(times) * 1e3
+    return statistics.median(seconds(action) for _ in range(runs)) * 1e3
 
 
 def vfs_told_by_ip(netdev: str) -> int:

@@ -7,7 +7,6 @@ enables all VFs that there are, and on the machine ``netdevsim`` makes a PF with
 from __future__ import annotations
 
 import argparse
-import time
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -15,7 +14,7 @@ from statistics import median
 from typing import Any
 
 from inventory import enable_all_vfs
-from pairs import describe_machine
+from pairs import describe_machine, seconds
 from sriovctl.engine.inventory import read_inventory
 from sriovctl.engine.owners import read_owners
 from sriovctl.host.api import Host
@@ -62,9 +61,7 @@ class CountingHost:
 
 
 def took_ms(action: Callable[[], object]) -> float:
-    begun = time.perf_counter()
-    action()
-    return (time.perf_counter() - begun) * 1000
+    return seconds(action) * 1000
 
 
 def main() -> None:

@@ -1,4 +1,4 @@
-"""Whole commands against rivals, in turn, so that a slow moment of the machine hits both."""
+"""Our ways against rivals, in turn, so that a slow moment of the machine hits both."""
 
 from __future__ import annotations
 
@@ -6,25 +6,41 @@ import os
 import statistics
 import subprocess
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+
+
+def seconds(action: Callable[[], object]) -> float:
+    """Return how long it took."""
+    began = time.perf_counter()
+    action()
+    return time.perf_counter() - began
+
+
+def run_quietly(command: Sequence[str]) -> None:
+    """Run a command that must not fail, and show nothing of it."""
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
 
 def wall_time(command: Sequence[str]) -> float:
-    began = time.perf_counter()
-    subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    return time.perf_counter() - began
+    """Return how long a whole command took."""
+    return seconds(lambda: run_quietly(command))
 
 
 def compare(ours: Sequence[str], rival: Sequence[str], *, runs: int) -> str:
     """Run both in turn after one warm-up each; say the medians and the ratio pair by pair."""
     wall_time(ours), wall_time(rival)
     pairs = [(wall_time(ours), wall_time(rival)) for _ in range(runs)]
-    ratios = [one / other for one, other in pairs]
     return (
         f"{' '.join(ours[-2:]):24} {statistics.median(one for one, _ in pairs) * 1e3:8.1f} ms   "
         f"{' '.join(rival):28} {statistics.median(other for _, other in pairs) * 1e3:8.1f} ms   "
-        f"ratio {statistics.median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f})"
+        f"{format_ratio(pairs)}"
     )
+
+
+def format_ratio(pairs: Sequence[tuple[float, float]]) -> str:
+    """Say the median of the ratios pair by pair, and how far they lie apart."""
+    ratios = [one / other for one, other in pairs]
+    return f"ratio {statistics.median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f})"
 
 
 def describe_machine() -> str:

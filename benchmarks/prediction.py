@@ -13,11 +13,10 @@ import os
 import resource
 import statistics
 import tempfile
-import time
 from collections.abc import Callable
 from pathlib import Path
 
-from pairs import describe_machine
+from pairs import describe_machine, seconds
 from sriovctl.checks.run import run_checks
 from sriovctl.codec.pciconfig import decode_config
 from sriovctl.codec.pciconfig_build import build_config
@@ -149,13 +148,6 @@ def add_pf(tree: Tree, above: Path, bus: int) -> None:
         tree.link(directory, f"virtfn{index}", f"../{vf}")
 
 
-def seconds(work: Callable[[], object]) -> float:
-    gc.collect()
-    began = time.perf_counter()
-    work()
-    return time.perf_counter() - began
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--runs", type=int, default=5)
@@ -186,6 +178,7 @@ def measure(host: RecordedHost, runs: int) -> None:
     times: dict[str, list[float]] = {what: [] for what in works}
     for _ in range(runs):  # in turn, so that a slow moment hits all
         for what, work in works.items():
+            gc.collect()
             times[what].append(seconds(work))
     reading = times["read the host"]
     for what, taken in times.items():

@@ -12,11 +12,12 @@ import os
 import statistics
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
+from pairs import seconds
 from sriovctl.engine.vf_attributes import find_mismatches, read_link, write_vf_attributes
 from sriovctl.host.rtnl import KernelRouteNetlink
 from sriovctl.model.functions import VLAN
@@ -116,12 +117,6 @@ def as_pyroute2_wants_it(index: int, wanted: WantedVF) -> dict[str, object]:
 # --- measuring -------------------------------------------------------------------------------
 
 
-def seconds(action: Callable[[], object]) -> float:
-    start = time.perf_counter()
-    action()
-    return time.perf_counter() - start
-
-
 def measure(
     num_vfs: int, ways: dict[str, tuple[Way, int]], runs: int
 ) -> tuple[dict[str, list[float]], list[float]]:
@@ -136,8 +131,8 @@ def measure(
                     continue
                 turn += 1
                 changes = five_for_all(num_vfs, turn)
-                times[name].append(seconds(lambda way=way, c=changes: way(netdev, c)))  # type: ignore[misc]
-                proofs.append(seconds(lambda name=name, c=changes: prove(rtnl, netdev, name, c)))  # type: ignore[misc]
+                times[name].append(seconds(partial(way, netdev, changes)))
+                proofs.append(seconds(partial(prove, rtnl, netdev, name, changes)))
     return times, proofs
 
 
