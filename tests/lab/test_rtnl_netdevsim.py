@@ -17,7 +17,7 @@ import pytest
 from sriovctl.codec.netlink import encode_message, encode_wrapping_nest
 from sriovctl.codec.rtnl import decode_link, encode_getlink, encode_link_dump
 from sriovctl.codec.rtnl_change import decode_set_vfs, encode_set_vf, encode_set_vfs
-from sriovctl.codec.rtnl_vf import encode_wanted_vf
+from sriovctl.codec.rtnl_vf_encode import encode_wanted_vf
 from sriovctl.engine.vf_attributes import (
     find_mismatches,
     read_link,

@@ -30,18 +30,15 @@ from sriovctl.codec.netlink import (
     decode_text,
     encode_attribute,
     encode_message,
-    encode_wrapping_nest,
     malformed,
 )
-from sriovctl.codec.rtnl_stats import IFLA_STATS64, decode_stats, encode_stats
+from sriovctl.codec.rtnl_stats import IFLA_STATS64, decode_stats
 from sriovctl.codec.rtnl_vf import (
     ETHERNET_MAC_SIZE,
     IFLA_VF_INFO,
     INFINIBAND_MAC_SIZE,
     decode_vf_attributes,
-    encode_vf_attributes,
     format_mac,
-    mac_octets,
 )
 from sriovctl.errors import InputError
 from sriovctl.model.link import LinkReport
@@ -82,14 +79,14 @@ RTEXT_FILTER_SKIP_STATS = 8
 IFF_UP = 1
 IFF_LOWER_UP = 0x10000
 
-_ARPHRD_ETHER = 1
-_ARPHRD_INFINIBAND = 32
+ARPHRD_ETHER = 1
+ARPHRD_INFINIBAND = 32
 _IFNAME_MAX = 15  # IFNAMSIZ without the NUL
 _ALT_IFNAME_MAX = 127  # ALTIFNAMSIZ without the NUL
 
 _IFINFO = Struct("=BxHiII")  # family, hardware type, ifindex, flags, mask of flags to change
 LINK_BODY = HEADER_SIZE + _IFINFO.size
-_U32 = Struct("=I")
+U32 = Struct("=I")
 
 
 class LinkQuery(NamedTuple):
@@ -157,7 +154,7 @@ def decode_getlink(message: bytes) -> LinkQuery:
 def _encode_ext_mask(*, with_vfs: bool, with_counters: bool) -> bytes:
     mask = RTEXT_FILTER_VF if with_vfs else 0
     mask |= 0 if with_counters else RTEXT_FILTER_SKIP_STATS
-    return encode_attribute(IFLA_EXT_MASK, _U32.pack(mask))
+    return encode_attribute(IFLA_EXT_MASK, U32.pack(mask))
 
 
 # IFLA_IFNAME finds alternative names too, but is limited to 15 bytes.
@@ -190,7 +187,7 @@ def decode_link(message: bytes) -> LinkReport:
     :raises HostError: *message* is malformed, or of another type.
     """
     ifindex, hardware, flags, end = decode_link_body(message, RTM_NEWLINK)
-    mac_size = INFINIBAND_MAC_SIZE if hardware == _ARPHRD_INFINIBAND else ETHERNET_MAC_SIZE
+    mac_size = INFINIBAND_MAC_SIZE if hardware == ARPHRD_INFINIBAND else ETHERNET_MAC_SIZE
     fields: dict[str, object] = {}
     for kind, first, last in link_attributes(message, LINK_BODY, end):
         if kind in _TEXTS:
@@ -285,75 +282,6 @@ def _decode_vfs(message: bytes, start: int, end: int, mac_size: int) -> tuple[VF
     )
 
 
-def encode_link(report: LinkReport) -> bytes:
-    """Encode the ``RTM_NEWLINK`` that a kernel would send, wrapped list length and all.  Pure.
-
-    :raises InputError: the report holds a value that no kernel could report.
-    """
-    parts = [encode_ifname(report.ifname)]
-    if report.mac is not None:
-        parts.append(encode_attribute(IFLA_ADDRESS, mac_octets(report.mac)))
-    parts += _encode_place(report)
-    if report.counters is not None:
-        parts.append(encode_stats(report.counters))
-    parts += _encode_vfs(report)
-    if report.permanent_mac is not None:
-        parts.append(encode_attribute(IFLA_PERM_ADDRESS, mac_octets(report.permanent_mac)))
-    for kind, text in (
-        (IFLA_PHYS_PORT_NAME, report.phys_port_name),
-        (IFLA_PARENT_DEV_NAME, report.parent_device),
-        (IFLA_PARENT_DEV_BUS_NAME, report.parent_bus),
-    ):
-        if text is not None:
-            raw = text.encode("utf-8", "surrogateescape")
-            parts.append(encode_attribute(kind, raw + b"\0"))
-    return encode_link_message(
-        RTM_NEWLINK,
-        report.ifindex,
-        parts,
-        hardware=_hardware_type(report),
-        flags=IFF_UP * report.up | IFF_LOWER_UP * report.carrier,
-        message_flags=0,
-    )
-
-
-def _encode_place(report: LinkReport) -> list[bytes]:
-    parts = [
-        encode_attribute(kind, _U32.pack(number))
-        for kind, number in (
-            (IFLA_MTU, report.mtu),
-            (IFLA_LINK, report.lower),
-            (IFLA_MASTER, report.master),
-        )
-        if number is not None
-    ]
-    if report.kind is not None:
-        name = encode_attribute(IFLA_INFO_KIND, report.kind.encode() + b"\0")
-        parts.append(encode_attribute(IFLA_LINKINFO, name))
-    if report.lower_nsid is not None:
-        number = report.lower_nsid & 0xFFFFFFFF
-        parts.append(encode_attribute(IFLA_LINK_NETNSID, _U32.pack(number)))
-    return parts
-
-
-def _encode_vfs(report: LinkReport) -> list[bytes]:
-    if report.num_vfs is None:
-        return []
-    vfs = b"".join(encode_vf_attributes(vf) for vf in report.vfs)
-    if not len(report.vfs) <= report.num_vfs <= 0xFFFF:  # PCI has no more routing IDs
-        raise InputError("num_vfs does not fit the VFs", subject=report.ifname)
-    return [
-        encode_attribute(IFLA_NUM_VF, _U32.pack(report.num_vfs)),
-        encode_wrapping_nest(IFLA_VFINFO_LIST, vfs),
-    ]
-
-
-def _hardware_type(report: LinkReport) -> int:
-    macs = [report.mac, *(vf.admin_mac for vf in report.vfs[:1])]
-    long = any(mac is not None and len(mac_octets(mac)) == INFINIBAND_MAC_SIZE for mac in macs)
-    return _ARPHRD_INFINIBAND if long else _ARPHRD_ETHER
-
-
 # --- common ----------------------------------------------------------------------------------
 
 
@@ -396,6 +324,6 @@ def decode_u32(message: bytes, first: int, last: int) -> int:
 
     :raises HostError: it is cut short.
     """
-    if last - first < _U32.size:
+    if last - first < U32.size:
         raise malformed("a number is cut short", first)
-    return int(_U32.unpack_from(message, first)[0])
+    return int(U32.unpack_from(message, first)[0])

@@ -30,7 +30,8 @@ from sriovctl.codec.rtnl import (
     encode_ifname,
     encode_link_message,
 )
-from sriovctl.codec.rtnl_vf import decode_wanted_vf, encode_wanted_vf
+from sriovctl.codec.rtnl_vf import decode_wanted_vf
+from sriovctl.codec.rtnl_vf_encode import encode_wanted_vf
 from sriovctl.model.record import NamedTuple
 
 TYPE_CHECKING = False

@@ -9,7 +9,8 @@ import re
 from typing import Protocol
 
 from sriovctl.codec.masking import MACMask, without_device_serial_number
-from sriovctl.codec.rtnl import decode_link, encode_getlink, encode_link
+from sriovctl.codec.rtnl import decode_link, encode_getlink
+from sriovctl.codec.rtnl_link_encode import encode_link
 from sriovctl.engine.inventory import IOMMU_GROUPS, NET_CLASS, PCI_DEVICES
 from sriovctl.engine.snapshot import ACPI_TABLES, KERNEL_LOG, PARAMETER_FILES
 from sriovctl.errors import HostError, PermissionDenied, UnsupportedError

@@ -35,11 +35,12 @@ from sriovctl.codec.rtnl import (
     decode_getlink,
     decode_link,
     encode_getlink,
-    encode_link,
     encode_link_dump,
 )
+from sriovctl.codec.rtnl_link_encode import encode_link
 from sriovctl.codec.rtnl_stats import decode_stats
-from sriovctl.codec.rtnl_vf import decode_vf_attributes, encode_vf_attributes
+from sriovctl.codec.rtnl_vf import decode_vf_attributes
+from sriovctl.codec.rtnl_vf_encode import encode_vf_attributes
 from sriovctl.errors import HostError, InputError
 from sriovctl.model.functions import VLAN, VFAttributes, VFCounters
 from sriovctl.model.link import LinkReport, NetdevCounters

@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sriovctl.codec.netlink import decode_header
-from sriovctl.codec.rtnl import RTM_GETLINK, decode_getlink, encode_link
+from sriovctl.codec.rtnl import RTM_GETLINK, decode_getlink
 from sriovctl.codec.rtnl_change import decode_set_link, decode_set_vfs
+from sriovctl.codec.rtnl_link_encode import encode_link
 from sriovctl.engine.vf_attributes import (
     Mismatch,
     find_mismatches,

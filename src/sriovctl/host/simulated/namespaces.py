@@ -11,8 +11,9 @@ from collections.abc import Sequence
 from itertools import count
 
 from sriovctl.codec.netlink import decode_header
-from sriovctl.codec.rtnl import RTM_GETLINK, RTM_SETLINK, encode_link
+from sriovctl.codec.rtnl import RTM_GETLINK, RTM_SETLINK
 from sriovctl.codec.rtnl_change import decode_set_link
+from sriovctl.codec.rtnl_link_encode import encode_link
 from sriovctl.codec.rtnl_nsid import RTM_GETNSID, encode_nsid
 from sriovctl.errors import LostError
 from sriovctl.host.api import RouteNetlink

@@ -7,9 +7,10 @@ from collections.abc import Sequence
 
 from sriovctl.codec import rtnl, rtnl_address, rtnl_route
 from sriovctl.codec.netlink import NLM_F_DUMP, decode_header
-from sriovctl.codec.rtnl import LinkQuery, decode_getlink, encode_link
+from sriovctl.codec.rtnl import LinkQuery, decode_getlink
 from sriovctl.codec.rtnl_address import encode_address
 from sriovctl.codec.rtnl_change import decode_set_link, decode_set_vfs
+from sriovctl.codec.rtnl_link_encode import encode_link
 from sriovctl.codec.rtnl_probe import is_vlan_probe
 from sriovctl.codec.rtnl_route import decode_get_route, encode_route
 from sriovctl.host.simulated.drivers import Driver, VFSupport
