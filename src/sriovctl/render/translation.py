@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from sriovctl.render.table import format_indices
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Sequence
 
     from sriovctl.model.translation import Imposed, LeftOut, OutputFile
 
@@ -27,7 +29,7 @@ def _listed(heading: str, entries: Sequence[LeftOut | Imposed]) -> str:
 def _place(one: LeftOut | Imposed) -> str:
     if not one.vfs:
         return one.where
-    return f"{one.where} VF{'s' if len(one.vfs) > 1 else ''} {format_vfs(one.vfs)}"
+    return f"{one.where} VF{'s' if len(one.vfs) > 1 else ''} {format_indices(sorted(one.vfs))}"
 
 
 def translation_as_json(entries: Sequence[LeftOut | Imposed]) -> list[dict[str, object]]:
@@ -36,7 +38,7 @@ def translation_as_json(entries: Sequence[LeftOut | Imposed]) -> list[dict[str, 
         {
             "key": one.key,
             "where": one.where,
-            "vfs": format_vfs(one.vfs) if one.vfs else None,
+            "vfs": format_indices(sorted(one.vfs)) if one.vfs else None,
             "why": one.why,
         }
         for one in entries
@@ -56,14 +58,3 @@ def files_as_json(files: Sequence[OutputFile]) -> list[dict[str, object]]:
         {"name": one.name, "directory": one.directory, "mode": f"{one.mode:04o}", "text": one.text}
         for one in files
     ]
-
-
-def format_vfs(vfs: Collection[int]) -> str:
-    """Shorten VF indices: ``0-3,7``.  Pure."""
-    parts: list[list[int]] = []
-    for vf in sorted(vfs):
-        if parts and vf == parts[-1][1] + 1:
-            parts[-1][1] = vf
-        else:
-            parts.append([vf, vf])
-    return ",".join(str(low) if low == high else f"{low}-{high}" for low, high in parts)
