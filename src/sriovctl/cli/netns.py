@@ -3,6 +3,13 @@
 from __future__ import annotations
 
 from sriovctl.cli.change_arguments import add_change_arguments, refuse_recording
+from sriovctl.cli.handover_arguments import (
+    add_mac_and_vlan,
+    add_vf_argument,
+    desk_from,
+    find_vf_address,
+    settings_from,
+)
 from sriovctl.cli.sub_verbs import SubVerbs, run_sub_verb
 from sriovctl.errors import EXIT_DONE
 
@@ -11,8 +18,6 @@ if TYPE_CHECKING:
     import argparse
 
     from sriovctl.cli.context import Context
-    from sriovctl.engine.runs.handover import Desk
-    from sriovctl.model.address import PCIAddress
     from sriovctl.model.qemu import HandoverSettings
 
 SUMMARY = "give a VF's netdev to a network namespace or a container, and bring it back"
@@ -29,7 +34,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     """Add the verbs of namespaces."""
     verbs = SubVerbs(parser)
     attach = verbs.add("attach", "move the netdev of a VF into a network namespace", _attach)
-    _add_vf(attach)
+    add_vf_argument(attach)
     attach.add_argument(
         "netns",
         metavar="NETNS",
@@ -46,21 +51,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     add_change_arguments(attach)
     detach = verbs.add("detach", "bring the netdev back, and make the VF what it was", _detach)
-    _add_vf(detach)
+    add_vf_argument(detach)
     add_change_arguments(detach)
 
 
-def _add_vf(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("vf_name", metavar="VF", help="the VF, by PCI address or netdev")
-
-
 def _add_settings(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--mac", metavar="MAC", help="or auto: one of the VF's own; default: what the VF has"
-    )
-    parser.add_argument(
-        "--vlan", metavar="ID", help="1 to 4094, or 0 for none; default: what the VF has"
-    )
+    add_mac_and_vlan(parser)
     for name, what in (
         ("spoofchk", "drop what it sends with a MAC that is not its own"),
         ("trust", "let it choose its MAC and see what is for others"),
@@ -84,9 +80,11 @@ def _attach(args: argparse.Namespace, context: Context) -> int:
     refuse_recording(args)
     name = None if args.name is None else parse_netdev_name(args.name)
     wish = NetnsWish(name, up=args.up, rebind=args.rebind)
-    settings, vf = _settings(args), _vf(args, context)
+    settings, vf = _settings(args), find_vf_address(args, context)
     with stopping_in_order():
-        result = attach(_desk(args, context), vf=vf, netns=args.netns, settings=settings, wish=wish)
+        result = attach(
+            desk_from(args, context), vf=vf, netns=args.netns, settings=settings, wish=wish
+        )
     if args.json:
         context.print_json("netns-attach", netns_attach_as_json(result))
     else:
@@ -100,9 +98,9 @@ def _detach(args: argparse.Namespace, context: Context) -> int:
     from sriovctl.render.netns import format_netns_detach, netns_detach_as_json
 
     refuse_recording(args)
-    vf = _vf(args, context)
+    vf = find_vf_address(args, context)
     with stopping_in_order():
-        result = detach(_desk(args, context), vf=vf)
+        result = detach(desk_from(args, context), vf=vf)
     if args.json:
         context.print_json("netns-detach", netns_detach_as_json(result))
     else:
@@ -114,30 +112,8 @@ def _detach(args: argparse.Namespace, context: Context) -> int:
 
 
 def _settings(args: argparse.Namespace) -> HandoverSettings:
-    from sriovctl.cli.guest_arguments import parse_mac_option, parse_vlan_option
-    from sriovctl.model.qemu import HandoverSettings
-    from sriovctl.model.state import AUTO_MAC
-
-    mac = AUTO_MAC if args.mac == AUTO_MAC else parse_mac_option(args.mac)
-    return HandoverSettings(
-        mac, parse_vlan_option(args.vlan), _switch(args.spoofchk), _switch(args.trust)
-    )
+    return settings_from(args)._replace(spoofchk=_switch(args.spoofchk), trust=_switch(args.trust))
 
 
 def _switch(word: str | None) -> bool | None:
     return None if word is None else word == "on"
-
-
-def _vf(args: argparse.Namespace, context: Context) -> PCIAddress:
-    from sriovctl.cli.vf_arguments import find_vf
-    from sriovctl.engine.inventory import read_inventory
-
-    _, vf = find_vf(args.vf_name, read_inventory(context.host(), name_of=lambda *_: None))
-    assert vf.address is not None  # by which it was found
-    return vf.address
-
-
-def _desk(args: argparse.Namespace, context: Context) -> Desk:
-    from sriovctl.engine.runs.handover import Desk
-
-    return Desk(context.site(), context.users(), frozenset(args.allow))

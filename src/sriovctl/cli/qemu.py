@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 
 from sriovctl.cli.change_arguments import add_change_arguments
+from sriovctl.cli.handover_arguments import add_mac_and_vlan, add_vf_argument
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -70,13 +71,8 @@ def _configure_args(parser: argparse.ArgumentParser) -> None:
 def _configure_attach(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(qemu_run="attach_vf", multifunction=False)
     _add_socket(parser)
-    _add_vf(parser)
-    parser.add_argument(
-        "--mac", metavar="MAC", help="or auto: one of the VF's own; default: what the VF has"
-    )
-    parser.add_argument(
-        "--vlan", metavar="ID", help="1 to 4094, or 0 for none; default: what the VF has"
-    )
+    add_vf_argument(parser)
+    add_mac_and_vlan(parser)
     _add_device_options(parser, bus_help="this bus; default: the first free root port")
     add_change_arguments(parser)
 
@@ -84,7 +80,7 @@ def _configure_attach(parser: argparse.ArgumentParser) -> None:
 def _configure_detach(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(qemu_run="detach_vf")
     _add_socket(parser)
-    _add_vf(parser)
+    add_vf_argument(parser)
     parser.add_argument(
         "--timeout",
         type=float,
@@ -100,10 +96,6 @@ def _add_socket(parser: argparse.ArgumentParser) -> None:
         "socket", metavar="SOCKET", help="of QEMU's monitor: -qmp unix:SOCKET,server=on,wait=off"
     )
     _add_json(parser)
-
-
-def _add_vf(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("vf_name", metavar="VF", help="the VF, by PCI address or netdev")
 
 
 def _add_device_options(parser: argparse.ArgumentParser, *, bus_help: str) -> None:

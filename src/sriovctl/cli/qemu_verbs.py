@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import sys
 
-from sriovctl.cli.vf_arguments import find_vf
+from sriovctl.cli.handover_arguments import desk_from, find_vf_address, settings_from
+from sriovctl.cli.vf_arguments import address_of
 from sriovctl.engine.inventory import read_inventory
 from sriovctl.errors import EXIT_DONE, InputError, LostError
 from sriovctl.model.qemu_line import DeviceOptions, parse_qemu_id, parse_vf_token
@@ -15,10 +16,8 @@ if TYPE_CHECKING:
     import argparse
 
     from sriovctl.cli.context import Context
-    from sriovctl.engine.runs.handover import Desk
     from sriovctl.model.address import PCIAddress
-    from sriovctl.model.functions import PF
-    from sriovctl.model.qemu import HandoverSettings, QEMUDetachResult
+    from sriovctl.model.qemu import QEMUDetachResult
 
 _MAX_CHARACTERS = 1 << 20
 
@@ -31,7 +30,7 @@ def print_arguments(args: argparse.Namespace, context: Context) -> int:
     options = _device_options(args)
     host = context.host()
     pfs = read_inventory(host, name_of=lambda *_: None)
-    vfs = tuple(dict.fromkeys(_address(name, pfs) for name in args.vf_names))
+    vfs = tuple(dict.fromkeys(address_of(name, pfs) for name in args.vf_names))
     devices = lay_out_devices(vfs, options)
     doubts = [doubt for vf in vfs for doubt in read_doubts(host, vf, options)]
     if args.json:
@@ -50,11 +49,11 @@ def attach_vf(args: argparse.Namespace, context: Context) -> int:
     from sriovctl.render.qemu import format_qemu_attach, qemu_attach_as_json
 
     _require_this_host(args)
-    settings, options = _settings(args), _device_options(args)
-    vf = _vf(args, context)
+    settings, options = settings_from(args), _device_options(args)
+    vf = find_vf_address(args, context)
     with stopping_in_order():
         qmp = context.qmp(_socket(args))
-        result = attach(_desk(args, context), qmp, vf=vf, settings=settings, options=options)
+        result = attach(desk_from(args, context), qmp, vf=vf, settings=settings, options=options)
     if args.json:
         context.print_json("qemu-attach", qemu_attach_as_json(result))
     else:
@@ -68,7 +67,7 @@ def detach_vf(args: argparse.Namespace, context: Context) -> int:
     from sriovctl.render.qemu import format_qemu_detach, qemu_detach_as_json
 
     _require_this_host(args)
-    vf = _vf(args, context)
+    vf = find_vf_address(args, context)
     with stopping_in_order():
         result = _detach(args, context, vf)
     if args.json:
@@ -81,7 +80,7 @@ def detach_vf(args: argparse.Namespace, context: Context) -> int:
 def _detach(args: argparse.Namespace, context: Context, vf: PCIAddress) -> QEMUDetachResult:
     from sriovctl.engine.guests.qemu_attach import detach, reclaim
 
-    desk = _desk(args, context)
+    desk = desk_from(args, context)
     try:
         qmp = context.qmp(_socket(args))
     except (LostError, InputError):  # the socket of a QEMU that has ended, or was killed
@@ -154,35 +153,10 @@ def _device_options(args: argparse.Namespace) -> DeviceOptions:
     )
 
 
-def _settings(args: argparse.Namespace) -> HandoverSettings:
-    from sriovctl.cli.guest_arguments import parse_mac_option, parse_vlan_option
-    from sriovctl.model.qemu import HandoverSettings
-    from sriovctl.model.state import AUTO_MAC
-
-    mac = AUTO_MAC if args.mac == AUTO_MAC else parse_mac_option(args.mac)
-    return HandoverSettings(mac, parse_vlan_option(args.vlan))
-
-
-def _vf(args: argparse.Namespace, context: Context) -> PCIAddress:
-    return _address(args.vf_name, read_inventory(context.host(), name_of=lambda *_: None))
-
-
-def _address(name: str, pfs: tuple[PF, ...]) -> PCIAddress:
-    _, vf = find_vf(name, pfs)
-    assert vf.address is not None  # by which it was found
-    return vf.address
-
-
 # As the journal has it: a later command may be given from another directory.
 def _socket(args: argparse.Namespace) -> str:
     path: str = args.socket
     return os.path.abspath(path)
-
-
-def _desk(args: argparse.Namespace, context: Context) -> Desk:
-    from sriovctl.engine.runs.handover import Desk
-
-    return Desk(context.site(), context.users(), frozenset(args.allow))
 
 
 def _require_this_host(args: argparse.Namespace) -> None:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from sriovctl.errors import InputError, UnsupportedError
 from sriovctl.model.address import is_pci_address, parse_pci_address
+from sriovctl.planner.match import pf_named
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Iterator, Sequence
 
+    from sriovctl.model.address import PCIAddress
     from sriovctl.model.functions import PF, VF
 
 _HINT = "'sriovctl ls' lists VFs with their addresses and netdevs"
@@ -55,8 +57,20 @@ def find_vf(name: str, pfs: Sequence[PF]) -> tuple[PF, VF]:
     raise InputError("is no VF of this host", subject=name, hint=_HINT)
 
 
+def address_of(name: str, pfs: Sequence[PF]) -> PCIAddress:
+    """Find the address of one VF, by address or netdev.
+
+    :raises InputError: it is none of this host.
+    """
+    _, vf = find_vf(name, pfs)
+    assert vf.address is not None  # by which it was found
+    return vf.address
+
+
 def _of_pf(args: argparse.Namespace, pfs: Sequence[PF]) -> Iterator[tuple[PF, VF]]:
-    pf = _find_pf(args.pf, pfs)
+    pf = pf_named(pfs, args.pf)
+    if pf is None:
+        raise InputError("is no PF of this host", subject=args.pf, hint="'sriovctl ls' lists them")
     if not pf.vfs:
         raise InputError("has no VFs", subject=args.pf, hint="make some first: num_vfs")
     if pf.address is None:
@@ -74,11 +88,3 @@ def _indices(text: str | None, there: dict[int, VF]) -> tuple[int, ...]:
     from sriovctl.codec.vf_indices import parse_vf_indices
 
     return parse_vf_indices(text)
-
-
-def _find_pf(name: str, pfs: Sequence[PF]) -> PF:
-    wanted = str(parse_pci_address(name)) if is_pci_address(name) else name
-    for pf in pfs:
-        if wanted in (pf.device, pf.netdev):
-            return pf
-    raise InputError("is no PF of this host", subject=name, hint="'sriovctl ls' lists them")

@@ -22,7 +22,7 @@ from sriovctl.codec.rtnl_change import (
     encode_set_vf,
     encode_set_vfs,
 )
-from sriovctl.codec.rtnl_vf import mac_octets
+from sriovctl.codec.rtnl_vf_encode import mac_octets
 from sriovctl.errors import HostError, InputError, UnsupportedError
 from sriovctl.model.functions import VLAN, VFAttributes
 from sriovctl.model.state import UNSET, WantedVF
