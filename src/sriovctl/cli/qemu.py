@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import argparse
-
 from sriovctl.cli.change_arguments import add_change_arguments
 from sriovctl.cli.handover_arguments import add_mac_and_vlan, add_vf_argument
+from sriovctl.cli.sub_verbs import SubVerbs, run_sub_verb
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import argparse
+
     from sriovctl.cli.context import Context
 
 SUMMARY = "give VFs to a QEMU without libvirt: its arguments, hot plug, old command lines"
@@ -26,36 +27,58 @@ _DETACH_TIMEOUT_S = 30.0
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the verbs of qemu and their options."""
-    verbs = parser.add_subparsers(dest="qemu_verb", metavar="VERB", required=True)
-    _configure_args(verbs.add_parser("args", help="print the arguments that give VFs to a guest"))
-    _configure_attach(verbs.add_parser("attach", help="plug a VF into a running guest"))
-    _configure_detach(verbs.add_parser("detach", help="pull a VF out of a running guest"))
-    listing = verbs.add_parser("list", help="list the functions in a running guest, and its ports")
-    listing.set_defaults(qemu_run="list_functions")
-    _add_socket(listing)
-    translate = verbs.add_parser(
-        "translate", help="turn an old command line (pci-assign, -pcidevice) into today's"
+    verbs = SubVerbs(parser)
+    _configure_args(verbs.add("args", "print the arguments that give VFs to a guest", _args))
+    _configure_attach(verbs.add("attach", "plug a VF into a running guest", _attach))
+    _configure_detach(verbs.add("detach", "pull a VF out of a running guest", _detach))
+    _add_socket(verbs.add("list", "list the functions in a running guest, and its ports", _list))
+    translate = verbs.add(
+        "translate", "turn an old command line (pci-assign, -pcidevice) into today's", _translate
     )
-    translate.set_defaults(qemu_run="translate")
     translate.add_argument(
         "words",
         metavar="WORD",
         nargs="+",
         help="a file with the command line, - for standard input, or after -- the words themselves",
     )
-    _add_json(translate)
 
 
 def run(args: argparse.Namespace, context: Context) -> int:
     """Do what the verb says."""
-    from sriovctl.cli import qemu_verbs
+    return run_sub_verb(args, context)
 
-    status: int = getattr(qemu_verbs, args.qemu_run)(args, context)
-    return status
+
+def _args(args: argparse.Namespace, context: Context) -> int:
+    from sriovctl.cli.qemu_verbs import print_arguments
+
+    return print_arguments(args, context)
+
+
+def _attach(args: argparse.Namespace, context: Context) -> int:
+    from sriovctl.cli.qemu_verbs import attach_vf
+
+    return attach_vf(args, context)
+
+
+def _detach(args: argparse.Namespace, context: Context) -> int:
+    from sriovctl.cli.qemu_verbs import detach_vf
+
+    return detach_vf(args, context)
+
+
+def _list(args: argparse.Namespace, context: Context) -> int:
+    from sriovctl.cli.qemu_verbs import list_functions
+
+    return list_functions(args, context)
+
+
+def _translate(args: argparse.Namespace, context: Context) -> int:
+    from sriovctl.cli.qemu_verbs import translate
+
+    return translate(args, context)
 
 
 def _configure_args(parser: argparse.ArgumentParser) -> None:
-    parser.set_defaults(qemu_run="print_arguments")
     parser.add_argument(
         "vf_names", metavar="VF", nargs="+", help="a VF, by PCI address or netdev (repeatable)"
     )
@@ -65,11 +88,10 @@ def _configure_args(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="make the VFs functions of one device in the guest, on one port",
     )
-    _add_json(parser)
 
 
 def _configure_attach(parser: argparse.ArgumentParser) -> None:
-    parser.set_defaults(qemu_run="attach_vf", multifunction=False)
+    parser.set_defaults(multifunction=False)
     _add_socket(parser)
     add_vf_argument(parser)
     add_mac_and_vlan(parser)
@@ -78,7 +100,6 @@ def _configure_attach(parser: argparse.ArgumentParser) -> None:
 
 
 def _configure_detach(parser: argparse.ArgumentParser) -> None:
-    parser.set_defaults(qemu_run="detach_vf")
     _add_socket(parser)
     add_vf_argument(parser)
     parser.add_argument(
@@ -95,7 +116,6 @@ def _add_socket(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "socket", metavar="SOCKET", help="of QEMU's monitor: -qmp unix:SOCKET,server=on,wait=off"
     )
-    _add_json(parser)
 
 
 def _add_device_options(parser: argparse.ArgumentParser, *, bus_help: str) -> None:
@@ -106,11 +126,4 @@ def _add_device_options(parser: argparse.ArgumentParser, *, bus_help: str) -> No
     )
     parser.add_argument(
         "--vf-token", metavar="UUID", help="where a program drives the PF: what it has set"
-    )
-
-
-def _add_json(parser: argparse.ArgumentParser) -> None:
-    # Suppressed, so as not to overwrite what stood before the verb.
-    parser.add_argument(
-        "--json", action="store_true", default=argparse.SUPPRESS, help="answer as JSON"
     )

@@ -162,6 +162,6 @@ def _socket(args: argparse.Namespace) -> str:
 def _require_this_host(args: argparse.Namespace) -> None:
     if args.host_tree is not None or args.simulated:
         raise InputError(
-            f"'qemu {args.qemu_verb}' asks a QEMU of this machine, which has this machine's VFs",
+            f"'qemu {args.sub_verb}' asks a QEMU of this machine, which has this machine's VFs",
             hint="leave --host-tree and --simulated out",
         )
