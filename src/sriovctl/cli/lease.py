@@ -202,8 +202,9 @@ def exit_code_of(leases: Sequence[Lease]) -> int:
     dirty = [lease for lease in leases if lease.status is LeaseStatus.DIRTY]
     if not dirty:
         return EXIT_DONE
-    in_use = any((lease.note or "").startswith("in use") for lease in dirty)
-    return EXIT_REFUSED if in_use else EXIT_FAILED
+    from sriovctl.engine.leases.claims import is_in_use
+
+    return EXIT_REFUSED if any(is_in_use(lease) for lease in dirty) else EXIT_FAILED
 
 
 # --- looking -----------------------------------------------------------------------------------

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-
 from sriovctl.cli.durations import duration_s
 from sriovctl.cli.state_arguments import add_file_argument
 from sriovctl.errors import EXIT_DONE, EXIT_FAILED, InputError
@@ -157,24 +155,3 @@ def _tell(args: argparse.Namespace, context: Context, outcome: Outcome, notes: l
     lines += [f"warning: {warning}" for warning in outcome.warnings]
     context.print("\n".join((*lines, *notes)))
     return EXIT_DONE
-
-
-def daemon_words(program: tuple[str, ...]) -> tuple[str, ...]:
-    """Say how the daemon is started that belongs to a sriovctl: from beside it."""
-    if len(program) == 1:
-        return (f"{program[0]}d",)
-    return (*program[:-1], "sriovctl.daemon")
-
-
-def program_words(argv0: str, executable: str) -> tuple[str, ...]:
-    """Say how this sriovctl is started, by absolute paths.
-
-    :param argv0: the name by which it was started; ``__main__.py`` under ``python -m``.
-    :param executable: the Python that runs it.
-    """
-    import shutil
-
-    found = argv0 if "/" in argv0 else shutil.which(argv0)
-    if found and os.path.basename(found).startswith("sriovctl") and os.access(found, os.X_OK):
-        return (os.path.abspath(found),)
-    return (executable, "-m", "sriovctl")

@@ -57,9 +57,21 @@ def make_request(args: argparse.Namespace, context: Context, doors: BootDoors) -
     return _for_this_host(args, context, doors, request, state)
 
 
-def _program(args: argparse.Namespace, doors: BootDoors) -> tuple[str, ...]:
-    from sriovctl.cli.persist import program_words
+def program_words(argv0: str, executable: str) -> tuple[str, ...]:
+    """Say how this sriovctl is started, by absolute paths.
 
+    :param argv0: the name by which it was started; ``__main__.py`` under ``python -m``.
+    :param executable: the Python that runs it.
+    """
+    import shutil
+
+    found = argv0 if "/" in argv0 else shutil.which(argv0)
+    if found and os.path.basename(found).startswith("sriovctl") and os.access(found, os.X_OK):
+        return (os.path.abspath(found),)
+    return (executable, "-m", "sriovctl")
+
+
+def _program(args: argparse.Namespace, doors: BootDoors) -> tuple[str, ...]:
     words = program_words(sys.argv[0], sys.executable)
     if args.root is not None:
         return _program_in_image(words, doors)
@@ -80,14 +92,19 @@ def _program(args: argparse.Namespace, doors: BootDoors) -> tuple[str, ...]:
 
 
 def _daemon(program: tuple[str, ...], doors: BootDoors) -> tuple[str, ...]:
-    from sriovctl.cli.persist import daemon_words
-
-    words = daemon_words(program)
+    words = _daemon_words(program)
     if len(words) == 1 and not doors.files.is_executable(words[0]):
         raise InputError(
             "there is no such program", subject=words[0], hint="install all of sriovctl"
         )
     return words
+
+
+def _daemon_words(program: tuple[str, ...]) -> tuple[str, ...]:
+    """Say how the daemon is started that belongs to a sriovctl: from beside it."""
+    if len(program) == 1:
+        return (f"{program[0]}d",)
+    return (*program[:-1], "sriovctl.daemon")
 
 
 def _program_in_image(words: tuple[str, ...], doors: BootDoors) -> tuple[str, ...]:

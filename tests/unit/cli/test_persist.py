@@ -15,7 +15,7 @@ from tests.unit.engine.boot_doors import Stage, ran
 from sriovctl.__main__ import main
 from sriovctl.cli.context import Context
 from sriovctl.cli.main import parse_arguments, run_verb
-from sriovctl.cli.persist import program_words
+from sriovctl.cli.persist_request import program_words
 from sriovctl.errors import InputError, SafetyError, UnsupportedError
 from sriovctl.host.boot_api import BootDoors
 from sriovctl.host.journal import SQLiteJournal
@@ -276,7 +276,7 @@ def test_how_sriovctl_is_started(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 
 
 def test_the_daemon_is_started_from_beside_it(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    beside = "sriovctl.cli.persist.program_words"
+    beside = "sriovctl.cli.persist_request.program_words"
     monkeypatch.setattr(beside, lambda *_: ("/usr/bin/python3", "-m", "sriovctl"))
     status, text = desk.run("persist FILE --daemon")
     assert status == 0
@@ -295,7 +295,9 @@ def test_the_daemon_is_started_from_beside_it(desk: Desk, monkeypatch: pytest.Mo
 def test_a_program_that_a_unit_cannot_start_is_refused(
     desk: Desk, monkeypatch: pytest.MonkeyPatch, directory: str, words: str
 ) -> None:
-    monkeypatch.setattr("sriovctl.cli.persist.program_words", lambda *_: (f"{directory}/sriovctl",))
+    monkeypatch.setattr(
+        "sriovctl.cli.persist_request.program_words", lambda *_: (f"{directory}/sriovctl",)
+    )
     with pytest.raises(InputError, match=words):
         desk.run("persist FILE")
 

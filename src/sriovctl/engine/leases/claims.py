@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from sriovctl.model.lease import Process
     from sriovctl.model.owner import OwnerMap
 
+_IN_USE = "in use: "
 _NOT_USERS = (OwnerKind.LEASE, OwnerKind.FOREIGN, OwnerKind.NETWORK)
 
 
@@ -92,4 +93,9 @@ def in_use(lease: Lease, owners: OwnerMap) -> str | None:
     """Say who uses the VF of a lease that is over; None: nobody.  Pure."""
     users = owners.get(lease_name(lease), ())
     tokens = [user.token for user in users if user.kind not in _NOT_USERS]
-    return f"in use: {', '.join(tokens)}" if tokens else None
+    return f"{_IN_USE}{', '.join(tokens)}" if tokens else None
+
+
+def is_in_use(lease: Lease) -> bool:
+    """Say whether a lease could not be taken back since somebody uses its VF.  Pure."""
+    return lease.status is LeaseStatus.DIRTY and (lease.note or "").startswith(_IN_USE)
