@@ -8,6 +8,7 @@ from sriovctl.cli.foreign_arguments import add_output_arguments, hand_over, pfs_
 from sriovctl.codec.foreign.sources import Source
 from sriovctl.engine.exchange.foreign import ALIASES, IMPORTED, guess_format, import_sources
 from sriovctl.errors import InputError
+from sriovctl.host.state_files import read_text
 from sriovctl.model.translation import OutputFile
 
 TYPE_CHECKING = False
@@ -62,12 +63,4 @@ def run(args: argparse.Namespace, context: Context) -> int:
 
 
 def _read(file: str) -> Source:
-    try:
-        if file == "-":
-            return Source("<stdin>", sys.stdin.read(MAX_CHARACTERS))
-        with open(file, encoding="utf-8") as stream:
-            return Source(file, stream.read(MAX_CHARACTERS))
-    except OSError as error:
-        raise InputError(f"cannot be read: {error.strerror}", subject=file) from None
-    except UnicodeDecodeError:
-        raise InputError("is not UTF-8 text", subject=file) from None
+    return Source("<stdin>" if file == "-" else file, read_text(file, most=MAX_CHARACTERS))

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-import sys
 
 from sriovctl.cli.handover_arguments import desk_from, find_vf_address, settings_from
 from sriovctl.cli.vf_arguments import address_of
 from sriovctl.engine.inventory import read_inventory
 from sriovctl.errors import EXIT_DONE, InputError, LostError
+from sriovctl.host.state_files import read_text
 from sriovctl.model.qemu_line import DeviceOptions, parse_qemu_id, parse_vf_token
 
 TYPE_CHECKING = False
@@ -121,23 +121,15 @@ def translate(args: argparse.Namespace, context: Context) -> int:
 
 
 def _old_line(words: list[str]) -> str:
-    if words == ["-"]:
-        return sys.stdin.read(_MAX_CHARACTERS)
-    if len(words) > 1 or words[0].startswith("-"):
+    if len(words) > 1 or (words[0].startswith("-") and words[0] != "-"):
         import shlex
 
         return shlex.join(words)
     try:
-        with open(words[0], encoding="utf-8") as stream:
-            return stream.read(_MAX_CHARACTERS)
-    except OSError as error:
-        raise InputError(
-            f"cannot be read: {error.strerror}",
-            subject=words[0],
-            hint="write the words of a command line after --",
-        ) from None
-    except UnicodeDecodeError:
-        raise InputError("is not UTF-8 text", subject=words[0]) from None
+        return read_text(words[0], most=_MAX_CHARACTERS)
+    except InputError as error:
+        hint = "write the words of a command line after --"
+        raise InputError(error.cause, subject=words[0], hint=hint) from None
 
 
 # --- arguments -------------------------------------------------------------------------------

@@ -9,6 +9,7 @@ from sriovctl.codec.yaml_text import MAX_CHARACTERS
 from sriovctl.errors import InputError
 
 _SUFFIXES = (".yaml", ".yml")
+_MOST = MAX_CHARACTERS + 1  # one more than is taken, so that more is refused
 
 
 def read_state_texts(file: str) -> tuple[tuple[str, str], ...]:
@@ -17,9 +18,9 @@ def read_state_texts(file: str) -> tuple[tuple[str, str], ...]:
     :raises InputError: one cannot be read.
     """
     if file == "-":
-        return (("<stdin>", _read("-")),)
+        return (("<stdin>", read_text("-", most=_MOST)),)
     names = _files_in(file) if os.path.isdir(file) else [file]
-    return tuple((one, _read(one)) for one in names)
+    return tuple((one, read_text(one, most=_MOST)) for one in names)
 
 
 def _files_in(directory: str) -> list[str]:
@@ -36,8 +37,11 @@ def _files_in(directory: str) -> list[str]:
     return files
 
 
-def _read(file: str) -> str:
-    most = MAX_CHARACTERS + 1  # one more than is taken, so that more is refused
+def read_text(file: str, *, most: int) -> str:
+    """Read a text file, or standard input (``-``): so many characters at most.
+
+    :raises InputError: it cannot be read, or is no text.
+    """
     try:
         if file == "-":
             return sys.stdin.read(most)
