@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sriovctl.codec.mac import parse_mac
 from sriovctl.errors import InputError
+from sriovctl.model.functions import NO_MAC
 from sriovctl.model.guest import NO_VLAN, Wanted, parse_alias
 from sriovctl.model.guest_network import (
     parse_qbg,
@@ -17,8 +18,6 @@ if TYPE_CHECKING:
     import argparse
 
     from sriovctl.model.guest_network import VirtualPort
-
-_ALL_ZERO = "00:00:00:00:00:00"
 
 
 def add_guest_argument(parser: argparse.ArgumentParser) -> None:
@@ -168,7 +167,7 @@ def parse_mac_option(text: str | None) -> str | None:
         mac = parse_mac(text)
     except InputError as error:
         raise InputError(error.cause, subject=f"--mac {text}", hint=error.hint) from error
-    if mac == _ALL_ZERO:
+    if mac == NO_MAC:
         raise InputError("is no station's address", subject=f"--mac {text}", hint="leave it out")
     return mac
 

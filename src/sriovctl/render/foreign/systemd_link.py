@@ -5,7 +5,7 @@ Source: systemd.link(5), [SR-IOV] since version 251; systemd src/shared/netif-sr
 
 from __future__ import annotations
 
-from sriovctl.model.functions import VLAN
+from sriovctl.model.functions import NO_MAC, VLAN
 from sriovctl.model.translation import Imposed, OutputFile
 from sriovctl.render.foreign.divide import (
     criteria_of,
@@ -81,7 +81,7 @@ def _part(target: ExportTarget) -> Part[OutputFile]:
 
 
 def _why_not(key: str, value: object, _said: Mapping[str, object]) -> str | None:
-    if key == "admin_mac" and value == "00:00:00:00:00:00":
+    if key == "admin_mac" and value == NO_MAC:
         return "systemd takes a MAC of all zeros as not said"
     if isinstance(value, VLAN) and value.id == 0:
         return "systemd takes no VLAN away (a new VF has none)"
