@@ -20,7 +20,7 @@ lint:
 	$(BIN)/lint-imports
 
 unit:
-	$(BIN)/pytest -m 'not lab and not qemu' $(PYTEST_ARGS)
+	$(BIN)/pytest -m 'not lab and not qemu and not browser' $(PYTEST_ARGS)
 
 test: setup lint
 	SRIOVCTL_REQUIRE_LAB=$(REQUIRE_LAB) $(BIN)/pytest $(PYTEST_ARGS)
