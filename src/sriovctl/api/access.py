@@ -3,7 +3,8 @@
 Over a unix socket the kernel says which user asks: root may do all, whoever is in the operators'
 group may operate, others may read where that was wanted, or nothing.  Over TCP a bearer token says
 so.  A socket never takes the other's word: a token on a unix socket is looked at as well, and where
-both say something, the token does, so that root can act with less.
+both say something, the token does, so that root can act with less.  Over TCP a browser may sign in
+with a token instead, or with a key that lets in once, and then has a session.
 
 Tokens are hashed slowly.  Those that were right are remembered for a while by a quick hash under a
 key that ends with this process; wrong ones take their time, one after the other, so that guessing
@@ -30,12 +31,15 @@ from sriovctl.api.contract.tokens import (
     name_in_token,
     parse_stored,
 )
+from sriovctl.api.sessions import OneTimeKeys, Sessions, check_csrf
 from sriovctl.errors import InputError
 from sriovctl.model.record import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+
+    from sriovctl.api.sessions import Session
 
 _REMEMBERED_S = 300.0
 _USERS_REMEMBERED_S = 10.0  # a directory in the network may take its time to name them
@@ -60,6 +64,7 @@ class Access:
     """Finds out who asks.
 
     :param groups_of: groups of a user: (uid, gid of the process) -> numbers.
+    :param keys: that let in once.
     :param read_tokens: reads the tokens anew for each that is not remembered, so that one that
         was taken out of the file is refused within ``_REMEMBERED_S``.
     """
@@ -70,31 +75,58 @@ class Access:
         *,
         read_tokens: Callable[[], Mapping[str, StoredToken]] = dict,
         groups_of: Callable[[int, int], frozenset[int]] | None = None,
+        keys: OneTimeKeys | None = None,
         now: Callable[[], float] = time.monotonic,
     ) -> None:
         self._policy = policy
         self._read_tokens = read_tokens
         self._groups_of = groups_of or groups_of_user
         self._now = now
+        self.keys = keys or OneTimeKeys(_NOBODY.caller())
+        self.sessions = Sessions(now)
         self._key = os.urandom(32)
-        self._remembered: OrderedDict[bytes, tuple[Caller, float]] = OrderedDict()
+        self._remembered: OrderedDict[bytes, tuple[StoredToken, float]] = OrderedDict()
         self._users: OrderedDict[tuple[int, int], tuple[_User, float]] = OrderedDict()
         self._one_guess = asyncio.Lock()
 
     async def caller_of(self, request: Request) -> Caller | None:
         """Say who asks; None: nobody whom we know, who may ask for what everybody may.
 
-        :raises Refusal: a token is wrong, or this user may not connect at all.
+        :raises Refusal: a token is wrong, this user may not connect at all, or the request may
+            not be what the one who is signed in wants.
         """
         token = _bearer(request)
         if token is not None:
-            return await self._of_token(token)
-        return None if request.peer is None else await self._of_peer(request.peer)
+            return (await self.stored_of(token)).caller()
+        if request.peer is not None:
+            return await self._of_peer(request.peer)
+        session = self.session_of(request)
+        if session is None or not await self._still_stands(session):
+            return None
+        check_csrf(request, session)
+        return session.caller
+
+    def session_of(self, request: Request) -> Session | None:
+        """Find the session of a browser that is signed in; on a unix socket nobody is."""
+        return None if request.peer is not None else self.sessions.find(request)
+
+    # As long as its token does, and found out as late as for a token.
+    async def _still_stands(self, session: Session) -> bool:
+        stored = session.stored
+        if stored is None or self._now() < session.checked_until:
+            return True
+        known = await asyncio.get_running_loop().run_in_executor(None, self._read_tokens)
+        if known.get(stored.name) != stored:
+            self.sessions.end(session)
+            return False
+        session.checked_until = self._now() + _REMEMBERED_S
+        return True
 
     def forget(self) -> None:
         """Look at each token, and at each user's groups, anew."""
         self._remembered.clear()
         self._users.clear()
+        self.sessions.doubt()
 
     async def _of_peer(self, peer: Peer) -> Caller:
         user = await self._user(peer)
@@ -125,41 +157,43 @@ class Access:
             self._users.popitem(last=False)
         return user
 
-    async def _of_token(self, token: str) -> Caller:
+    async def stored_of(self, token: str) -> StoredToken:
+        """Find the token that this is.
+
+        :raises Refusal: it is none of ours.
+        """
         quick = hmac.digest(self._key, token.encode(), sha256)
         known = self._recall(quick)
         if known is not None:
             return known
         async with self._one_guess:
-            caller = await asyncio.get_running_loop().run_in_executor(None, self._check, token)
-        if caller is None:
+            stored = await asyncio.get_running_loop().run_in_executor(None, self._check, token)
+        if stored is None:
             raise Refusal(
                 401,
                 "unauthenticated",
                 "this token is not known",
                 headers=(("www-authenticate", 'Bearer error="invalid_token"'),),
             )
-        self._remembered[quick] = (caller, self._now() + _REMEMBERED_S)
+        self._remembered[quick] = (stored, self._now() + _REMEMBERED_S)
         while len(self._remembered) > _MOST_REMEMBERED:
             self._remembered.popitem(last=False)
-        return caller
+        return stored
 
-    def _recall(self, quick: bytes) -> Caller | None:
-        caller, until = self._remembered.get(quick, (None, 0.0))
-        if caller is not None and self._now() > until:
+    def _recall(self, quick: bytes) -> StoredToken | None:
+        stored, until = self._remembered.get(quick, (None, 0.0))
+        if stored is not None and self._now() > until:
             del self._remembered[quick]
             return None
-        return caller
+        return stored
 
     # A name that is not known takes as long as one that is.
-    def _check(self, token: str) -> Caller | None:
+    def _check(self, token: str) -> StoredToken | None:
         name = name_in_token(token)
         if name is None:
             return None
         stored = self._read_tokens().get(name)
-        if not is_that_token(token, stored or _NOBODY) or stored is None:
-            return None
-        return Caller(f"token {stored.name}", stored.role)
+        return stored if is_that_token(token, stored or _NOBODY) else None
 
 
 def _bearer(request: Request) -> str | None:

@@ -85,6 +85,31 @@ class Wish(NamedTuple):
     run_id: int | None = None
 
 
+_KEYS = {"apply": {"plan", "allow", "confirm_within_s"}, "undo": {"run", "allow"}}
+
+
+def check_job(kind: str, said: Mapping[str, object]) -> None:
+    """Refuse what means nothing to a job of this kind.
+
+    :raises InputError: it does not, or what is needed is missing.
+    """
+    known = {"kind", *_KEYS.get(kind, {"run"})}
+    for key in said:
+        if key not in known:
+            raise InputError(f"means nothing to a job of kind {kind}", subject=key)
+    if kind == "apply" and "plan" not in said:
+        raise InputError("lacks 'plan'", subject="body", hint="POST the state to /v1/plan first")
+
+
+def read_wish(said: Mapping[str, object], by: str) -> Wish:
+    """Read what a job is to do."""
+    allow, within_s, run_id = said.get("allow", []), said.get("confirm_within_s"), said.get("run")
+    assert isinstance(allow, list)
+    assert within_s is None or isinstance(within_s, int | float)
+    assert run_id is None or isinstance(run_id, int)
+    return Wish(by, frozenset(map(str, allow)), within_s, run_id)
+
+
 def apply(doors: Doors, job: Job, plan: Plan, wish: Wish) -> None:
     """Apply a plan; when it was cancelled too late to stop, undo it.
 

@@ -28,3 +28,5 @@ class Building(NamedTuple):
     no_guests: str | None = None
     read_only: str | None = None
     close: Callable[[], None] = lambda: None
+    hostname: str = ""  # of what is shown; empty: of this host
+    is_simulated: bool = False

@@ -136,6 +136,8 @@ class _Connection:
         self._limits = limits
         self._http = h11.Connection(h11.SERVER, max_incomplete_event_size=limits.head_bytes)
         self._peer = _peer_of(writer)
+        self._tls = writer.get_extra_info("ssl_object") is not None
+        self._remote = None if self._peer else _remote_of(writer)
         self._is_first = True
 
     async def receive(self) -> Request | None:
@@ -206,7 +208,8 @@ class _Connection:
             if name in headers and name == "authorization":
                 raise Refusal(400, "bad-request", "is said twice", subject=name)
             headers[name] = f"{headers[name]}, {value}" if name in headers else value
-        return Request(head.method.decode("ascii"), path, query, headers, body, self._peer)
+        method = head.method.decode("ascii")
+        return Request(method, path, query, headers, body, self._peer, self._tls, self._remote)
 
     async def send(self, method: str, response: Response, *, closing: bool = False) -> None:
         """Send one response."""
@@ -294,6 +297,11 @@ def _peer_of(writer: asyncio.StreamWriter) -> Peer | None:
     if found is None or found.family != socket.AF_UNIX:
         return None
     return Peer(*_PEER.unpack(found.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _PEER.size)))
+
+
+def _remote_of(writer: asyncio.StreamWriter) -> str | None:
+    address = writer.get_extra_info("peername")
+    return str(address[0]) if isinstance(address, tuple) else None
 
 
 # --- sockets ---------------------------------------------------------------------------------

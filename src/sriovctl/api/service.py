@@ -16,6 +16,7 @@ from sriovctl.api import changing, reading
 from sriovctl.api.access import Access, require_role
 from sriovctl.api.audit import AuditEntry, AuditLog, entry_of_job
 from sriovctl.api.bodies import read_json_body, read_state_body
+from sriovctl.api.contract.browsers import check_browser, is_of_interface
 from sriovctl.api.contract.matching import (
     check_content_type,
     match_route,
@@ -30,10 +31,13 @@ from sriovctl.api.contract.schemas import NEW_JOB, NEW_LEASE, RENEWAL
 from sriovctl.api.contract.values import parse_query
 from sriovctl.api.feed import Feed
 from sriovctl.api.jobs import Job, JobBoard
+from sriovctl.api.reception import Reception
 from sriovctl.api.shelf import MOMENT_S, Answer, Shelf, as_answer, encode
+from sriovctl.api.static import answer_with_file
 from sriovctl.api.workers import Workers
 from sriovctl.errors import InputError, PermissionDenied, SriovctlError, UnsupportedError
 from sriovctl.model.record import NamedTuple
+from sriovctl.page.assets import Assets
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -54,8 +58,17 @@ class Ask(NamedTuple):
     route: Route
     named: Mapping[str, object]
     query: Mapping[str, object]
-    by: str
-    role: Role | None
+    caller: Caller | None
+
+    @property
+    def by(self) -> str:
+        """Who asks, for the log."""
+        return "nobody" if self.caller is None else self.caller.name
+
+    @property
+    def role(self) -> Role | None:
+        """What they may; None: nothing beyond what everybody may."""
+        return None if self.caller is None else self.caller.role
 
     def number(self, name: str) -> int:
         """Take a number out of the path."""
@@ -92,12 +105,15 @@ class Service:
         log: Callable[[str], None],
         hears_events: bool = False,
         keeping: Callable[[], Keeping] = Keeping,
+        assets: Assets | None = None,
         now: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self._building = building
         self._sleep = sleep
         self._access = access
+        self._assets = assets or Assets()
+        self._reception = Reception(access, _told_of(building), now=now)
         self._audit = audit
         self._log = log
         self._keeping = keeping
@@ -137,28 +153,31 @@ class Service:
 
     async def handle(self, request: Request) -> Response:
         """Answer one request."""
+        if not is_of_interface(request.path):
+            return await answer_with_file(self._assets, request)
         who = "?" if request.peer is None else f"uid {request.peer.uid}"
         name = request.method[:16]
         try:
+            check_browser(request)
             caller = await self._access.caller_of(request)
             who = "nobody" if caller is None else caller.name
             match = match_route(request.method, request.path)
             name = match.route.name
             require_role(caller, match.route.role)
             query = parse_query(request.query, match.route.query())
-            ask = Ask(request, match.route, match.named, query, *_asker(caller))
+            ask = Ask(request, match.route, match.named, query, caller)
             response = await self._answer(ask)
         except SriovctlError as error:
             response = response_to(error)
             self._note(request, who, name, response, error.code)
             return response
-        self._note(request, who, name, response, None)
+        self._note(request, response.who or who, name, response, None)
         return response
 
     def _note(
         self, request: Request, who: str, name: str, response: Response, code: str | None
     ) -> None:
-        if request.method in ("GET", "HEAD") and code not in ("unauthenticated", "forbidden"):
+        if request.method in ("GET", "HEAD") and response.status not in (401, 403):
             return
         path = request.path[:256]
         self._audit.note(AuditEntry(who, name, path, str(response.status), code))
@@ -253,6 +272,17 @@ class Service:
         stream = self.feed.follow(ask.request.headers.get("last-event-id"))
         return Response(200, content_type=EVENTS, stream=stream)
 
+    # --- sessions of browsers ------------------------------------------------------------
+
+    async def _show_session(self, ask: Ask) -> Response:
+        return self._reception.show(ask.request, ask.caller)
+
+    async def _sign_in(self, ask: Ask) -> Response:
+        return await self._reception.sign_in(ask.request)
+
+    async def _sign_out(self, ask: Ask) -> Response:
+        return self._reception.sign_out(ask.request)
+
     # --- plans ---------------------------------------------------------------------------
 
     async def _plan_state(self, ask: Ask) -> Response:
@@ -284,13 +314,13 @@ class Service:
             raise Refusal(
                 403, "forbidden", "may disturb nobody: that needs the role admin", subject=ask.by
             )
-        job = self._begin(said, _wish(said, ask.by))
+        job = self._begin(said, changing.read_wish(said, ask.by))
         location = (("location", f"/v1/jobs/{job.number}"),)
         return _json(202, _job_document(job), location)
 
     def _begin(self, said: Mapping[str, object], wish: changing.Wish) -> Job:
         kind = str(said["kind"])
-        _check_keys(kind, said)
+        changing.check_job(kind, said)
         if kind == "apply":
             plan = self._plans.find(str(said["plan"]))
             work = partial(changing.apply, plan=plan, wish=wish)
@@ -343,8 +373,12 @@ class Service:
         self._log("".join(traceback.format_exception(bug)))
 
 
-def _asker(caller: Caller | None) -> tuple[str, Role | None]:
-    return ("nobody", None) if caller is None else (caller.name, caller.role)
+def _told_of(building: Building) -> dict[str, object]:
+    return {
+        "hostname": building.hostname or os.uname().nodename,
+        "simulated": building.is_simulated,
+        "read_only": building.read_only,
+    }
 
 
 def _with_etag(ask: Ask, answer: Answer) -> Response:
@@ -362,23 +396,3 @@ def _json(
 
 def _job_document(job: Job) -> dict[str, object]:
     return reading.document("job", {"job": job.as_json()})
-
-
-_KEYS = {"apply": {"plan", "allow", "confirm_within_s"}, "undo": {"run", "allow"}}
-
-
-def _check_keys(kind: str, said: Mapping[str, object]) -> None:
-    known = {"kind", *_KEYS.get(kind, {"run"})}
-    for key in said:
-        if key not in known:
-            raise InputError(f"means nothing to a job of kind {kind}", subject=key)
-    if kind == "apply" and "plan" not in said:
-        raise InputError("lacks 'plan'", subject="body", hint="POST the state to /v1/plan first")
-
-
-def _wish(said: Mapping[str, object], by: str) -> changing.Wish:
-    allow, within_s, run_id = said.get("allow", []), said.get("confirm_within_s"), said.get("run")
-    assert isinstance(allow, list)
-    assert within_s is None or isinstance(within_s, int | float)
-    assert run_id is None or isinstance(run_id, int)
-    return changing.Wish(by, frozenset(map(str, allow)), within_s, run_id)

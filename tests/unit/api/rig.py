@@ -77,6 +77,7 @@ class Rig:
         self.naps: list[tuple[float, asyncio.Event]] = []
         self.now = 0.0
         self.service: Service
+        self.access: Access
         self.port = 0
 
     # --- from the tests' thread ----------------------------------------------------------
@@ -106,10 +107,12 @@ class Rig:
         peer: Peer | None = ROOT,
         headers: Mapping[str, str] | None = None,
         body: bytes = b"",
+        tls: bool = False,
+        remote: str | None = None,
     ) -> Answered:
         """Ask as somebody else, without a socket."""
         path, _, query = target.partition("?")
-        request = Request(method, path, query, headers or {}, body, peer)
+        request = Request(method, path, query, headers or {}, body, peer, tls, remote)
         response: Response = self.run(self.service.handle(request))
         return Answered(response.status, dict(response.headers), response.body)
 
@@ -219,8 +222,8 @@ def rig_on(
             rig.port = listeners[-1].socket.getsockname()[1]
 
         async def start() -> Serving:
-            access = _access(rig, policy, tokens or {}, groups)
-            rig.service = _service(rig, access, read_only=read_only, hears_events=hears_events)
+            rig.access = _access(rig, policy, {} if tokens is None else tokens, groups)
+            rig.service = _service(rig, rig.access, read_only=read_only, hears_events=hears_events)
             serving = Serving(rig.service, limits=limits)
             await serving.start(listeners)
             return serving

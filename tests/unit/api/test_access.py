@@ -70,7 +70,7 @@ def test_who_joins_the_operators_operates_soon_after(short_path: Path) -> None:
 
 def test_a_bad_peer_is_refused_everything(short_path: Path) -> None:
     with rig_on(short_path, policy=PeerPolicy(frozenset((OPERATORS,)))) as rig:
-        for path in ("/v1/pfs", "/v1/openapi.json", "/nothing"):
+        for path in ("/v1/pfs", "/v1/openapi.json", "/v1/session", "/v1/nothing"):
             refused = rig.handle("GET", path, peer=OTHER)
             assert (refused.status, refused.code) == (403, "forbidden")
 

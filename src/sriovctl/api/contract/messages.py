@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Mapping
 
 OPERATORS = "sriovctl"  # the group whose members may operate, unless another is named
+COOKIE = "sriovctl_session"  # on localhost with the port behind it
 JSON = "application/json"
 YAML = "application/yaml"
 EVENTS = "text/event-stream"
@@ -64,6 +65,8 @@ class Request(NamedTuple):
     headers: Mapping[str, str]  # names in lower case
     body: bytes = b""
     peer: Peer | None = None  # None: it came over TCP
+    tls: bool = False
+    remote: str | None = None  # IP address of who asks over TCP
 
 
 class Response(NamedTuple):
@@ -76,3 +79,4 @@ class Response(NamedTuple):
     stream: AsyncGenerator[bytes, None] | None = (
         None  # what follows, for as long as both sides live
     )
+    who: str | None = None  # for the log, where only the answer says who asked

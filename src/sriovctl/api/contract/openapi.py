@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from json import dumps
 
-from sriovctl.api.contract.messages import JSON, Role
+from sriovctl.api.contract.messages import COOKIE, JSON, Role
 from sriovctl.api.contract.routes import PATH_PARAMETERS, ROUTES, Parameter, Route
 from sriovctl.api.contract.schemas import reference, schemas
 
@@ -14,7 +14,9 @@ _TITLE = "sriovctl"
 _DESCRIPTION = """\
 SR-IOV on one host: PFs and their VFs, who uses them, plans and runs, leases, events.
 
-Over a unix socket the kernel says who asks; over TCP, with TLS, a bearer token does. Bodies are \
+Over a unix socket the kernel says who asks; over TCP, with TLS, a bearer token does, or the \
+session of a browser that signed in with one. What a session changes needs the header \
+`X-CSRF-Token` with the session's `csrf`. Bodies are \
 the documents of the command's `--json`. Every error has one shape, with `code`, `cause`, \
 `subject`, `hint` and `evidence`."""
 _TAGS = {
@@ -48,7 +50,10 @@ def openapi_document() -> dict[str, object]:
         "paths": paths,
         "components": {
             "schemas": schemas(),
-            "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},
+            "securitySchemes": {
+                "token": {"type": "http", "scheme": "bearer"},
+                "session": {"type": "apiKey", "in": "cookie", "name": COOKIE},
+            },
         },
     }
 
@@ -65,7 +70,7 @@ def _operation(route: Route) -> dict[str, object]:
         "summary": route.summary,
         "parameters": [_parameter(one) for one in (*_of_path(route), *route.parameters)],
         "responses": _responses(route),
-        "security": [] if route.role is None else [{"token": []}],
+        "security": [] if route.role is None else [{"token": []}, {"session": []}],
     }
     if route.role is not None:
         shaped["description"] = _ROLE_WORDS[route.role]

@@ -174,6 +174,23 @@ ROUTES: tuple[Route, ...] = (
         answer_type=METRICS,
         has_etag=True,
     ),
+    Route(
+        *("GET", "/v1/session", "show_session", "daemon", "Say who asks, and what they may"),
+        "Session",
+        role=None,
+    ),
+    Route(
+        *("POST", "/v1/session", "sign_in", "daemon"),
+        "Sign a browser in, with a bearer token or a key that lets in once",
+        "Session",
+        status=201,
+        role=None,
+        body="NewSession",
+    ),
+    Route(
+        *("DELETE", "/v1/session", "sign_out", "daemon", "Sign a browser out", "Session"),
+        role=None,
+    ),
     Route("GET", "/v1/health", "health", "daemon", "Say how the host is kept", "Health"),
     Route(
         *("GET", "/v1/openapi.json", "openapi", "daemon", "Print this document", None),

@@ -5,7 +5,7 @@ Each object says all of its keys, and all of them are always there: unknown is n
 
 from __future__ import annotations
 
-from sriovctl.api.contract.messages import JobState
+from sriovctl.api.contract.messages import JobState, Role
 from sriovctl.codec.state_schema import state_schema
 from sriovctl.model.capacity import LimitKind
 from sriovctl.model.finding import Severity
@@ -239,6 +239,13 @@ _MORE_OF_GROUPS: dict[str, Schema] = {
     "unknown": _list(ANY_OBJECT),
     "assumptions": _list(TEXT),
 }
+_SESSION: dict[str, Schema] = {
+    "name": TEXT_OR_NULL,
+    "role": _or_null(_choice(Role)),
+    "csrf": TEXT_OR_NULL,
+    "host": _object({"hostname": TEXT, "simulated": BOOLEAN, "read_only": TEXT_OR_NULL}),
+    "version": TEXT,
+}
 _PLAN: dict[str, Schema] = {
     "plan": TEXT,
     "state_etag": TEXT,
@@ -279,6 +286,7 @@ NEW_LEASE = _object(
     ),
 )
 RENEWAL = _object({"ttl_s": _TTL}, optional=("ttl_s",))
+NEW_SESSION = _object({"token": NAME})
 
 
 def schemas() -> dict[str, Schema]:
@@ -307,6 +315,7 @@ def _things() -> dict[str, Schema]:
         "NewJob": NEW_JOB,
         "NewLease": NEW_LEASE,
         "Renewal": RENEWAL,
+        "NewSession": NEW_SESSION,
     }
 
 
@@ -334,6 +343,7 @@ def _documents() -> dict[str, Schema]:
         "TakenLeases": _document("lease-take", {"leases": _list(reference("Lease"))}),
         "LeaseDocument": _document("lease-show", {"leases": _list(reference("Lease"))}),
         "PoolList": _page("pool-list", "pools", "Pool"),
+        "Session": _document("session", _SESSION),
         "Health": _document(
             "health",
             {"health": TEXT, "reason": TEXT, "version": TEXT, "conditions": ANY_OBJECT},

@@ -11,7 +11,7 @@ from base64 import b64decode, b64encode
 from hashlib import scrypt
 from hmac import compare_digest
 
-from sriovctl.api.contract.messages import Role
+from sriovctl.api.contract.messages import Caller, Role
 from sriovctl.errors import InputError
 from sriovctl.model.record import NamedTuple
 
@@ -32,6 +32,10 @@ class StoredToken(NamedTuple):
     role: Role
     salt: bytes
     digest: bytes
+
+    def caller(self) -> Caller:
+        """Say whom it lets in."""
+        return Caller(f"token {self.name}", self.role)
 
 
 def format_token(name: str, secret: bytes) -> str:
