@@ -1,0 +1,13 @@
+// The one place that says which library draws.
+export {
+  h, html, render, Fragment, Component, createContext,
+  useState, useReducer, useEffect, useLayoutEffect, useMemo, useCallback, useRef, useContext, useId,
+} from "../vendor/preact.js";
+
+/**
+ * Join class names, leaving out what is empty.
+ * @param {...(string|false|null|undefined)} names
+ */
+export function classes(...names) {
+  return names.filter(Boolean).join(" ");
+}

@@ -1,0 +1,73 @@
+import { classes, html, useMemo, useState } from "../core/dom.js";
+import { language, t } from "../core/texts.js";
+
+/**
+ * @typedef {object} Column
+ * @property {string} key
+ * @property {string} label
+ * @property {(row: any) => any} [render] what to show; the value at `key` otherwise
+ * @property {(row: any) => string|number|null} [sort] what to order by; no sorting without
+ * @property {boolean} [number] aligned at the right, with figures of one width
+ * @property {boolean} [code] in the fixed font, as addresses are
+ * @property {boolean} [wrap] may take several lines
+ */
+
+/**
+ * A table that scrolls in a place of its own.
+ * @param {{columns: Column[], rows: any[], rowKey: (row: any) => string|number, caption: string,
+ *   initialSort?: string, rowClass?: (row: any) => string, empty?: any}} props
+ */
+export function Table({ columns, rows, rowKey, caption, initialSort, rowClass, empty }) {
+  const [order, setOrder] = useState(initialSort ? { key: initialSort, isDown: false } : null);
+  const sorted = useMemo(() => inOrder(rows, columns, order), [rows, columns, order]);
+  const turn = (key) =>
+    setOrder((now) => ({ key, isDown: now?.key === key ? !now.isDown : false }));
+  if (!rows.length && empty) return empty;
+  return html`<div class="table-place" tabindex="0" role="region" aria-label=${caption}>
+    <table>
+      <caption class="unseen">${caption}</caption>
+      <thead><tr>
+        ${columns.map((one) => html`<${Head} key=${one.key} column=${one} order=${order} onTurn=${turn} />`)}
+      </tr></thead>
+      <tbody>
+        ${sorted.map((row) => html`<tr key=${rowKey(row)} class=${rowClass?.(row)}>
+          ${columns.map((one) => html`<td key=${one.key} class=${classOf(one)}>${shown(one, row)}</td>`)}
+        </tr>`)}
+      </tbody>
+    </table>
+  </div>`;
+}
+
+function Head({ column, order, onTurn }) {
+  if (!column.sort) return html`<th scope="col" class=${classOf(column)}>${column.label}</th>`;
+  const isOurs = order?.key === column.key;
+  const state = isOurs ? (order.isDown ? "descending" : "ascending") : "none";
+  return html`<th scope="col" class=${classOf(column)} aria-sort=${state}>
+    <button type="button" class="sort" onClick=${() => onTurn(column.key)}>${column.label}</button>
+  </th>`;
+}
+
+function classOf({ number, code, wrap }) {
+  return classes(number && "is-number", code && "is-code", wrap && "is-wrapping");
+}
+
+function shown({ key, render }, row) {
+  const value = render ? render(row) : row[key];
+  return value ?? html`<span class="absent">${t("shell.none")}</span>`;
+}
+
+function inOrder(rows, columns, order) {
+  const by = order && columns.find((one) => one.key === order.key)?.sort;
+  if (!by) return rows;
+  const { compare } = new Intl.Collator(language.get(), { numeric: true });
+  const sign = order.isDown ? -1 : 1;
+  const keyed = rows.map((row) => [by(row), row]);
+  return keyed.sort(([a], [b]) => ordered(a, b, sign, compare)).map(([, row]) => row);
+}
+
+// What nobody knows stands last, whichever way.
+function ordered(a, b, sign, compare) {
+  if (a == null || b == null) return (a == null) - (b == null);
+  if (typeof a === "number" && typeof b === "number") return sign * (a - b);
+  return sign * compare(String(a), String(b));
+}
