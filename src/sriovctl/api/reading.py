@@ -219,7 +219,8 @@ def list_runs(doors: Doors, query: Query) -> Document:
     """List runs, the newest first."""
     from sriovctl.render.history import run_as_json
 
-    runs = [run_as_json(one, ()) for one in doors.journal().runs()]
+    now_s = doors.host().clock.now()
+    runs = [run_as_json(one, (), now_s=now_s) for one in doors.journal().runs()]
     return page("history", "runs", runs, query, key_of=lambda one: one["run"])
 
 
@@ -231,7 +232,8 @@ def show_run(doors: Doors, run_id: int) -> Document:
     run = journal.run(run_id)
     if run is None:
         raise not_found(f"run {run_id}", "there is no such run")
-    return document("run", {"run": run_as_json(run, journal.steps(run_id))})
+    now_s = doors.host().clock.now()
+    return document("run", {"run": run_as_json(run, journal.steps(run_id), now_s=now_s)})
 
 
 def list_leases(doors: Doors, query: Query) -> Document:

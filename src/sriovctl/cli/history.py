@@ -35,7 +35,8 @@ def run(args: argparse.Namespace, context: Context) -> int:
         raise InputError("there is no such run", subject=f"run {args.run}", hint="sriovctl history")
     steps = journal.steps(args.run) if args.run is not None else ()
     if args.json:
-        shown = [run_as_json(one, steps) for one in runs]
+        now_s = context.host().clock.now()
+        shown = [run_as_json(one, steps, now_s=now_s) for one in runs]
         context.print_json("history", {"runs": shown})
     else:
         context.print(format_run(runs[0], steps) if steps else format_runs(runs))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from sriovctl.model.run import RunStatus
 from sriovctl.render.plan import format_change, steps_as_json
 from sriovctl.render.table import format_table
 
@@ -12,8 +13,11 @@ if TYPE_CHECKING:
     from sriovctl.model.run import RecordedStep, Run
 
 
-def run_as_json(run: Run, steps: Sequence[RecordedStep]) -> dict[str, object]:
-    """Shape a run as ``history --json`` promises it; with its steps if there are any."""
+def run_as_json(run: Run, steps: Sequence[RecordedStep], *, now_s: float) -> dict[str, object]:
+    """Shape a run as ``history --json`` promises it; with its steps if there are any.
+
+    :param now_s: on the host's monotonic clock.
+    """
     shaped: dict[str, object] = {
         "run": run.run_id,
         "kind": str(run.kind),
@@ -24,6 +28,7 @@ def run_as_json(run: Run, steps: Sequence[RecordedStep]) -> dict[str, object]:
         "pfs": list(run.devices),
         "source": run.source,
         "undoes": run.undoes,
+        "confirm_in_s": _left_s(run, now_s),
         "note": run.note,
     }
     if steps:
@@ -32,6 +37,12 @@ def run_as_json(run: Run, steps: Sequence[RecordedStep]) -> dict[str, object]:
             {"status": str(one.status), **step} for one, step in zip(steps, plain, strict=True)
         ]
     return shaped
+
+
+def _left_s(run: Run, now_s: float) -> float | None:
+    if run.status is not RunStatus.UNCONFIRMED or run.confirm_by is None:
+        return None
+    return round(max(0.0, run.confirm_by - now_s), 1)
 
 
 def format_runs(runs: Sequence[Run]) -> str:

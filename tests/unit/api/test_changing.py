@@ -124,7 +124,9 @@ def test_what_nobody_confirms_is_undone(rig: Rig) -> None:
 
 def test_what_is_confirmed_stays(rig: Rig) -> None:
     rig.job({"kind": "apply", "plan": rig.plan(), "confirm_within_s": 60})
+    assert rig.get("/v1/runs/1").json["run"]["confirm_in_s"] == 60
     confirmed = rig.job({"kind": "confirm"})
+    assert rig.get("/v1/runs").json["runs"][0]["confirm_in_s"] is None
     assert (confirmed["state"], confirmed["run"]) == ("done", 1)
     rig.wake()
     assert rig.ended_after(2)["status"] == "done"

@@ -128,6 +128,7 @@ _RUN: dict[str, Schema] = {
     "pfs": _list(TEXT),
     "source": TEXT,
     "undoes": INTEGER_OR_NULL,
+    "confirm_in_s": NUMBER_OR_NULL,
     "note": TEXT_OR_NULL,
 }
 _EVIDENCE = _list(_object({"source": TEXT, "value": TEXT}))
