@@ -16,6 +16,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from sriovctl.api.contract.messages import Request, Response
     from sriovctl.api.jobs import Job
 
 
@@ -53,3 +54,12 @@ class AuditLog:
         """Write one line."""
         time = self._now().isoformat(timespec="milliseconds")
         self._write(json.dumps({"audit": {"time": time, **entry._asdict()}}))
+
+    def note_request(
+        self, request: Request, response: Response, *, who: str, what: str, code: str | None = None
+    ) -> None:
+        """Write a line of a request that could change something, or of one that was refused."""
+        if request.method in ("GET", "HEAD") and response.status not in (401, 403):
+            return
+        path = request.path[:256]
+        self.note(AuditEntry(response.who or who, what, path, str(response.status), code))

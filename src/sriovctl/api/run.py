@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     import ssl
     from collections.abc import Callable, Sequence
 
+    from sriovctl.api.relay import Relay
     from sriovctl.api.service import Service
 
 
@@ -42,7 +43,7 @@ class Serving:
 
     def __init__(
         self,
-        service: Service,
+        service: Service | Relay,
         *,
         limits: Limits = Limits(),  # noqa: B008  (immutable)
     ) -> None:
@@ -69,7 +70,7 @@ class Serving:
 
 
 async def serve_until_signal(
-    make_service: Callable[[], Service],
+    make_service: Callable[[], Service | Relay],
     listeners: Sequence[Listener],
     *,
     on_ready: Callable[[], None],

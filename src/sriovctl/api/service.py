@@ -14,7 +14,7 @@ from functools import partial
 from sriovctl import __version__
 from sriovctl.api import changing, reading
 from sriovctl.api.access import Access, require_role
-from sriovctl.api.audit import AuditEntry, AuditLog, entry_of_job
+from sriovctl.api.audit import AuditLog, entry_of_job
 from sriovctl.api.bodies import read_json_body, read_state_body
 from sriovctl.api.contract.browsers import check_browser, is_of_interface
 from sriovctl.api.contract.matching import (
@@ -169,18 +169,10 @@ class Service:
             response = await self._answer(ask)
         except SriovctlError as error:
             response = response_to(error)
-            self._note(request, who, name, response, error.code)
+            self._audit.note_request(request, response, who=who, what=name, code=error.code)
             return response
-        self._note(request, response.who or who, name, response, None)
+        self._audit.note_request(request, response, who=who, what=name)
         return response
-
-    def _note(
-        self, request: Request, who: str, name: str, response: Response, code: str | None
-    ) -> None:
-        if request.method in ("GET", "HEAD") and response.status not in (401, 403):
-            return
-        path = request.path[:256]
-        self._audit.note(AuditEntry(who, name, path, str(response.status), code))
 
     async def _answer(self, ask: Ask) -> Response:
         if ask.route.body is not None:

@@ -159,7 +159,7 @@ class OneTimeKeys:
     :param on_used: told of each that was used.
     """
 
-    def __init__(self, caller: Caller, on_used: Callable[[], None] = lambda: None) -> None:
+    def __init__(self, caller: Caller, on_used: Callable[[], object] = lambda: None) -> None:
         self._caller = caller
         self._hashes: set[bytes] = set()
         self.on_used = on_used

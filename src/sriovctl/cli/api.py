@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from contextlib import closing, nullcontext
 
 from sriovctl.api.contract.messages import Role
 from sriovctl.api.options import (
@@ -15,7 +14,7 @@ from sriovctl.api.options import (
     find_openers,
     make_access,
 )
-from sriovctl.cli.context import HostKind
+from sriovctl.cli.building import building_of
 from sriovctl.cli.sub_verbs import SubVerbs, run_sub_verb
 from sriovctl.errors import EXIT_DONE, InputError, SriovctlError, UnsupportedError
 
@@ -23,7 +22,6 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from sriovctl.api.doors import Building
     from sriovctl.api.run import Listener
     from sriovctl.api.service import Service
     from sriovctl.cli.context import Context
@@ -103,7 +101,7 @@ def _serve(args: argparse.Namespace, context: Context) -> int:
             subject="sriovctl api",
             hint="install 'sriovctl[daemon]', or Debian's python3-h11",
         ) from error
-    building = _building(context)
+    building = building_of(context)
     check_serving_options(args)
     access = make_access(args, _log)
     openers = find_openers(args, os.environ)
@@ -141,18 +139,3 @@ def _listen(openers: Iterable[Callable[[], Listener]]) -> list[Listener]:
 
 def _log(line: str) -> None:
     print(line, file=sys.stderr, flush=True)
-
-
-def _building(context: Context) -> Building:
-    from sriovctl.api.doors import Building
-
-    context.host()  # a dump is none, and that is to be said before anybody listens
-    if context.kind is HostKind.LIVE:
-        return Building(lambda: closing(context.opened_anew()))
-    return Building(
-        lambda: nullcontext(context),
-        is_shared=True,
-        no_guests=f"{context.kind} has no guests",
-        read_only="a recording is read-only" if context.kind is HostKind.RECORDED else None,
-        close=context.close,
-    )

@@ -65,6 +65,7 @@ VERBS = {
     "lease": "lend VFs to one owner at a time, and make them clean when they come back",
     "qemu": "give VFs to a QEMU without libvirt: its arguments, hot plug, old command lines",
     "netns": "give a VF's netdev to a network namespace or a container, and bring it back",
+    "page": "show this host in a browser: the card, the groups, the guests, and change them",
     "api": "serve this host over HTTP: REST on a unix socket, or TLS with tokens",
     "lab": "run things on emulated SR-IOV hardware under QEMU",
     "completion": "print the shell completion for bash or zsh",
