@@ -11,11 +11,11 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     import argparse
     import socket
-    import ssl
     from collections.abc import Callable, Mapping
 
     from sriovctl.api.access import Access
     from sriovctl.api.run import Listener
+    from sriovctl.api.tls import Certificate
 
     Opener = Callable[[], Listener]
     Options = argparse._ActionsContainer  # a parser, or a group of its options
@@ -157,7 +157,7 @@ def _listener_of(passed: socket.socket, args: argparse.Namespace) -> Listener:
 
     from sriovctl.api.run import Listener
 
-    return Listener(passed, None if passed.family == socket.AF_UNIX else _open_tls(args))
+    return Listener(passed, None if passed.family == socket.AF_UNIX else _certificate(args))
 
 
 def _open_unix(args: argparse.Namespace) -> Listener:
@@ -185,14 +185,14 @@ def _open_tcp(args: argparse.Namespace) -> Listener:
     from sriovctl.api.run import Listener
     from sriovctl.api.server import open_tcp_socket
 
-    tls = _open_tls(args)
-    return Listener(open_tcp_socket(*_tcp_address(args.tcp)), tls)
+    certificate = _certificate(args)
+    return Listener(open_tcp_socket(*_tcp_address(args.tcp)), certificate)
 
 
 # Without tokens nobody could ask.
-def _open_tls(args: argparse.Namespace) -> ssl.SSLContext:
+def _certificate(args: argparse.Namespace) -> Certificate:
     from sriovctl.api.access import read_token_file
-    from sriovctl.api.server import open_tls
+    from sriovctl.api.tls import Certificate
 
     read_token_file(args.tokens)
-    return open_tls(args.tls_cert, args.tls_key)
+    return Certificate(args.tls_cert, args.tls_key)

@@ -13,11 +13,11 @@ from sriovctl.model.record import NamedTuple
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import socket
-    import ssl
     from collections.abc import Callable, Sequence
 
     from sriovctl.api.relay import Relay
     from sriovctl.api.service import Service
+    from sriovctl.api.tls import Certificate
 
 
 class Listener(NamedTuple):
@@ -27,7 +27,7 @@ class Listener(NamedTuple):
     """
 
     socket: socket.socket
-    tls: ssl.SSLContext | None = None
+    tls: Certificate | None = None
     path: str | None = None
 
     def close(self) -> None:
@@ -61,7 +61,7 @@ class Serving:
 
     async def listen(self, listener: Listener) -> None:
         """Answer there, too."""
-        await self._server.listen(listener.socket, listener.tls)
+        self._server.listen(listener.socket, listener.tls)
 
     async def stop(self) -> None:
         """Answer nobody any more, and wait for the job that is under way."""
@@ -74,10 +74,12 @@ async def serve_until_signal(
     listeners: Sequence[Listener],
     *,
     on_ready: Callable[[], None],
+    on_hangup: Callable[[], None] | None = None,
 ) -> None:
     """Serve until SIGTERM or SIGINT.
 
     :param make_service: called on the loop that it then belongs to.
+    :param on_hangup: called at SIGHUP; None: that ends it, too.
     :raises SriovctlError: the journal cannot be read.
     """
     serving = Serving(make_service())
@@ -85,6 +87,7 @@ async def serve_until_signal(
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, end.set)
+    loop.add_signal_handler(signal.SIGHUP, on_hangup or end.set)
     try:
         await serving.start(listeners)
         on_ready()

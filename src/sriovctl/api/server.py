@@ -1,9 +1,10 @@
 """HTTP/1.1 over a unix socket or TLS: h11 reads and writes it, asyncio moves the bytes.
 
-Theory of operation.  Each connection is one task, and does one request after the other.  Whatever
-it waits for has an end: a head, a body, and a client that does not take what it is sent.  What a
-client can make us keep has one too: the size of heads and bodies, and the number of connections.
-So a slow or a greedy client costs its own connection, and nobody else's.
+Theory of operation.  Each connection is one task, from before TLS is agreed on until the last byte
+has left, and does one request after the other.  Whatever it waits for has an end: TLS, a head, a
+body, and a client that does not take what it is sent.  What a client can make us keep has one too:
+the size of heads and bodies, and the number of connections.  So a slow or a greedy client costs its
+own connection, and nobody else's.
 
 A client that has gone away is noticed by its next read or write.  What it asked for goes on: a
 change of the host must not depend on who still listens.
@@ -14,7 +15,6 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
-import ssl
 import stat
 import struct
 from contextlib import aclosing, suppress
@@ -30,11 +30,14 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable
 
+    from sriovctl.api.tls import Certificate
+
     Handle = Callable[[Request], Awaitable[Response]]
 
 _PEER = struct.Struct("3i")  # struct ucred: pid, uid, gid
 _READ_BYTES = 65536
 _LINGER_S = 1.0
+_NO_ROOM_S = 0.1  # until there may be a file descriptor again
 _BACKLOG = 128
 
 
@@ -67,41 +70,61 @@ class Server:
         self._handle = handle
         self._limits = limits
         self._on_bug = on_bug
-        self._servers: list[asyncio.Server] = []
+        self._accepting: list[asyncio.Task[None]] = []
         self._tasks: set[asyncio.Task[None]] = set()
 
-    async def listen(self, listener: socket.socket, tls: ssl.SSLContext | None = None) -> None:
+    def listen(self, listener: socket.socket, certificate: Certificate | None = None) -> None:
         """Serve a socket that listens already; of a unix socket the kernel names the peers."""
-        serve = asyncio.start_unix_server
-        if listener.family != socket.AF_UNIX:
-            serve = asyncio.start_server  # type: ignore[assignment]
-        timeout_s = None if tls is None else self._limits.head_s
-        self._servers.append(
-            await serve(self._serve, sock=listener, ssl=tls, ssl_handshake_timeout=timeout_s)
-        )
+        self._accepting.append(asyncio.create_task(self._accept(listener, certificate)))
 
     async def close(self) -> None:
         """Take no new connections, and end those that there are."""
-        for server in self._servers:
-            server.close()
-        for task in self._tasks:
+        tasks = (*self._accepting, *self._tasks)
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        if len(self._tasks) >= self._limits.connections:
-            writer.transport.abort()
-            return
-        self._tasks.add(task)
-        try:
-            connection = _Connection(reader, writer, self._limits)
-            with suppress(OSError, TimeoutError, asyncio.CancelledError, h11.LocalProtocolError):
-                await self._talk(connection)
-        finally:
-            self._tasks.discard(task)
-            writer.transport.abort() if writer.transport.is_closing() else writer.close()
+    # asyncio's own servers count nobody before TLS is agreed on, and daemons share descriptors.
+    async def _accept(self, listener: socket.socket, certificate: Certificate | None) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            try:
+                client, _ = await loop.sock_accept(listener)
+            except OSError:
+                await asyncio.sleep(_NO_ROOM_S)
+                continue
+            if len(self._tasks) >= self._limits.connections:
+                client.close()
+                continue
+            task = loop.create_task(self._serve(client, certificate))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+    async def _serve(self, client: socket.socket, certificate: Certificate | None) -> None:
+        with suppress(OSError, TimeoutError, asyncio.CancelledError, h11.LocalProtocolError):
+            peer = _peer_of(client)
+            reader, writer = await self._open(client, certificate)
+            try:
+                await self._talk(_Connection(reader, writer, peer, self._limits))
+                async with asyncio.timeout(self._limits.send_s):
+                    writer.close()
+                    await writer.wait_closed()
+            finally:
+                writer.transport.abort() if writer.transport.is_closing() else writer.close()
+
+    async def _open(
+        self, client: socket.socket, certificate: Certificate | None
+    ) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        loop = asyncio.get_running_loop()
+        reader = asyncio.StreamReader()
+        protocol = asyncio.StreamReaderProtocol(reader)
+        transport, _ = await loop.connect_accepted_socket(
+            lambda: protocol,
+            client,
+            ssl=None if certificate is None else certificate.context,
+            ssl_handshake_timeout=None if certificate is None else self._limits.head_s,
+        )
+        return reader, asyncio.StreamWriter(transport, protocol, reader, loop)
 
     async def _talk(self, connection: _Connection) -> None:
         goes_on = True
@@ -129,15 +152,19 @@ class _Connection:
     # One client, from its first byte to its last.
 
     def __init__(
-        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, limits: Limits
+        self,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+        peer: Peer | None,
+        limits: Limits,
     ) -> None:
         self._reader = reader
         self._writer = writer
         self._limits = limits
         self._http = h11.Connection(h11.SERVER, max_incomplete_event_size=limits.head_bytes)
-        self._peer = _peer_of(writer)
+        self._peer = peer
         self._tls = writer.get_extra_info("ssl_object") is not None
-        self._remote = None if self._peer else _remote_of(writer)
+        self._remote = None if peer else _remote_of(writer)
         self._is_first = True
 
     async def receive(self) -> Request | None:
@@ -213,16 +240,7 @@ class _Connection:
 
     async def send(self, method: str, response: Response, *, closing: bool = False) -> None:
         """Send one response."""
-        headers = [
-            ("content-type", response.content_type),
-            ("cache-control", "no-cache"),
-            ("x-content-type-options", "nosniff"),
-            *response.headers,
-        ]
-        if response.status == 304:
-            headers = headers[1:]
-        if response.stream is None:
-            headers.append(("content-length", str(len(response.body))))
+        headers = _headers(response)
         if closing or response.stream is not None:
             headers.append(("connection", "close"))
         head = self._http.send(h11.Response(status_code=response.status, headers=headers))
@@ -292,11 +310,20 @@ async def _until(
                 return
 
 
-def _peer_of(writer: asyncio.StreamWriter) -> Peer | None:
-    found = writer.get_extra_info("socket")
-    if found is None or found.family != socket.AF_UNIX:
+def _headers(response: Response) -> list[tuple[str, str]]:
+    own = {name.lower() for name, _ in response.headers}
+    usual = [("cache-control", "no-cache"), ("x-content-type-options", "nosniff")]
+    if response.status != 304:
+        usual.append(("content-type", response.content_type))
+    if response.stream is None:
+        usual.append(("content-length", str(len(response.body))))
+    return [*(one for one in usual if one[0] not in own), *response.headers]
+
+
+def _peer_of(client: socket.socket) -> Peer | None:
+    if client.family != socket.AF_UNIX:
         return None
-    return Peer(*_PEER.unpack(found.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _PEER.size)))
+    return Peer(*_PEER.unpack(client.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _PEER.size)))
 
 
 def _remote_of(writer: asyncio.StreamWriter) -> str | None:
@@ -373,17 +400,3 @@ def open_tcp_socket(host: str, port: int) -> socket.socket:
         ) from error
     listener.setblocking(False)
     return listener
-
-
-def open_tls(certificate: str, key: str) -> ssl.SSLContext:
-    """Make ready for TLS, version 1.2 at least.
-
-    :raises InputError: certificate or key cannot be read, or do not belong together.
-    """
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    try:
-        context.load_cert_chain(certificate, key)
-    except (OSError, ssl.SSLError) as error:
-        raise InputError(f"cannot be used for TLS: {error}", subject=certificate) from error
-    return context

@@ -2,10 +2,8 @@ from __future__ import annotations
 
 import asyncio
 import os
-import shutil
 import socket
 import ssl
-import subprocess
 from http.client import HTTPSConnection
 from pathlib import Path
 
@@ -21,8 +19,10 @@ from sriovctl.api.contract.tokens import (
     store_token,
 )
 from sriovctl.api.run import Listener
-from sriovctl.api.server import open_tcp_socket, open_tls, open_unix_socket
+from sriovctl.api.server import open_tcp_socket, open_unix_socket
+from sriovctl.api.tls import Certificate
 from sriovctl.errors import InputError
+from tests.unit.api.certificates import certificate_of
 from tests.unit.api.rig import PF, Rig, exchange, rig_on
 
 OPERATORS = 77
@@ -194,29 +194,12 @@ def test_a_file_that_is_wrong_lets_nobody_in_and_only_the_log_says_why(tmp_path:
     assert "tokens:1" in log[0]
 
 
-@pytest.fixture(scope="module")
-def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, str]:
-    program = shutil.which("openssl")
-    if program is None:
-        pytest.skip("needs openssl, to make a certificate")
-    directory = tmp_path_factory.mktemp("tls")
-    pem, key = str(directory / "host.pem"), str(directory / "host.key")
-    how = "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=localhost"
-    name = ("-addext", "subjectAltName=DNS:localhost")
-    subprocess.run(
-        (program, *how.split(), *name, "-keyout", key, "-out", pem), check=True, capture_output=True
-    )
-    return pem, key
-
-
-def test_over_tls_a_token_lets_in(short_path: Path, certificate: tuple[str, str]) -> None:
-    pem, key = certificate
+def test_over_tls_a_token_lets_in(short_path: Path, tmp_path: Path) -> None:
+    certificate = certificate_of(tmp_path)
     listener = open_tcp_socket("127.0.0.1", 0)
-    with rig_on(
-        short_path, tokens={"ci": STORED}, more=[Listener(listener, open_tls(pem, key))]
-    ) as rig:
+    with rig_on(short_path, tokens={"ci": STORED}, more=[Listener(listener, certificate)]) as rig:
         port = listener.getsockname()[1]
-        context = ssl.create_default_context(cafile=pem)
+        context = ssl.create_default_context(cafile=certificate.path)
         connection = HTTPSConnection("localhost", port, context=context, timeout=60)
         assert exchange(connection, "GET", "/v1/pfs").status == 401
         answered = exchange(connection, "GET", "/v1/pfs", headers=bearer(TOKEN))
@@ -230,7 +213,7 @@ def test_over_tls_a_token_lets_in(short_path: Path, certificate: tuple[str, str]
 
 def test_a_certificate_that_is_none_is_named(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="cannot be used for TLS"):
-        open_tls(str(tmp_path / "none"), str(tmp_path / "none"))
+        Certificate(str(tmp_path / "none"), str(tmp_path / "none"))
 
 
 def test_a_socket_is_for_those_it_is_for(short_path: Path) -> None:

@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import json
 import socket
+import ssl
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from sriovctl.api.server import Limits
-from tests.unit.api.rig import PF, STATE, Rig, UnixHTTP, exchange, rig_on
+from sriovctl.api.contract.messages import Response
+from sriovctl.api.run import Listener
+from sriovctl.api.server import Limits, open_tcp_socket
+from sriovctl.errors import InputError
+from tests.unit.api.certificates import certificate_of, is_shown, make_certificate
+from tests.unit.api.rig import PATIENCE_S, PF, STATE, Rig, UnixHTTP, exchange, rig_on
 
 
 @pytest.fixture
@@ -133,6 +139,102 @@ def test_too_many_connections_are_turned_away_and_the_others_stay(short_path: Pa
         assert exchange(held[0], "GET", "/v1/health").status == 200
         for one in held:
             one.close()
+
+
+def is_let_in(rig: Rig) -> bool:
+    try:
+        return rig.get("/v1/health").status == 200
+    except OSError:
+        return False
+
+
+def until_let_in(rig: Rig, *, wanted: bool) -> None:
+    deadline = time.monotonic() + PATIENCE_S
+    while is_let_in(rig) is not wanted:
+        assert time.monotonic() < deadline
+
+
+def test_who_has_not_agreed_on_tls_yet_takes_a_place(short_path: Path, tmp_path: Path) -> None:
+    listener = open_tcp_socket("127.0.0.1", 0)
+    tls = [Listener(listener, certificate_of(tmp_path))]
+    with (
+        rig_on(short_path, limits=Limits(connections=1, head_s=PATIENCE_S), more=tls) as rig,
+        socket.create_connection(listener.getsockname(), PATIENCE_S) as silent,
+    ):
+        until_let_in(rig, wanted=False)
+        silent.close()
+        until_let_in(rig, wanted=True)
+
+
+def test_who_does_not_take_the_end_of_an_answer_loses_its_place(short_path: Path) -> None:
+    # More than the kernel takes, and less than what we wait for before the next request.
+    answer = Response(200, bytes(240 * 1024))
+
+    async def answer_at_length(_: object) -> Response:
+        return answer
+
+    with rig_on(short_path, limits=Limits(connections=1, send_s=0.05)) as rig:
+        rig.service._capacity = answer_at_length  # type: ignore[attr-defined]
+        with socket.socket(socket.AF_UNIX) as client:
+            client.connect(str(rig.path))
+            client.sendall(b"GET /v1/capacity HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+            until_let_in(rig, wanted=True)
+            taken = sum(map(len, iter(lambda: client.recv(1 << 20), b"")))
+    assert 0 < taken < len(answer.body)
+
+
+def test_who_does_not_agree_on_tls_is_not_waited_for(short_path: Path, tmp_path: Path) -> None:
+    listener = open_tcp_socket("127.0.0.1", 0)
+    tls = [Listener(listener, certificate_of(tmp_path))]
+    with (
+        rig_on(short_path, limits=Limits(head_s=0.05), more=tls),
+        socket.create_connection(listener.getsockname(), PATIENCE_S) as silent,
+    ):
+        assert silent.recv(1) == b""
+
+
+def test_a_new_certificate_is_shown_to_the_next_client_and_a_broken_one_to_nobody(
+    short_path: Path, tmp_path: Path
+) -> None:
+    certificate = certificate_of(tmp_path)
+    listener = open_tcp_socket("127.0.0.1", 0)
+    port = listener.getsockname()[1]
+    with (
+        rig_on(short_path, more=[Listener(listener, certificate)]) as rig,
+        socket.create_connection(("localhost", port), PATIENCE_S) as plain,
+        ssl.create_default_context(cafile=certificate.path).wrap_socket(
+            plain, server_hostname="localhost"
+        ) as first,
+    ):
+        before, key = make_certificate(tmp_path)
+        assert not is_shown(before, port)
+        rig.call(certificate.read_again)
+        assert is_shown(before, port)
+        Path(key).write_text("nothing")
+        with pytest.raises(InputError, match="cannot be used for TLS"):
+            rig.call(certificate.read_again)
+        assert is_shown(before, port)
+        first.sendall(b"GET /v1/health HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert first.recv(64).startswith(b"HTTP/1.1 401"), "who was there stays"
+
+
+def test_an_answer_may_have_headers_of_its_own(rig: Rig) -> None:
+    own = (
+        ("Cache-Control", "no-store"),
+        ("content-security-policy", "default-src 'self'"),
+        ("set-cookie", "a=1; HttpOnly"),
+        ("set-cookie", "b=2"),
+    )
+
+    async def answer(_: object) -> Response:
+        return Response(200, b"<p>", "text/html", own)
+
+    rig.service._health = answer  # type: ignore[method-assign]
+    head = rig.raw(b"GET /v1/health HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+    lines = head.partition(b"\r\n\r\n")[0].decode().lower().split("\r\n")
+    assert [one for one in lines if one.startswith("cache-control")] == ["cache-control: no-store"]
+    assert {"set-cookie: a=1; httponly", "set-cookie: b=2", "content-type: text/html"} < set(lines)
+    assert {"x-content-type-options: nosniff", "content-length: 3"} < set(lines)
 
 
 @pytest.mark.parametrize(
