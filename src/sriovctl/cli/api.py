@@ -117,8 +117,14 @@ def _serve(args: argparse.Namespace, context: Context) -> int:
         context.print(f"listening on {' and '.join(reversed(openers))}")
         context.flush()
 
+    def read_again() -> None:
+        access.forget()
+        _renew_certificates(listeners)
+
+    # Who hangs up a terminal wants what runs in it to end.
+    on_hangup = None if os.isatty(0) else read_again
     try:
-        asyncio.run(serve_until_signal(make_service, listeners, on_ready=tell))
+        asyncio.run(serve_until_signal(make_service, listeners, on_ready=tell, on_hangup=on_hangup))
     finally:
         for one in listeners:
             one.close()
@@ -135,6 +141,14 @@ def _listen(openers: Iterable[Callable[[], Listener]]) -> list[Listener]:
             one.close()
         raise
     return listeners
+
+
+def _renew_certificates(listeners: Iterable[Listener]) -> None:
+    for certificate in (one.tls for one in listeners if one.tls is not None):
+        try:
+            certificate.read_again()
+        except InputError as error:
+            _log(f"sriovctl: the certificate shown is still the one from before: {error}")
 
 
 def _log(line: str) -> None:

@@ -16,7 +16,8 @@ WRITE_TIMEOUT_S = 120.0
 
 _EPILOG = """\
 signals:
-  SIGHUP   read the files again, and take them for the newest word; tokens are read again, too
+  SIGHUP   read the files again, and take them for the newest word; tokens and certificate are
+           read again, too
   SIGTERM  end, after the repair and the job that are under way
 
 exit codes:

@@ -3,7 +3,8 @@
 Theory of operation.  A host is kept, served or not.  So what keeps the interface from being served
 (a socket that somebody else has, a certificate that cannot be read, an address that the network
 brings later) is told, and tried again, each socket by itself; meanwhile the daemon is degraded,
-though nobody waits for that.
+though nobody waits for that.  So it is with a certificate that was to be renewed and cannot be: the
+one from before is shown until the new one is right.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from contextlib import suppress
 from sriovctl.api.run import Serving
 from sriovctl.api.service import Keeping
 from sriovctl.daemon.log import Priority
-from sriovctl.errors import SriovctlError
+from sriovctl.errors import InputError, SriovctlError
 from sriovctl.model.health import Condition, Health, worst
 
 TYPE_CHECKING = False
@@ -23,11 +24,13 @@ if TYPE_CHECKING:
 
     from sriovctl.api.run import Listener
     from sriovctl.api.service import Service
+    from sriovctl.api.tls import Certificate
     from sriovctl.daemon.log import Log
     from sriovctl.model.event import HostEvent
 
 FIRST_RETRY_S = 1.0
 LONGEST_RETRY_S = 60.0
+RENEWAL_S = 300.0  # as long as a token is remembered
 _ABOUT = "api"
 _SERVED = Condition(Health.HEALTHY)
 
@@ -39,6 +42,7 @@ class Interface:
     :param openers: how the sockets are opened, by the names of their places.
     :param conditions: of the keeper.
     :param forget: called when tokens are to be read again.
+    :param renewal_s: how often it is looked whether there is another certificate.
     """
 
     def __init__(
@@ -50,15 +54,18 @@ class Interface:
         log: Log,
         forget: Callable[[], None],
         first_retry_s: float = FIRST_RETRY_S,
+        renewal_s: float = RENEWAL_S,
     ) -> None:
         self._conditions = conditions
         self._log = log
         self._forget = forget
         self._first_retry_s = first_retry_s
+        self._renewal_s = renewal_s
         self._service = make_service(self.keeping)
         self._serving = Serving(self._service)
         self._waiting = dict(openers)
         self._listeners: list[Listener] = []
+        self._outdated: list[Certificate] = []
         self._has_started = False
         self._anew = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
@@ -108,8 +115,10 @@ class Interface:
         self._task = asyncio.create_task(self._begin())
 
     def reload(self) -> None:
-        """Read the tokens again, and try at once what could not be served."""
+        """Read tokens and certificates again, and try at once what could not be served."""
         self._forget()
+        self._log.forget(_ABOUT)
+        self._outdated = self._certificates()
         self._anew.set()
 
     async def stop(self) -> None:
@@ -126,12 +135,22 @@ class Interface:
         pause_s = self._first_retry_s
         while True:
             self._note(await self._try())
-            if not self._waiting:
-                return
-            if await self._is_told_within(pause_s):
+            if self._has_started and not self._waiting and not self._outdated:
+                await self._until_outdated()
+                pause_s = self._first_retry_s
+            elif await self._is_told_within(pause_s):
                 pause_s = self._first_retry_s
             else:
                 pause_s = min(2 * pause_s, LONGEST_RETRY_S)
+
+    async def _until_outdated(self) -> None:
+        while not await self._is_told_within(self._renewal_s):
+            self._outdated = [one for one in self._certificates() if one.has_changed()]
+            if self._outdated:
+                return
+
+    def _certificates(self) -> list[Certificate]:
+        return [one.tls for one in self._listeners if one.tls is not None]
 
     async def _is_told_within(self, pause_s: float) -> bool:
         with suppress(TimeoutError):
@@ -147,6 +166,7 @@ class Interface:
                 return [error]
             self._has_started = True
         found = [await self._error_of(self._listen(place)) for place in list(self._waiting)]
+        found += [await self._error_of(self._renew(one)) for one in list(self._outdated)]
         return [error for error in found if error is not None]
 
     async def _listen(self, place: str) -> None:
@@ -155,6 +175,15 @@ class Interface:
         del self._waiting[place]
         await self._serving.listen(listener)
         self._log.say(Priority.INFO, f"the REST interface listens on {place}")
+
+    async def _renew(self, certificate: Certificate) -> None:
+        try:
+            certificate.read_again()
+        except InputError as error:
+            cause = f"{error.cause}; the certificate shown is still the one from before"
+            raise InputError(cause, subject=error.subject) from error
+        self._outdated.remove(certificate)
+        self._log.say(Priority.INFO, f"the certificate {certificate.path} was read again")
 
     async def _error_of(self, work: Awaitable[None]) -> str | None:
         try:

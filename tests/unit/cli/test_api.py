@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import signal
 import socket
 import subprocess
@@ -11,6 +10,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
+from tests.unit.api.certificates import is_shown, make_certificate
 from tests.unit.api.rig import UnixHTTP, exchange
 from tests.unit.docs.pages import ROOT
 
@@ -45,6 +45,59 @@ def test_a_simulated_host_is_served_until_a_signal() -> None:
         assert process.returncode == 0
         assert json.loads(errors)["audit"]["who"].startswith(f"uid {os.getuid()} ")
         assert not path.exists()
+
+
+def test_the_certificate_is_read_anew_at_a_hangup(tmp_path: Path) -> None:
+    pem, key = make_certificate(tmp_path)
+    tokens, port = str(tmp_path / "tokens"), free_port()
+    main(["api", "token", "ci", "--tokens", tokens])
+    command = [sys.executable, "-m", "sriovctl", "--simulated", "api", "serve", "--tokens", tokens]
+    command += ["--tcp", f"127.0.0.1:{port}", "--tls-cert", pem, "--tls-key", key]
+    with TemporaryDirectory(prefix="api") as name:
+        with subprocess.Popen(
+            [*command, "--unix", f"{name}/s"],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        ) as process:
+            assert process.stdout is not None
+            assert process.stderr is not None
+            assert "listening" in process.stdout.readline()
+            assert is_shown(pem, port)
+            make_certificate(tmp_path)
+            process.send_signal(signal.SIGHUP)
+            while not is_shown(pem, port):
+                assert process.poll() is None
+            Path(key).write_text("nothing")
+            process.send_signal(signal.SIGHUP)
+            assert "still the one from before" in process.stderr.readline()
+            assert is_shown(pem, port)
+            process.send_signal(signal.SIGTERM)
+            process.communicate(timeout=60)
+        assert process.returncode == 0
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as one:
+        port: int = one.getsockname()[1]
+        return port
+
+
+def test_who_hangs_up_a_terminal_ends_what_runs_in_it() -> None:
+    ours, terminal = os.openpty()
+    with TemporaryDirectory(prefix="api") as name:
+        command = [sys.executable, "-m", "sriovctl", "--simulated", "api", "serve"]
+        with subprocess.Popen(
+            [*command, "--unix", f"{name}/s"], stdin=terminal, stdout=subprocess.PIPE, text=True
+        ) as process:
+            assert process.stdout is not None
+            assert "listening" in process.stdout.readline()
+            process.send_signal(signal.SIGHUP)
+            assert process.wait(60) == 0
+        assert os.listdir(name) == []
+    os.close(ours)
+    os.close(terminal)
 
 
 # Passed to a program: systemd's protocol wants the number of the process that takes the sockets.
@@ -125,14 +178,8 @@ def test_tcp_needs_tls(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> No
 def test_with_certificate_and_tokens_there_is_tls_and_without_one_of_them_no_socket(
     tmp_path: Path,
 ) -> None:
-    program = shutil.which("openssl")
-    if program is None:
-        pytest.skip("needs openssl, to make a certificate")
-    pem, key, tokens = (str(tmp_path / name) for name in ("host.pem", "host.key", "tokens"))
-    how = "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=localhost"
-    subprocess.run(
-        (program, *how.split(), "-keyout", key, "-out", pem), check=True, capture_output=True
-    )
+    pem, key = make_certificate(tmp_path)
+    tokens = str(tmp_path / "tokens")
     tls = ["--tls-cert", pem, "--tls-key", key, "--tokens", tokens]
     args = parse_arguments(["--api-tcp", "127.0.0.1:0", *tls])
     openers = find_openers(args, {})

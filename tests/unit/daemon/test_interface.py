@@ -21,8 +21,9 @@ from sriovctl.api.audit import AuditLog
 from sriovctl.api.doors import Building
 from sriovctl.api.options import check_serving_options, find_openers
 from sriovctl.api.run import Listener
-from sriovctl.api.server import open_unix_socket
+from sriovctl.api.server import open_tcp_socket, open_unix_socket
 from sriovctl.api.service import Service as APIService
+from sriovctl.api.tls import Certificate
 from sriovctl.cli.context import Context, HostKind
 from sriovctl.daemon.__main__ import _make_interface, main
 from sriovctl.daemon.arguments import parse_arguments
@@ -37,6 +38,7 @@ from sriovctl.model.event import HostEvent
 from sriovctl.model.functions import VLAN
 from sriovctl.model.health import Condition, Health
 from sriovctl.model.state import WantedVF
+from tests.unit.api.certificates import is_shown, make_certificate
 from tests.unit.api.rig import Answered, UnixHTTP, exchange
 from tests.unit.daemon.rig import IGB, OTHER, STATE, Rig
 
@@ -67,6 +69,7 @@ class Scene:
         self.log = Log(self.rig.out, priorities=False, least=Priority.DEBUG)
         self.openers = openers or {str(self.path): lambda: unix(self.path)}
         self.forgotten = 0
+        self.renewal_s = 3600.0
         self.interface: Interface
 
     def live(self, story: Callable[[Scene], AsyncGenerator[bool, None]]) -> None:
@@ -139,6 +142,7 @@ class Scene:
             log=self.log,
             forget=forget,
             first_retry_s=0.02,
+            renewal_s=self.renewal_s,
         )
 
     async def ask(self, method: str, target: str, body: object = None) -> Answered:
@@ -292,6 +296,61 @@ def test_one_socket_that_cannot_be_had_keeps_no_other_from_being_served(director
             yield False
 
     Scene(directory, find_openers(args, {})).live(story)
+
+
+def test_a_certificate_that_is_broken_is_told_of_until_it_is_renewed(
+    directory: Path, tmp_path: Path
+) -> None:
+    pem, key = make_certificate(tmp_path)
+    tcp, tls = open_tcp_socket("127.0.0.1", 0), Certificate(pem, key)
+    port = tcp.getsockname()[1]
+
+    async def story(scene: Scene) -> AsyncGenerator[bool, None]:
+        while not scene.is_kept():
+            yield False
+        assert await asyncio.to_thread(is_shown, pem, port)
+        whole = Path(key).read_text()
+        Path(key).write_text("half of it")
+        os.kill(os.getpid(), signal.SIGHUP)
+        while "still the one from before" not in scene.interface.condition.reason:
+            yield False
+        assert (await scene.health())["health"] == "degraded"
+        assert await asyncio.to_thread(is_shown, pem, port)
+        make_certificate(tmp_path)
+        assert whole != Path(key).read_text()
+        while f"the certificate {pem} was read again" not in scene.rig.log():
+            yield False
+        assert await asyncio.to_thread(is_shown, pem, port)
+        while (await scene.health())["health"] != "healthy":
+            yield False
+
+    unix_path = directory / "s"
+    openers = {"tcp": lambda: Listener(tcp, tls), str(unix_path): lambda: unix(unix_path)}
+    scene = Scene(directory, openers)
+    scene.live(story)
+    assert scene.rig.log().count("still the one from before") == 1
+
+
+def test_a_certificate_that_was_renewed_is_found_without_a_signal(
+    directory: Path, tmp_path: Path
+) -> None:
+    pem, key = make_certificate(tmp_path)
+    tcp, tls = open_tcp_socket("127.0.0.1", 0), Certificate(pem, key)
+    port = tcp.getsockname()[1]
+
+    async def story(scene: Scene) -> AsyncGenerator[bool, None]:
+        while not scene.is_kept():
+            yield False
+        make_certificate(tmp_path)
+        while not await asyncio.to_thread(is_shown, pem, port):
+            yield False
+        assert not scene.forgotten
+
+    unix_path = directory / "s"
+    openers = {"tcp": lambda: Listener(tcp, tls), str(unix_path): lambda: unix(unix_path)}
+    scene = Scene(directory, openers)
+    scene.renewal_s = 0.02
+    scene.live(story)
 
 
 def test_nothing_is_healthy_before_it_was_looked_at(directory: Path) -> None:
