@@ -77,6 +77,14 @@ def _add_machine(parser: argparse.ArgumentParser) -> None:
         help="with libvirt: bring a saved guest with a real Linux (in $SRIOVCTL_LAB_LINUX_GUEST)",
     )
     parser.add_argument(
+        "--forward",
+        dest="forwards",
+        metavar="PORT",
+        action="append",
+        default=[],
+        help="let this TCP port of the loopback, or HERE:INSIDE, reach the machine (repeatable)",
+    )
+    parser.add_argument(
         "--accel",
         choices=_ACCELS,
         default="auto",
@@ -130,6 +138,7 @@ def _run(args: argparse.Namespace, _context: Context) -> int:
         tuple(args.command),
         services=args.services,
         linux_guest=args.linux_guest,
+        forwards=args.forwards,
         accel=args.accel,
         results=args.results,
         timeout_s=args.timeout,
@@ -146,7 +155,11 @@ def _shell(args: argparse.Namespace, _context: Context) -> int:
     from sriovctl.lab.session import run_on_terminal
 
     return run_on_terminal(
-        args.machine, services=args.services, linux_guest=args.linux_guest, accel=args.accel
+        args.machine,
+        services=args.services,
+        linux_guest=args.linux_guest,
+        forwards=args.forwards,
+        accel=args.accel,
     )
 
 
@@ -160,6 +173,7 @@ def _test(args: argparse.Namespace, _context: Context) -> int:
         (sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *args.pytest_args),
         services=args.services,
         linux_guest=args.linux_guest,
+        forwards=args.forwards,
         accel=args.accel,
         results=args.results,
         timeout_s=args.timeout,

@@ -5,6 +5,7 @@ the addresses that tests name must not move when a device of the lab's own is ad
 
     1         left to QEMU (amd-iommu)
     2, 3, 4   virtio-serial, 9p of the host's root, 9p of the run directory
+    5         a network card of the lab's own, where ports are forwarded
     6 ..      what the machine has on its root bus, in that order
 """
 
@@ -33,6 +34,7 @@ from sriovctl.lab.machines import (
 )
 from sriovctl.model.record import NamedTuple
 
+FORWARDING_SLOT = 5
 FIRST_ROOT_BUS_SLOT = 6
 _ROOT_BUS = "pcie.0"
 
@@ -69,6 +71,13 @@ _KERNEL_ARGS = (
 )
 
 
+class Forward(NamedTuple):
+    """A TCP port of this host's loopback, and the guest's that answers there."""
+
+    here: int
+    inside: int
+
+
 @dataclass(frozen=True, slots=True)
 class Boot:
     """What one start of a machine needs beyond the machine itself.
@@ -88,6 +97,7 @@ class Boot:
     kvm: bool = False
     interactive: bool = False
     extra_kernel_args: tuple[str, ...] = ()
+    forwards: tuple[Forward, ...] = ()
 
 
 class _Place(NamedTuple):
@@ -128,8 +138,20 @@ def qemu_argv(machine: Machine, boot: Boot) -> list[str]:
         *_port_args(boot),
         *_share_args("hostroot", "/", slot=3, readonly=True),
         *_share_args("lab", str(boot.share), slot=4, readonly=False),
+        *_forward_args(boot.forwards),
         *_hardware_args(machine, boot),
     ]
+
+
+def _forward_args(forwards: Sequence[Forward]) -> list[str]:
+    if not forwards:
+        return []
+    # Restricted: the guest answers, and reaches nobody.
+    network = "user,id=forwards,restrict=on" + "".join(
+        f",hostfwd=tcp:127.0.0.1:{here}-:{inside}" for here, inside in forwards
+    )
+    card = f"virtio-net-pci,addr={FORWARDING_SLOT},netdev=forwards,rombar=0"
+    return ["-netdev", network, "-device", card]
 
 
 def _boot_args(machine: Machine, boot: Boot) -> list[str]:

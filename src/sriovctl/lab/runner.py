@@ -25,7 +25,7 @@ from pathlib import Path
 
 from sriovctl.errors import InputError, LostError, UnsupportedError
 from sriovctl.lab.accel import Accel, use_kvm
-from sriovctl.lab.argv import PORTS, Boot, qemu_argv
+from sriovctl.lab.argv import PORTS, Boot, Forward, qemu_argv
 from sriovctl.lab.image import GUEST_SCRIPTS, Image, prepare_image
 from sriovctl.lab.machines import Machine, Service, disks_of
 from sriovctl.lab.programs import SETUP_HINT, require_programs, run_program
@@ -83,6 +83,7 @@ class Job:
     :param disk: directory with what an earlier machine had in its $SRIOVCTL_LAB_DISK, for this
         one to go on from.
     :param timeout_s: for the command; the boot has a limit of its own.
+    :param forwards: ports of this host's loopback that reach the machine's.
     :param terminal_size: columns and lines: the command gets a terminal, which is this
         process's own.
     """
@@ -96,6 +97,7 @@ class Job:
     accel: Accel = Accel.AUTO
     environment: Mapping[str, str] = field(default_factory=dict)
     terminal_size: tuple[int, int] | None = None
+    forwards: tuple[Forward, ...] = ()
 
 
 @dataclass(slots=True)
@@ -288,6 +290,7 @@ def _boot(job: Job, image: Image, run: Path, port_paths: list[Path], *, kvm: boo
         port_paths=tuple(port_paths),
         kvm=kvm,
         interactive=job.terminal_size is not None,
+        forwards=job.forwards,
         extra_kernel_args=_SYSTEMD_KERNEL_ARGS if Service.SYSTEMD in job.services else (),
     )
 
@@ -337,6 +340,7 @@ def _write_share(share: Path, job: Job, image: Image) -> None:
         cwd=Path.cwd(),
         environment=job.environment,
         terminal_size=job.terminal_size,
+        is_reached=bool(job.forwards),
     )
     (share / "settings").write_text(settings)
 

@@ -13,7 +13,9 @@ from pathlib import Path
 from types import FrameType
 from typing import BinaryIO
 
+from sriovctl.errors import InputError
 from sriovctl.lab.accel import Accel
+from sriovctl.lab.argv import Forward
 from sriovctl.lab.image import prepare_image
 from sriovctl.lab.machines import Service, find_machine
 from sriovctl.lab.runner import Job, Sink, check_results_directory, run_job
@@ -36,12 +38,25 @@ def guest_environment() -> dict[str, str]:
     }
 
 
+def parse_forward(text: str) -> Forward:
+    """Read a port that is to reach a machine, ``PORT`` or ``HERE:INSIDE``.  Pure.
+
+    :raises InputError: it is none.
+    """
+    here, colon, inside = text.partition(":")
+    inside = inside if colon else here
+    if not all(port.isdecimal() and 0 < int(port) < 65536 for port in (here, inside)):
+        raise InputError("is no PORT or HERE:INSIDE", subject=text)
+    return Forward(int(here), int(inside))
+
+
 def run_on_streams(
     machine: str,
     command: tuple[str, ...],
     *,
     services: Sequence[str],
     linux_guest: bool = False,
+    forwards: Sequence[str] = (),
     accel: str,
     results: str | None,
     timeout_s: float,
@@ -55,13 +70,19 @@ def run_on_streams(
         timeout_s=timeout_s,
         accel=Accel(accel),
         environment={**guest_environment(), **_linux_guest(wanted=linux_guest)},
+        forwards=tuple(map(parse_forward, forwards)),
     )
     with stop_on_sigterm():
         return run_job(job, stdout=_sink(sys.stdout.buffer), stderr=_sink(sys.stderr.buffer))
 
 
 def run_on_terminal(
-    machine: str, *, services: Sequence[str], linux_guest: bool = False, accel: str
+    machine: str,
+    *,
+    services: Sequence[str],
+    linux_guest: bool = False,
+    forwards: Sequence[str] = (),
+    accel: str,
 ) -> int:
     """Run a login shell in a machine, on this process's terminal."""
     size = os.get_terminal_size()
@@ -77,6 +98,7 @@ def run_on_terminal(
             "debian_chroot": f"lab {machine}",
         },
         terminal_size=(size.columns, size.lines),
+        forwards=tuple(map(parse_forward, forwards)),
     )
     with stop_on_sigterm(), _raw_terminal():
         return run_job(job, stdout=_sink(sys.stdout.buffer), stderr=_sink(sys.stderr.buffer))

@@ -6,6 +6,7 @@ import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from sriovctl.lab.argv import FORWARDING_SLOT
 from sriovctl.lab.machines import Machine, Service
 
 # Where the run directory's share is mounted inside.
@@ -23,11 +24,13 @@ def format_settings(
     cwd: Path,
     environment: Mapping[str, str],
     terminal_size: tuple[int, int] | None = None,
+    is_reached: bool = False,
 ) -> str:
     """Write the settings file.  Pure.
 
     :param modules_tree: directory on the host whose name is the kernel's release.
     :param terminal_size: columns and lines, when the command gets a terminal.
+    :param is_reached: ports are forwarded to the guest.
     """
     exported = {
         "SRIOVCTL_LAB_MACHINE": machine.name,
@@ -36,12 +39,14 @@ def format_settings(
         "SRIOVCTL_LAB_DISK": GUEST_DISK,
         **environment,
     }
+    modules = (*machine.modules, *(("virtio_net",) if is_reached else ()))
     plain = {
-        "lab_modules": " ".join(machine.modules),
+        "lab_modules": " ".join(modules),
         "lab_services": " ".join(sorted(services)),
         "lab_modules_tree": str(modules_tree),
         "lab_cwd": str(cwd),
         "lab_terminal": " ".join(map(str, terminal_size or ())),
+        "lab_reached_at": f"0000:00:{FORWARDING_SLOT:02x}.0" if is_reached else "",
     }
     lines = [f"{name}={shlex.quote(value)}" for name, value in plain.items()]
     lines += [f"export {name}={shlex.quote(value)}" for name, value in exported.items()]

@@ -1,12 +1,13 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
 from sriovctl.errors import InputError
-from sriovctl.lab.argv import Boot, qemu_argv
+from sriovctl.lab.argv import Boot, Forward, qemu_argv
 from sriovctl.lab.describe import describe_machine
 from sriovctl.lab.machines import (
     IGB,
@@ -27,6 +28,7 @@ from sriovctl.lab.machines import (
     disks_of,
     find_machine,
 )
+from sriovctl.lab.session import parse_forward
 
 BOOT = Boot(
     kernel=Path("/cache/vmlinux"),
@@ -223,3 +225,25 @@ def test_disks_are_found_wherever_their_controller_is() -> None:
     )
     assert [disk.name for disk in disks_of(machine)] == ["one", "two"]
     assert not any(disks_of(each) for each in MACHINES if each.name != "nvme-disk")
+
+
+def test_forwarded_ports_have_a_card_of_their_own_and_a_network_that_leads_nowhere_else() -> None:
+    machine = Machine(name="m", summary="", root_bus=(IGB(),))
+    without = qemu_argv(machine, BOOT)
+    argv = qemu_argv(machine, replace(BOOT, forwards=(Forward(8470, 80), Forward(9000, 9000))))
+    assert [word for word in argv if word not in without] == [
+        "user,id=forwards,restrict=on"
+        ",hostfwd=tcp:127.0.0.1:8470-:80,hostfwd=tcp:127.0.0.1:9000-:9000",
+        "virtio-net-pci,addr=5,netdev=forwards,rombar=0",
+    ]
+
+
+@pytest.mark.parametrize(("text", "forward"), [("8470", (8470, 8470)), ("1:65535", (1, 65535))])
+def test_a_port_is_forwarded_to_its_like_or_to_another(text: str, forward: tuple[int, int]) -> None:
+    assert parse_forward(text) == forward
+
+
+@pytest.mark.parametrize("text", ["", "0", "65536", "80:", ":80", "80:0", "a", "1:2:3"])
+def test_a_forward_that_is_none_is_refused(text: str) -> None:
+    with pytest.raises(InputError, match="HERE:INSIDE"):
+        parse_forward(text)

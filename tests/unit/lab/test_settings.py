@@ -10,7 +10,9 @@ from sriovctl.lab.machines import Service, find_machine
 from sriovctl.lab.settings import format_settings
 
 
-def show(command: tuple[str, ...], shell: str, **environment: str) -> str:
+def show(
+    command: tuple[str, ...], shell: str, *, is_reached: bool = False, **environment: str
+) -> str:
     text = format_settings(
         find_machine("82576"),
         command,
@@ -18,6 +20,7 @@ def show(command: tuple[str, ...], shell: str, **environment: str) -> str:
         modules_tree=Path("/cache/lib/modules/6.12"),
         cwd=Path("/a b"),
         environment=environment,
+        is_reached=is_reached,
     )
     done = subprocess.run(("sh", "-c", text + shell), capture_output=True, text=True, check=True)
     return done.stdout
@@ -43,3 +46,10 @@ def test_the_guest_learns_the_machine_and_where_results_go() -> None:
 
 def test_the_environment_is_exported() -> None:
     assert show(("true",), 'sh -c "echo \\$WORD"', WORD="it's") == "it's\n"
+
+
+def test_the_guest_gets_a_driver_and_an_address_only_where_ports_reach_it() -> None:
+    shell = 'echo "$lab_modules|$lab_reached_at"'
+    assert show(("true",), shell) == "igb igbvf nvme vfio-pci 8021q|\n"
+    shown = show(("true",), shell, is_reached=True)
+    assert shown == "igb igbvf nvme vfio-pci 8021q virtio_net|0000:00:05.0\n"
