@@ -13,6 +13,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from sriovctl.lab.argv import Forward
 from sriovctl.lab.machines import Machine, Service
 
 _STOP_TIMEOUT_S = 30.0
@@ -24,6 +25,7 @@ class Errand:
 
     :param results: directory that gets what the command left in $SRIOVCTL_LAB_RESULTS.
     :param said: file that gets all output, the lab's own words included.
+    :param forwards: ports of this host's loopback that reach the machine's.
     :param environment: what the command gets beyond what the lab gives it.
     """
 
@@ -34,16 +36,19 @@ class Errand:
     timeout_s: float
     services: frozenset[Service] = frozenset()
     linux_guest: bool = False
+    forwards: tuple[Forward, ...] = ()
     environment: Mapping[str, str] = field(default_factory=dict)
 
 
 def run_argv(errand: Errand) -> tuple[str, ...]:
     """Make the command line that runs an errand.  Pure."""
     services = (word for service in sorted(errand.services) for word in ("--with", service))
+    forwards = (word for one in errand.forwards for word in ("--forward", "{}:{}".format(*one)))
     settings = (f"{name}={value}" for name, value in errand.environment.items())
     return (
         *(sys.executable, "-m", "sriovctl", "lab", "run", errand.machine.name, *services),
         *(("--linux-guest",) if errand.linux_guest else ()),
+        *forwards,
         *("--results", str(errand.results), "--timeout", str(errand.timeout_s)),
         *("--", "env", *settings, *errand.command),
     )

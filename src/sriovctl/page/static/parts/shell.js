@@ -34,7 +34,7 @@ function skip(event) {
 function Header() {
   const now = useStore(session);
   return html`<header class="top">
-    <a class="brand" href="#/" aria-label=${t("shell.to_overview")}><${Mark} /><span>sriovctl</span></a>
+    <a class="brand" href="#/" aria-label=${`sriovctl: ${t("shell.to_overview")}`}><${Mark} /><span>sriovctl</span></a>
     <div class="host">
       <strong>${now.host.hostname}</strong>
       ${now.host.simulated && html`<span class="host-note">${t("shell.simulated")}</span>`}
