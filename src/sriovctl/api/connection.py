@@ -171,16 +171,23 @@ async def _until(
     async with aclosing(stream):
         while not gone.done():
             part = asyncio.ensure_future(anext(stream))
-            await asyncio.wait((part, gone), return_when=asyncio.FIRST_COMPLETED)
-            if not part.done():
-                part.cancel()
-                with suppress(asyncio.CancelledError, StopAsyncIteration):
-                    await part
+            try:
+                await asyncio.wait((part, gone), return_when=asyncio.FIRST_COMPLETED)
+            finally:  # also when this server ends: a stream that is at work cannot be closed
+                await _stop(part)
+            if part.cancelled():
                 return
             try:
                 yield part.result()
             except StopAsyncIteration:
                 return
+
+
+async def _stop(part: asyncio.Future[bytes]) -> None:
+    if not part.done():
+        part.cancel()
+        with suppress(asyncio.CancelledError, StopAsyncIteration):
+            await part
 
 
 def _headers(response: Response) -> list[tuple[str, str]]:

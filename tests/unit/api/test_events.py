@@ -3,13 +3,14 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncGenerator
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
 
 from sriovctl.api.contract.problems import Refusal
 from sriovctl.api.feed import MOST_FOLLOWERS, Feed
-from tests.unit.api.rig import Rig, UnixHTTP
+from tests.unit.api.rig import Rig, UnixHTTP, rig_on
 
 
 class Told(NamedTuple):
@@ -133,3 +134,15 @@ def test_a_follower_that_goes_away_is_noticed(rig: Rig) -> None:
         if rig.get("/v1/health").status == 200 and not rig.service.feed.followers:
             return
     raise AssertionError(rig.service.feed.followers)
+
+
+def test_a_server_that_ends_says_nothing_of_those_who_follow(
+    short_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with rig_on(short_path) as rig:
+        followed = UnixHTTP(rig.path)
+        followed.request("GET", "/v1/events")
+        response = followed.getresponse()
+        assert response.readline() != b""
+    followed.close()
+    assert caplog.records == []
