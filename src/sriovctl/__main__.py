@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Sequence
 
+    from sriovctl.api.client.daemon import Daemon
     from sriovctl.cli.context import Context
     from sriovctl.host.api import Host, Journal
     from sriovctl.host.boot_api import BootDoors
@@ -94,6 +95,7 @@ def _make_context(args: argparse.Namespace) -> Context:
         kind=kind if args.host_tree is None else HostKind.RECORDED,
         start_guardian=None if args.simulated else _start_guardian,
         open_boot=lambda root: _open_boot(args, root),
+        find_daemon=lambda: _find_daemon(args),
         open_events=None if args.host_tree is not None or args.simulated else _open_events,
         out=sys.stdout,
         color=not args.no_color and sys.stdout.isatty(),
@@ -165,6 +167,20 @@ def _open_qmp(socket: str) -> QMP:
     from sriovctl.host.qmp import QMPConnection
 
     return QMPConnection(socket)
+
+
+# On a host where none runs, this is all that it costs.
+def _find_daemon(args: argparse.Namespace) -> Daemon | None:
+    from sriovctl.api.place import SOCKET, SOCKET_VARIABLE
+
+    is_live = args.host_tree is None and not args.simulated and args.lspci is None
+    path = os.environ.get(SOCKET_VARIABLE, SOCKET)
+    if args.direct or not is_live or not os.path.exists(path):
+        return None
+    from sriovctl.api.client.daemon import Daemon
+    from sriovctl.host.database import state_directory
+
+    return Daemon(path, state_directory=os.path.abspath(state_directory()))
 
 
 def _open_events() -> EventSource:

@@ -11,7 +11,7 @@ from http.client import HTTPResponse
 from pathlib import Path
 from typing import Any
 
-from sriovctl.api.options import SOCKET
+from sriovctl.api.place import SOCKET
 from tests.lab.shell import PCI, ip, netdev_of, sriovctl, vfs_by_ip
 from tests.unit.api.rig import UnixHTTP, exchange
 

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from sriovctl.api.options import SOCKET
+from sriovctl.api.place import SOCKET
 from sriovctl.model.persistence import APPLY_UNIT, DAEMON_UNIT, VERIFY_UNIT
 from tests.unit.api.rig import UnixHTTP, exchange
 

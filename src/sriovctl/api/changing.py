@@ -13,7 +13,7 @@ from sriovctl.engine.runs.apply import ApplyOptions, apply_plan
 from sriovctl.engine.runs.confirm import confirm_run, expire_run
 from sriovctl.engine.runs.undo import undo_run
 from sriovctl.engine.wanted_details import read_wanted_pfs
-from sriovctl.errors import InputError
+from sriovctl.errors import InputError, LostError
 from sriovctl.model.lease import Request, Terms
 from sriovctl.model.record import NamedTuple
 from sriovctl.model.run import RunStatus
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from sriovctl.model.plan import Plan, Step
 
 SOURCE = "api: "
+EARLIER_BOOTS = "runs of earlier boots"
 _MOST_PLANS = 64
 _ID_BYTES = 9
 
@@ -158,8 +159,18 @@ def undo(doors: Doors, job: Job, wish: Wish) -> None:
     check = doors.users().checking(wish.allowed)
     undone = undo_run(_told(doors, job), wish.run_id, check=check)
     if undone.run is None:
-        raise InputError("no run stands that could be undone", subject="journal")
+        raise _nothing_to_undo(undone.earlier_boots)
     job.run_id, job.steps, job.status = undone.run.run_id, undone.steps, RunStatus.UNDONE
+
+
+def _nothing_to_undo(earlier_boots: int) -> Refusal:
+    return Refusal(
+        409,
+        "nothing-to-undo",
+        "no run stands that could be undone",
+        subject="journal",
+        evidence={EARLIER_BOOTS: earlier_boots},
+    )
 
 
 def confirm(doors: Doors, job: Job, wish: Wish) -> None:
@@ -253,13 +264,39 @@ def release_lease(doors: Doors, lease_id: int) -> dict[str, object]:
     return document("lease-show", {"leases": leases_as_json(doors, released)})
 
 
+def release_leases(doors: Doors, said: Mapping[str, object]) -> dict[str, object]:
+    """Give leases back, all or none: those that are named, or those of one owner.
+
+    :raises InputError: neither is said, or both, or there is no such lease.
+    """
+    if ("leases" in said) == ("owner" in said):
+        raise InputError("needs 'leases' or 'owner', and not both", subject="body")
+    desk = doors.desk()
+    named = said.get("leases", ())
+    assert isinstance(named, list | tuple)
+    ids = list(dict.fromkeys(named))
+    if "owner" in said:
+        ids = [one.lease_id for one in desk.leases() if one.owner == said["owner"]]
+    return document("lease-release", {"leases": leases_as_json(doors, desk.release(ids))})
+
+
 def renew_lease(doors: Doors, lease_id: int, said: Mapping[str, object]) -> dict[str, object]:
     """Let a lease last on from now.
 
     :raises Refusal: there is none of this number, or it is not held any more.
     """
-    _require_held(doors, lease_id)
-    renewed = doors.desk().renew(lease_id, _seconds(said))
+    find_lease(doors, lease_id)
+    try:
+        renewed = doors.desk().renew(lease_id, _seconds(said))
+    except LostError as error:
+        raise Refusal(
+            409,
+            "lease-has-ended",
+            error.cause,
+            subject=error.subject,
+            hint=error.hint,
+            evidence=error.evidence,
+        ) from error
     return document("lease-show", {"leases": leases_as_json(doors, [renewed])})
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 from sriovctl.model.record import NamedTuple
 
 TYPE_CHECKING = False
@@ -20,6 +22,7 @@ class Building(NamedTuple):
         a simulated host ends with its doors.
     :param close: called last, in the thread that reads.
     :param no_guests: why libvirt is not asked for guests; None: it is.
+    :param state_directory: where journal and leases are kept; None: nowhere, or of another host.
     :param read_only: why nothing may be changed; None: it may.
     """
 
@@ -27,6 +30,16 @@ class Building(NamedTuple):
     is_shared: bool = False
     no_guests: str | None = None
     read_only: str | None = None
+    state_directory: str | None = None
     close: Callable[[], None] = lambda: None
     hostname: str = ""  # of what is shown; empty: of this host
     is_simulated: bool = False
+
+
+def told_of(building: Building) -> dict[str, object]:
+    """Say which host it is, for those who see it in a browser."""
+    return {
+        "hostname": building.hostname or os.uname().nodename,
+        "simulated": building.is_simulated,
+        "read_only": building.read_only,
+    }

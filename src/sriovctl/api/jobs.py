@@ -61,6 +61,7 @@ class Job:
         self.error: SriovctlError | None = None
         self.bug: Exception | None = None
         self.progress: deque[str] = deque(maxlen=_PROGRESS_LINES)
+        self.lines_told = 0  # of progress in all
         self.cancel_wanted = False
         self.confirm_within_s: float | None = None  # its run waits to be confirmed
         self._is_stopping = False
@@ -74,6 +75,7 @@ class Job:
     def tell(self, text: str) -> None:
         """Note how far it is; in the thread that works."""
         self.progress.append(text)
+        self.lines_told += 1
         self.on_news()
         self.stop_if_cancelled()
 
@@ -101,6 +103,7 @@ class Job:
             "run": self.run_id,
             "status": None if self.status is None else str(self.status),
             "progress": list(self.progress),
+            "lines_told": self.lines_told,
             "steps": steps_as_json(self.steps),
             "error": None if self.error is None else error_as_json(self.error),
         }

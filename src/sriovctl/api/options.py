@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 from sriovctl.api.contract.messages import OPERATORS
+from sriovctl.api.place import SOCKET
 from sriovctl.errors import InputError
 
 TYPE_CHECKING = False
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     Opener = Callable[[], Listener]
     Options = argparse._ActionsContainer  # a parser, or a group of its options
 
-SOCKET = "/run/sriovctl/api.sock"
 TOKENS = "/etc/sriovctl/tokens"
 _FIRST_PASSED = 3  # SD_LISTEN_FDS_START
 

@@ -231,7 +231,7 @@ def show_run(doors: Doors, run_id: int) -> Document:
     journal = doors.journal()
     run = journal.run(run_id)
     if run is None:
-        raise not_found(f"run {run_id}", "there is no such run")
+        raise not_found(f"run {run_id}", "there is no such run", hint="sriovctl history")
     now_s = doors.host().clock.now()
     return document("run", {"run": run_as_json(run, journal.steps(run_id), now_s=now_s)})
 
@@ -262,7 +262,7 @@ def find_lease(doors: Doors, lease_id: int) -> Lease:
     for lease in doors.desk().leases(ended=True):
         if lease.lease_id == lease_id:
             return lease
-    raise not_found(f"lease {lease_id}", "there is no such lease")
+    raise not_found(f"lease {lease_id}", "there is no such lease", hint="sriovctl lease list")
 
 
 def leases_as_json(doors: Doors, leases: Sequence[Lease]) -> list[dict[str, object]]:

@@ -22,13 +22,15 @@ from sriovctl.api.contract.matching import (
     match_route,
     names_etag,
     require_if_match,
+    wants_anew,
 )
 from sriovctl.api.contract.messages import EVENTS, Caller, Request, Response, Role
 from sriovctl.api.contract.openapi import openapi_document
 from sriovctl.api.contract.problems import Refusal, encode_json, response_to
 from sriovctl.api.contract.routes import Route
-from sriovctl.api.contract.schemas import NEW_JOB, NEW_LEASE, RENEWAL
+from sriovctl.api.contract.schemas import NEW_JOB, NEW_LEASE, RELEASE, RENEWAL
 from sriovctl.api.contract.values import parse_query
+from sriovctl.api.doors import told_of
 from sriovctl.api.feed import Feed
 from sriovctl.api.jobs import Job, JobBoard
 from sriovctl.api.reception import Reception
@@ -113,7 +115,7 @@ class Service:
         self._sleep = sleep
         self._access = access
         self._assets = assets or Assets()
-        self._reception = Reception(access, _told_of(building), now=now)
+        self._reception = Reception(access, told_of(building), now=now)
         self._audit = audit
         self._log = log
         self._keeping = keeping
@@ -202,7 +204,10 @@ class Service:
         read, good_for_s = self._reader(ask)
         key = (ask.route.name, *sorted(ask.named.items()), *sorted(ask.query.items()))
         answer = await self._shelf.answer(
-            key, lambda doors: encode(read(doors)), good_for_s=good_for_s
+            key,
+            lambda doors: encode(read(doors)),
+            good_for_s=good_for_s,
+            anew=_wants_anew(ask),
         )
         return _with_etag(ask, answer)
 
@@ -212,6 +217,7 @@ class Service:
             "metrics",
             lambda doors: as_answer(reading.metrics(doors, recorded=recorded).encode()),
             good_for_s=MOMENT_S,
+            anew=_wants_anew(ask),
         )
         return _with_etag(ask, answer)
 
@@ -255,7 +261,8 @@ class Service:
 
     async def _health(self, _: Ask) -> Response:
         keeping = self._keeping()
-        shaped = {**keeping._asdict(), "version": __version__}
+        told = {"version": __version__, "state_directory": self._building.state_directory}
+        shaped = {**keeping._asdict(), **told}
         return _json(200, reading.document("health", shaped))
 
     async def _events(self, ask: Ask) -> Response:
@@ -346,6 +353,10 @@ class Service:
     async def _release_lease(self, ask: Ask) -> Response:
         return await self._lend(200, partial(changing.release_lease, lease_id=ask.number("lease")))
 
+    async def _release_leases(self, ask: Ask) -> Response:
+        said = read_json_body(ask.request, RELEASE)
+        return await self._lend(200, partial(changing.release_leases, said=said))
+
     async def _renew_lease(self, ask: Ask) -> Response:
         said = read_json_body(ask.request, RENEWAL)
         lease_id = ask.number("lease")
@@ -365,12 +376,10 @@ class Service:
         self._log("".join(traceback.format_exception(bug)))
 
 
-def _told_of(building: Building) -> dict[str, object]:
-    return {
-        "hostname": building.hostname or os.uname().nodename,
-        "simulated": building.is_simulated,
-        "read_only": building.read_only,
-    }
+# Reading anew costs the host, so that others are shown what is on the shelf.
+def _wants_anew(ask: Ask) -> bool:
+    may = ask.role is not None and ask.role.includes(Role.OPERATE)
+    return may and wants_anew(ask.request.headers.get("cache-control"))
 
 
 def _with_etag(ask: Ask, answer: Answer) -> Response:

@@ -61,11 +61,17 @@ class Shelf:
         self._generation += 1
         self._made.clear()
 
-    async def answer(self, key: Hashable, make: Make, *, good_for_s: float) -> Answer:
+    async def answer(
+        self, key: Hashable, make: Make, *, good_for_s: float, anew: bool = False
+    ) -> Answer:
         """Take an answer from the shelf, or have it made.
 
+        :param anew: have it made in any case: none that was begun before will do.
         :raises SriovctlError: as *make* does; failures are not kept.
         """
+        if anew:
+            self._kept.pop(key, None)
+            self._made.pop(key, None)
         kept = self._kept.get(key)
         if kept is not None and self._is_good(kept):
             return kept.answer
@@ -88,8 +94,9 @@ class Shelf:
     async def _make(self, key: Hashable, make: Make, good_for_s: float) -> Answer:
         generation = self._generation
         answer = await self._workers.read(make)
-        self._kept[key] = _Kept(answer, generation, self._now() + good_for_s)
-        self._kept.move_to_end(key)
+        if self._made.get(key) is asyncio.current_task():  # else there is a newer one
+            self._kept[key] = _Kept(answer, generation, self._now() + good_for_s)
+            self._kept.move_to_end(key)
         while len(self._kept) > _MOST_KEPT:
             self._kept.popitem(last=False)
         return answer

@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+from sriovctl.cli.by_daemon import jobs_by_daemon
 from sriovctl.cli.change_arguments import add_change_arguments, refuse_recording
 from sriovctl.cli.durations import duration_s
-from sriovctl.cli.state_arguments import add_file_argument, read_plan, read_plan_when_ready
+from sriovctl.cli.state_arguments import (
+    ReadyState,
+    add_file_argument,
+    plan_ready,
+    read_state,
+    read_state_when_ready,
+)
 from sriovctl.engine.runs.apply import ApplyOptions, Outcome, apply_plan
 from sriovctl.errors import EXIT_DONE, EXIT_FAILED, InputError
 from sriovctl.host.signals import stopping_in_order
@@ -27,6 +34,7 @@ EXAMPLES = """\
   sriovctl apply host.yaml --confirm-within 60s && sriovctl confirm
   sriovctl apply host.yaml --allow guest:MyGuest
   sriovctl apply --resume      # after a kill -9
+  sriovctl apply host.yaml --direct  # not by the daemon
 """
 
 
@@ -78,8 +86,9 @@ def run(args: argparse.Namespace, context: Context) -> int:
         if args.resume:
             outcome = _resume(args, context)
         else:
-            plan, missing = _read_plan(args, context)
-            outcome = _apply(plan, args, context)
+            ready = _read_state(args, context)
+            missing = tuple(map(str, ready.missing))
+            outcome = _bring(ready, args, context)
     if args.json:
         context.print_json("apply", {**_as_json(outcome), "missing": list(missing)})
     else:
@@ -87,13 +96,23 @@ def run(args: argparse.Namespace, context: Context) -> int:
     return EXIT_FAILED if missing else EXIT_DONE
 
 
-def _read_plan(args: argparse.Namespace, context: Context) -> tuple[Plan, tuple[str, ...]]:
+def _read_state(args: argparse.Namespace, context: Context) -> ReadyState:
     if not (args.wait or args.skip_missing):
-        return read_plan(args.file, context), ()
-    plan, missing = read_plan_when_ready(
+        return ReadyState(read_state(args.file))
+    return read_state_when_ready(
         args.file, context, wait_s=args.wait, skip_missing=args.skip_missing
     )
-    return plan, tuple(map(str, missing))
+
+
+def _bring(ready: ReadyState, args: argparse.Namespace, context: Context) -> Outcome:
+    return jobs_by_daemon(
+        args,
+        context,
+        lambda office: office.apply(
+            ready.state, allowed=args.allow, confirm_within_s=args.confirm_within
+        ),
+        lambda: _apply(plan_ready(ready, context), args, context),
+    )
 
 
 def _apply(plan: Plan, args: argparse.Namespace, context: Context) -> Outcome:

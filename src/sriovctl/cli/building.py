@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import closing, nullcontext
 
 from sriovctl.api.doors import Building
 from sriovctl.cli.context import HostKind
+from sriovctl.host.database import state_directory
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -19,7 +21,10 @@ def building_of(context: Context) -> Building:
     """
     context.host()  # a dump is none, and that is to be said before anybody listens
     if context.kind is HostKind.LIVE:
-        return Building(lambda: closing(context.opened_anew()))
+        return Building(
+            lambda: closing(context.opened_anew()),
+            state_directory=os.path.abspath(state_directory()),
+        )
     return Building(
         lambda: nullcontext(context),
         is_shared=True,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from sriovctl.cli.by_daemon import jobs_by_daemon
 from sriovctl.engine.runs.confirm import confirm_run
 from sriovctl.errors import EXIT_DONE
 
@@ -27,7 +28,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace, context: Context) -> int:
     """Confirm the run that waits for it."""
-    kept = confirm_run(context.host(), context.journal(), args.run)
+    kept = jobs_by_daemon(
+        args,
+        context,
+        lambda office: office.confirm(args.run),
+        lambda: confirm_run(context.host(), context.journal(), args.run),
+    )
     if args.json:
         context.print_json("confirm", {"run": kept.run_id, "pfs": list(kept.devices)})
     else:

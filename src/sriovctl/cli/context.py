@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from typing import TextIO
 
+    from sriovctl.api.client.daemon import Daemon
     from sriovctl.engine.leases.lending import Survey
     from sriovctl.host.api import Host, Journal
     from sriovctl.host.boot_api import BootDoors
@@ -48,6 +49,7 @@ class Context(Doors):
     """The host that the user chose, and the way to the user.
 
     :param open_leases: without it, a book in memory, which ends with the command.
+    :param find_daemon: finds who else serves this host, and is to be asked in its place.
     :param read_dump: reads the dump that the user gave in place of a host; None: there is a host.
     :param read_log: reads the kernel log that the user gave beside it.
     """
@@ -67,6 +69,7 @@ class Context(Doors):
         start_guardian: Callable[[], Guardian] | None = None,
         open_boot: Callable[[str | None], BootDoors] | None = None,
         open_events: Callable[[], EventSource] | None = None,
+        find_daemon: Callable[[], Daemon | None] = lambda: None,
         read_dump: Callable[[], HostSnapshot] | None = None,
         read_log: Callable[[], str] | None = None,
     ) -> None:
@@ -85,6 +88,9 @@ class Context(Doors):
         self._start_guardian = start_guardian
         self._open_boot = open_boot
         self._open_events = open_events
+        self._find_daemon = find_daemon
+        self._daemon: Daemon | None = None
+        self._has_looked_for_daemon = False
         self._kind = kind
         self._read_dump = read_dump
         self._read_log = read_log
@@ -104,6 +110,7 @@ class Context(Doors):
             start_guardian=self._start_guardian,
             open_events=self._open_events,
             open_boot=self._open_boot,
+            find_daemon=self.daemon,
             out=out,
             color=self.color,
             read_dump=None if self._read_dump is None else self.snapshot,
@@ -156,6 +163,13 @@ class Context(Doors):
         from sriovctl.engine.leases.lending import Survey
 
         return Survey(read_inventory(self.host(), name_of=lambda *_: None), None)
+
+    def daemon(self) -> Daemon | None:
+        """Return who else serves this host and is to be asked in its place; None: nobody."""
+        if not self._has_looked_for_daemon:
+            self._has_looked_for_daemon = True
+            self._daemon = self._find_daemon()
+        return self._daemon
 
     def start_guardian(self) -> Guardian:
         """Start the process that undoes a run which nobody confirms.
@@ -217,6 +231,8 @@ class Context(Doors):
         super().close()
         for qmp in self._qmp.values():
             qmp.close()
+        if self._daemon is not None:
+            self._daemon.close()
 
     def print(self, text: str) -> None:
         """Write *text* and a newline to the user."""

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import argparse
 import os
+from contextlib import suppress
 
+from sriovctl.cli.by_daemon import by_daemon
 from sriovctl.cli.change_arguments import refuse_recording
 from sriovctl.cli.durations import duration_s
 from sriovctl.cli.pool_argument import add_pool_argument, find_pool
@@ -12,7 +14,7 @@ from sriovctl.cli.sub_verbs import SubVerbs, run_sub_verb
 from sriovctl.engine.leases.lease_owners import no_such_lease
 from sriovctl.engine.leases.lease_sight import read_process
 from sriovctl.engine.leases.on_host import seen_on_host
-from sriovctl.errors import EXIT_DONE, EXIT_FAILED, EXIT_REFUSED, InputError
+from sriovctl.errors import EXIT_DONE, EXIT_FAILED, EXIT_REFUSED, InputError, PermissionDenied
 from sriovctl.model.lease import LeaseStatus, Request, Terms
 from sriovctl.model.state import LENDING_POLICIES, NUMA_POLICIES
 from sriovctl.render.leases import (
@@ -26,8 +28,11 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from sriovctl.api.client.daemon import Daemon
+    from sriovctl.api.client.leases import LeaseOffice
     from sriovctl.cli.context import Context
     from sriovctl.model.lease import Lease
+    from sriovctl.render.leases import ShownLease
 
 SUMMARY = "lend VFs to one owner at a time, and make them clean when they come back"
 EXAMPLES = """\
@@ -130,12 +135,34 @@ def _take(args: argparse.Namespace, context: Context) -> int:
         raise InputError(
             "a pinned lease lasts until it is released", subject="--pin", hint="leave --ttl out"
         )
+    request = request_from(args, owner=_this_user(), vfs=args.count)
+    if args.state is not None or args.pid is not None:  # only this process knows those
+        return _take_here(args, context, request)
+    _warn_of_pool(args, context)
+
+    def ask(daemon: Daemon) -> int:
+        office = _office(daemon)
+        shown = office.take(args.pool, request, ttl_s=args.ttl, pinned=args.pin)
+        _print_shown(context, args, "lease-take", shown)
+        return EXIT_DONE
+
+    return by_daemon(context, ask, lambda: _take_here(args, context, request))
+
+
+# What was kept of a pool may be older than its file, and the daemon tells nobody.
+def _warn_of_pool(args: argparse.Namespace, context: Context) -> None:
+    if context.daemon() is not None:
+        with suppress(PermissionDenied):
+            find_pool(args, context)
+
+
+def _take_here(args: argparse.Namespace, context: Context, request: Request) -> int:
     files = context.host().files
     bound = None if args.pid is None else read_process(files, args.pid)
     pool, desk = find_pool(args, context), context.desk()
     # Until its number is told it is ours, so that it goes with us if we are killed before.
     terms = Terms(args.ttl, bound or read_process(files), pinned=args.pin)
-    leases = desk.take(pool, request_from(args, owner=_this_user(), vfs=args.count), terms)
+    leases = desk.take(pool, request, terms)
     # As they will be in a moment.
     told = leases if bound else [one._replace(pid=None, pid_started=None) for one in leases]
     _print(context, args, "lease-take", told)
@@ -143,6 +170,12 @@ def _take(args: argparse.Namespace, context: Context) -> int:
     if bound is None:
         desk.bind(leases, None)
     return EXIT_DONE
+
+
+def _office(daemon: Daemon) -> LeaseOffice:
+    from sriovctl.api.client.leases import LeaseOffice
+
+    return LeaseOffice(daemon)
 
 
 def _this_user() -> str:
@@ -157,8 +190,12 @@ def _run(args: argparse.Namespace, context: Context) -> int:
 
 def _renew(args: argparse.Namespace, context: Context) -> int:
     refuse_recording(args)
-    lease = context.desk().renew(args.lease, args.ttl)
-    _print(context, args, "lease-renew", [lease])
+    shown = by_daemon(
+        context,
+        lambda daemon: _office(daemon).renew(args.lease, args.ttl),
+        lambda: seen_on_host(context.host(), [context.desk().renew(args.lease, args.ttl)]),
+    )
+    _print_shown(context, args, "lease-renew", shown)
     return EXIT_DONE
 
 
@@ -169,31 +206,39 @@ def _release(args: argparse.Namespace, context: Context) -> int:
     refuse_recording(args)
     if bool(args.leases) == bool(args.owner):
         raise InputError("needs leases, or --owner, and not both", subject="lease release")
+    shown = by_daemon(
+        context,
+        lambda daemon: _office(daemon).release(args.leases, owner=args.owner),
+        lambda: seen_on_host(context.host(), _release_here(args, context)),
+    )
+    _tell_returned(context, args, "lease-release", shown)
+    return exit_code_of([one.lease for one in shown])
+
+
+def _release_here(args: argparse.Namespace, context: Context) -> Sequence[Lease]:
     desk = context.desk()
     ids = list(dict.fromkeys(args.leases))
     if args.owner:
         ids = [one.lease_id for one in desk.leases() if one.owner == args.owner]
-    leases = desk.release(ids)
-    _tell_returned(context, args, "lease-release", leases)
-    return exit_code_of(leases)
+    return desk.release(ids)
 
 
 def _reap(args: argparse.Namespace, context: Context) -> int:
     refuse_recording(args)
     leases = context.desk().reap()
-    _tell_returned(context, args, "lease-reap", leases)
+    _tell_returned(context, args, "lease-reap", seen_on_host(context.host(), leases))
     return exit_code_of(leases)
 
 
 def _tell_returned(
-    context: Context, args: argparse.Namespace, schema: str, leases: Sequence[Lease]
+    context: Context, args: argparse.Namespace, schema: str, shown: Sequence[ShownLease]
 ) -> None:
     if args.json:
-        _print(context, args, schema, leases)
+        _print_shown(context, args, schema, shown)
         return
-    for lease in leases:
-        context.print(format_returned(lease))
-    if not leases:
+    for one in shown:
+        context.print(format_returned(one.lease))
+    if not shown:
         context.print("no lease to take back")
 
 
@@ -234,9 +279,14 @@ def _show(args: argparse.Namespace, context: Context) -> int:
 def _print(
     context: Context, args: argparse.Namespace, schema: str, leases: Sequence[Lease]
 ) -> None:
-    told = seen_on_host(context.host(), leases)
+    _print_shown(context, args, schema, seen_on_host(context.host(), leases))
+
+
+def _print_shown(
+    context: Context, args: argparse.Namespace, schema: str, shown: Sequence[ShownLease]
+) -> None:
     if args.json:
-        context.print_json(schema, {"leases": [lease_as_json(one) for one in told]})
+        context.print_json(schema, {"leases": [lease_as_json(one) for one in shown]})
         return
-    for one in told:
+    for one in shown:
         context.print(format_lease(one))

@@ -156,6 +156,11 @@ def add_global_options(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="take the kernel log from a file (-: stdin)",
     )
+    parser.add_argument(
+        "--direct",
+        action="store_true",
+        help="never ask the daemon (sriovctld), though it runs",
+    )
     parser.add_argument("--json", action="store_true", help="answer as JSON")
     parser.add_argument("--no-color", action="store_true", help="never colour the output")
     parser.add_argument("--debug", action="store_true", help="show the traceback of an error")

@@ -6,6 +6,7 @@ import os
 import sys
 from contextlib import ExitStack
 
+from sriovctl.api.place import SOCKET
 from sriovctl.cli.context import HostKind
 from sriovctl.errors import EXIT_DONE, InputError, LostError, UnsupportedError
 
@@ -27,7 +28,6 @@ EXAMPLES = """\
   sriovctl --simulated page
   sriovctl --host-tree recording page
 """
-_SOCKET = "/run/sriovctl/api.sock"
 _HOST = "127.0.0.1"
 
 
@@ -42,8 +42,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--unix",
         metavar="PATH",
-        default=_SOCKET,
-        help=f"the socket of sriovctld, where it serves this host (default: {_SOCKET})",
+        default=SOCKET,
+        help=f"the socket of sriovctld, where it serves this host (default: {SOCKET})",
     )
 
 

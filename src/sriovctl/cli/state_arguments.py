@@ -5,6 +5,7 @@ from __future__ import annotations
 from sriovctl.codec.state_file import parse_states
 from sriovctl.engine.wanted_details import read_wanted_pfs, with_wanted_details
 from sriovctl.host.state_files import read_state_texts
+from sriovctl.model.record import NamedTuple
 from sriovctl.planner.diff import plan_state
 
 TYPE_CHECKING = False
@@ -28,22 +29,37 @@ def add_file_argument(parser: argparse.ArgumentParser, *, optional: bool = False
     )
 
 
+class ReadyState(NamedTuple):
+    """A state, and what was seen of the host while it was waited for."""
+
+    state: DesiredState
+    pfs: tuple[PF, ...] | None = None  # with all that the state asks about them; None: not read
+    missing: tuple[Lack, ...] = ()  # what was not there at the end of the wait
+
+
 def read_plan(file: str, context: Context) -> Plan:
     """Read a state and the host, and plan.
 
     :raises InputError: the state cannot be read, or is wrong.
     """
-    state, pfs = read_wanted(file, context)
-    return plan_state(state, pfs, owners=context.owners(pfs))
+    return plan_ready(ReadyState(read_state(file)), context)
 
 
-def read_plan_when_ready(
+def plan_ready(ready: ReadyState, context: Context) -> Plan:
+    """Plan the way to a state on this host.
+
+    :raises InputError: the state does not fit it.
+    """
+    pfs = read_pfs(context, ready.state) if ready.pfs is None else ready.pfs
+    return plan_state(ready.state, pfs, owners=context.owners(pfs))
+
+
+def read_state_when_ready(
     file: str, context: Context, *, wait_s: float, skip_missing: bool
-) -> tuple[Plan, tuple[Lack, ...]]:
-    """Read a state file, wait until its PFs have come up, and plan.
+) -> ReadyState:
+    """Read a state file, and wait until its PFs have come up.
 
-    :param skip_missing: plan without those that have not; else that is an error.
-    :return: the plan, and what was not there at the end of the wait.
+    :param skip_missing: go on without those that have not; else planning refuses them.
     :raises InputError: the file cannot be read, or is wrong.
     """
     from sriovctl.engine.runs.wait import wait_for_pfs
@@ -55,8 +71,7 @@ def read_plan_when_ready(
     if skip_missing:
         state = without_lacking(state, waited.lacks)
     pfs = with_wanted_details(host, waited.pfs, state)
-    plan = plan_state(state, pfs, owners=context.owners(pfs))
-    return plan, tuple(lack for lack in waited.lacks if lack.is_fatal)
+    return ReadyState(state, pfs, tuple(lack for lack in waited.lacks if lack.is_fatal))
 
 
 def read_wanted(file: str, context: Context) -> tuple[DesiredState, tuple[PF, ...]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from sriovctl.cli.by_daemon import jobs_by_daemon
 from sriovctl.cli.change_arguments import add_change_arguments, refuse_recording
 from sriovctl.engine.runs.undo import Undone, undo_run
 from sriovctl.errors import EXIT_DONE
@@ -37,14 +38,23 @@ def run(args: argparse.Namespace, context: Context) -> int:
     """
     refuse_recording(args)
     with stopping_in_order():
-        check = context.users().checking(frozenset(args.allow))
-        undone = undo_run(context.site(), args.run, check=check)
+        undone = jobs_by_daemon(
+            args,
+            context,
+            lambda office: office.undo(args.run, allowed=args.allow),
+            lambda: _undo(args, context),
+        )
     if args.json:
         run_id = undone.run.run_id if undone.run else None
         context.print_json("undo", {"run": run_id, "steps": steps_as_json(undone.steps)})
     else:
         context.print(_format(undone))
     return EXIT_DONE
+
+
+def _undo(args: argparse.Namespace, context: Context) -> Undone:
+    check = context.users().checking(frozenset(args.allow))
+    return undo_run(context.site(), args.run, check=check)
 
 
 def _format(undone: Undone) -> str:

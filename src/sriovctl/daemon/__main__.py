@@ -122,6 +122,7 @@ def _make_interface(args: argparse.Namespace, log: Log, keeper: Keeper) -> Inter
     from sriovctl.api.service import Service
     from sriovctl.daemon.doors import live_doors
     from sriovctl.daemon.interface import Interface
+    from sriovctl.host.database import state_directory
 
     def tell(line: str) -> None:
         log.say(Priority.INFO, line)
@@ -130,7 +131,10 @@ def _make_interface(args: argparse.Namespace, log: Log, keeper: Keeper) -> Inter
         log.say_once(Priority.WARNING, "what the interface reads", line)
 
     access = make_access(args, warn)
-    building = Building(lambda: closing(live_doors(write_timeout_s=args.write_timeout, warn=warn)))
+    building = Building(
+        lambda: closing(live_doors(write_timeout_s=args.write_timeout, warn=warn)),
+        state_directory=os.path.abspath(state_directory()),
+    )
     return Interface(
         lambda keeping: Service(
             building, access, audit=AuditLog(tell), log=tell, hears_events=True, keeping=keeping

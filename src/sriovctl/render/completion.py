@@ -33,7 +33,7 @@ autoload -U +X bashcompinit && bashcompinit
 
 GLOBAL_OPTIONS = (
     *("--help", "--version", "--host-tree", "--simulated", "--lspci", "--dmesg"),
-    *("--json", "--no-color"),
+    *("--direct", "--json", "--no-color"),
 )
 
 

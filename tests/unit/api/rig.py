@@ -21,6 +21,7 @@ from sriovctl.api.doors import Building
 from sriovctl.api.run import Listener, Serving
 from sriovctl.api.server import Limits, open_tcp_socket, open_unix_socket
 from sriovctl.api.service import Service
+from sriovctl.cli.context import Context
 from sriovctl.host.simulated import SimulatedHost, simulated_82576
 from tests.unit.docs.pages import context_of
 
@@ -211,8 +212,12 @@ def rig_on(
     tcp: bool = False,
     groups: Collection[int] = (),
     more: Sequence[Listener] = (),
+    context: Context | None = None,
 ) -> Iterator[Rig]:
-    """Serve a simulated host for as long as the test lasts."""
+    """Serve a simulated host for as long as the test lasts.
+
+    :param context: the doors to it, where they are to be others than to a host alone.
+    """
     host = host or simulated_82576()
     with _running_loop() as loop:
         rig = Rig(directory / "s", host, loop)
@@ -223,7 +228,10 @@ def rig_on(
 
         async def start() -> Serving:
             rig.access = _access(rig, policy, {} if tokens is None else tokens, groups)
-            rig.service = _service(rig, rig.access, read_only=read_only, hears_events=hears_events)
+            doors = context or context_of(rig.host)
+            rig.service = _service(
+                rig, rig.access, doors, read_only=read_only, hears_events=hears_events
+            )
             serving = Serving(rig.service, limits=limits)
             await serving.start(listeners)
             return serving
@@ -262,14 +270,16 @@ def _access(
     )
 
 
-def _service(rig: Rig, access: Access, *, read_only: str | None, hears_events: bool) -> Service:
-    context = context_of(rig.host)
+def _service(
+    rig: Rig, access: Access, context: Context, *, read_only: str | None, hears_events: bool
+) -> Service:
     building = Building(
         lambda: nullcontext(context),
         is_shared=True,
         no_guests="no guests",
         read_only=read_only,
         close=context.close,
+        state_directory=str(rig.path.parent),
     )
     return Service(
         building,

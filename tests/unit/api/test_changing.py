@@ -52,7 +52,7 @@ def test_undo_takes_back(rig: Rig) -> None:
     assert (job["state"], job["run"], job["status"]) == ("done", 1, "undone")
     assert num_vfs(rig) == "0"
     again = rig.job({"kind": "undo"})
-    assert (again["state"], again["error"]["code"]) == ("failed", "input")
+    assert (again["state"], again["error"]["code"]) == ("failed", "nothing-to-undo")
 
 
 def test_a_job_that_fails_says_why_and_leaves_the_host_as_it_was(rig: Rig) -> None:

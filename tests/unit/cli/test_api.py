@@ -18,7 +18,8 @@ from sriovctl.__main__ import main
 from sriovctl.api.access import read_token_file
 from sriovctl.api.contract.routes import ROUTES
 from sriovctl.api.contract.tokens import is_that_token
-from sriovctl.api.options import SOCKET, find_openers, passed_sockets
+from sriovctl.api.options import find_openers, passed_sockets
+from sriovctl.api.place import SOCKET
 from sriovctl.daemon.arguments import parse_arguments
 from sriovctl.errors import InputError
 

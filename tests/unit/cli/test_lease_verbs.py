@@ -12,7 +12,7 @@ import pytest
 from sriovctl.cli.context import Context, HostKind
 from sriovctl.cli.lease_run import environment_of
 from sriovctl.cli.main import parse_arguments, run_verb
-from sriovctl.cli.state_arguments import read_plan
+from sriovctl.cli.state_arguments import ReadyState, plan_ready
 from sriovctl.engine.vf_attributes import write_link, write_vf_attributes
 from sriovctl.errors import BusyError, InputError, LostError, PermissionDenied, SafetyError
 from sriovctl.host.journal import SQLiteJournal
@@ -419,12 +419,12 @@ def test_owners_names_leases(terminal: Terminal) -> None:
 def test_a_lease_taken_between_plan_and_apply_is_seen(
     terminal: Terminal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def plan_and_lend(file: str, context: Context) -> Plan:
-        plan = read_plan(file, context)
+    def plan_and_lend(ready: ReadyState, context: Context) -> Plan:
+        plan = plan_ready(ready, context)
         terminal.take("netdev=eth0", "--owner", "anna")
         return plan
 
-    monkeypatch.setattr("sriovctl.cli.apply.read_plan", plan_and_lend)
+    monkeypatch.setattr("sriovctl.cli.apply.plan_ready", plan_and_lend)
     with pytest.raises(SafetyError, match="is in use: lease:1 would feel it"):
         terminal.run("apply", str(terminal.state))
 

@@ -93,6 +93,11 @@ def names_etag(header: str | None, etag: str, *, weakly: bool = False) -> bool:
     return "*" in listed or etag in listed
 
 
+def wants_anew(header: str | None) -> bool:
+    """Say whether ``Cache-Control`` asks for an answer that is not from the shelf."""
+    return "no-cache" in [one.strip().lower() for one in (header or "").split(",")]
+
+
 def check_content_type(route: Route, header: str | None) -> None:
     """Refuse a body of another type than the route takes.
 

@@ -16,6 +16,10 @@ from sriovctl.errors import (
     VerifyError,
 )
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
 ERROR_SCHEMA = "sriovctl/error/1"
 RETRY_AFTER_S = 2
 
@@ -44,17 +48,20 @@ class Refusal(InputError):
         *,
         subject: object = None,
         hint: str | None = None,
+        evidence: Mapping[str, object] | None = None,
         headers: tuple[tuple[str, str], ...] = (),
     ) -> None:
-        super().__init__(cause, subject=subject, hint=hint)
+        super().__init__(cause, subject=subject, hint=hint, evidence=evidence)
         self.status = status
         self.code = code
         self.headers = headers
 
 
-def not_found(subject: object, cause: str = "there is no such thing here") -> Refusal:
+def not_found(
+    subject: object, cause: str = "there is no such thing here", *, hint: str | None = None
+) -> Refusal:
     """Say that something is not there."""
-    return Refusal(404, "not-found", cause, subject=subject)
+    return Refusal(404, "not-found", cause, subject=subject, hint=hint)
 
 
 def status_of(error: SriovctlError) -> int:

@@ -150,6 +150,13 @@ ROUTES: tuple[Route, ...] = (
         role=Role.OPERATE,
         body="NewLease",
     ),
+    Route(
+        *("POST", "/v1/leases/release", "release_leases", "leases"),
+        "Give leases back, all or none, and make their VFs clean",
+        "ReleasedLeases",
+        role=Role.OPERATE,
+        body="Release",
+    ),
     _read("/v1/leases/{lease}", "show_lease", "leases", "Show one lease", "LeaseDocument"),
     Route(
         *("DELETE", "/v1/leases/{lease}", "release_lease", "leases"),

@@ -232,6 +232,7 @@ _JOB: dict[str, Schema] = {
     "run": INTEGER_OR_NULL,
     "status": _or_null(_choice(RunStatus)),
     "progress": _list(TEXT),
+    "lines_told": INTEGER,
     "steps": _list(reference("Step")),
     "error": _or_null(reference("Problem")),
 }
@@ -264,7 +265,7 @@ NEW_JOB = _object(
         "plan": NAME,
         "run": RUN_NUMBER,
         "allow": {"type": "array", "items": NAME, "maxItems": 64},
-        "confirm_within_s": {"type": "number", "minimum": 5, "maximum": 86400},
+        "confirm_within_s": _TTL,
     },
     optional=("plan", "run", "allow", "confirm_within_s"),
 )
@@ -288,6 +289,13 @@ NEW_LEASE = _object(
 )
 RENEWAL = _object({"ttl_s": _TTL}, optional=("ttl_s",))
 NEW_SESSION = _object({"token": NAME})
+RELEASE = _object(
+    {
+        "leases": {"type": "array", "items": RUN_NUMBER, "minItems": 1, "maxItems": 4096},
+        "owner": NAME,
+    },
+    optional=("leases", "owner"),
+)
 
 
 def schemas() -> dict[str, Schema]:
@@ -317,6 +325,7 @@ def _things() -> dict[str, Schema]:
         "NewLease": NEW_LEASE,
         "Renewal": RENEWAL,
         "NewSession": NEW_SESSION,
+        "Release": RELEASE,
     }
 
 
@@ -342,12 +351,19 @@ def _documents() -> dict[str, Schema]:
         "JobDocument": _document("job", {"job": reference("Job")}),
         "LeaseList": _page("lease-list", "leases", "Lease"),
         "TakenLeases": _document("lease-take", {"leases": _list(reference("Lease"))}),
+        "ReleasedLeases": _document("lease-release", {"leases": _list(reference("Lease"))}),
         "LeaseDocument": _document("lease-show", {"leases": _list(reference("Lease"))}),
         "PoolList": _page("pool-list", "pools", "Pool"),
         "Session": _document("session", _SESSION),
         "Health": _document(
             "health",
-            {"health": TEXT, "reason": TEXT, "version": TEXT, "conditions": ANY_OBJECT},
+            {
+                "health": TEXT,
+                "reason": TEXT,
+                "version": TEXT,
+                "state_directory": TEXT_OR_NULL,
+                "conditions": ANY_OBJECT,
+            },
         ),
     }
 
