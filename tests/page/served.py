@@ -47,6 +47,7 @@ class Served:
         self._access = Access(PeerPolicy(), read_tokens=lambda: _STORED)
         self._port = 0
         self._serving: Serving | None = None
+        self._listener: Listener | None = None
 
     @property
     def url(self) -> str:
@@ -59,8 +60,9 @@ class Served:
 
     def stop(self) -> None:
         """Answer nobody any more; who is signed in will still be."""
-        if self._serving is not None:
+        if self._serving is not None and self._listener is not None:
             self._run(self._serving.stop())
+            self._listener.close()
         self._serving = None
 
     def wake(self) -> None:
@@ -78,10 +80,10 @@ class Served:
         return _TOKENS[role]
 
     async def _start(self) -> Serving:
-        listener = Listener(open_tcp_socket("127.0.0.1", self._port))
-        self._port = listener.socket.getsockname()[1]
+        self._listener = Listener(open_tcp_socket("127.0.0.1", self._port))
+        self._port = self._listener.socket.getsockname()[1]
         serving = Serving(self._service())
-        await serving.start([listener])
+        await serving.start([self._listener])
         return serving
 
     def _service(self) -> Service:
