@@ -3,7 +3,6 @@ import { forgetDocuments, loadSession, signIn } from "./core/api.js";
 import { html, render, useEffect } from "./core/dom.js";
 import { connection, startLive, stopLive } from "./core/live.js";
 import "./core/recent.js";
-import { navigate } from "./core/router.js";
 import { session } from "./core/session.js";
 import { useStore } from "./core/store.js";
 import { loadLanguage, useLanguage } from "./core/texts.js";
@@ -34,8 +33,7 @@ function App() {
 async function useKey() {
   const key = KEY.exec(location.hash)?.[1];
   if (!key) return;
-  history.replaceState(null, "", "#/");
-  navigate("#/");
+  location.replace("#/");
   try {
     await signIn(decodeURIComponent(key));
   } catch {
