@@ -7,7 +7,7 @@ from collections import OrderedDict
 
 from sriovctl.api.contract.messages import JobState
 from sriovctl.api.contract.problems import Refusal, not_found
-from sriovctl.api.reading import document, find_lease, leases_as_json
+from sriovctl.api.reading import document, find_lease, find_pool, leases_as_json
 from sriovctl.codec.state_file import parse_state
 from sriovctl.engine.runs.apply import ApplyOptions, apply_plan
 from sriovctl.engine.runs.confirm import confirm_run, expire_run
@@ -204,6 +204,31 @@ def waiting_runs(doors: Doors) -> list[tuple[int, float]]:
         for run in standing
         if run.source.startswith(SOURCE) and run.confirm_by is not None
     ]
+
+
+# --- pools ------------------------------------------------------------------------------------
+
+
+def define_pools(doors: Doors, text: str, by: str) -> dict[str, object]:
+    """Keep the pools that a state names.
+
+    :raises InputError: the state is wrong, or names none.
+    """
+    from sriovctl.engine.leases.pools import describe_pools
+
+    pools = describe_pools(parse_state(text, source="body"), source=SOURCE + by, stamp="")
+    doors.leases().store_pools(pools)
+    return document("pool-define", {"pools": [pool.name for pool in pools]})
+
+
+def remove_pool(doors: Doors, name: str) -> dict[str, object]:
+    """Forget a pool.
+
+    :raises Refusal: there is none of this name.
+    """
+    find_pool(doors, name)
+    doors.leases().remove_pool(name)
+    return document("pool-remove", {"pool": name})
 
 
 # --- leases ----------------------------------------------------------------------------------

@@ -9,7 +9,9 @@ from sriovctl.api.contract.paging import cut_page
 from sriovctl.api.contract.problems import not_found
 from sriovctl.engine.inventory import read_inventory
 from sriovctl.host.pci_ids import PCINames
+from sriovctl.model.lease import LeaseStatus
 from sriovctl.model.owner import name_owners
+from sriovctl.model.record import NamedTuple
 from sriovctl.planner.match import pf_named
 
 TYPE_CHECKING = False
@@ -18,11 +20,13 @@ if TYPE_CHECKING:
 
     from sriovctl.engine.doors import Doors
     from sriovctl.model.functions import PF
-    from sriovctl.model.lease import Lease
-    from sriovctl.model.snapshot import HostSnapshot
+    from sriovctl.model.lease import Lease, StoredPool
 
     Query = Mapping[str, object]
     Document = dict[str, object]
+
+
+_NO_PFS = "version: 1\npfs: {}\n"
 
 
 def document(verb: str, payload: Mapping[str, object]) -> Document:
@@ -98,55 +102,28 @@ def find_pf(pfs: Sequence[PF], text: str) -> PF:
     return pf
 
 
-# --- what follows from the PCI tree ----------------------------------------------------------
+def show_function(doors: Doors, named: str) -> Document:
+    """Decode one function's capabilities."""
+    from sriovctl.api.tree_reading import find_function
+    from sriovctl.engine.describe import read_function
+    from sriovctl.render.show_json import function_as_json
+
+    host = doors.host()
+    found = read_function(host, find_function(host, named), name_of=PCINames().name_of)
+    return document("show", function_as_json(found))
 
 
-def _snapshot(doors: Doors) -> HostSnapshot:
-    from sriovctl.engine.snapshot import read_snapshot
+def list_abilities(doors: Doors, query: Query) -> Document:
+    """List what the driver of each PF can set."""
+    from sriovctl.engine.abilities import read_abilities
+    from sriovctl.render.abilities import abilities_as_json
 
-    return read_snapshot(doors.host(), progress=lambda _: None)
-
-
-def list_groups(doors: Doors, query: Query) -> Document:
-    """List IOMMU groups, and why they are so."""
-    from sriovctl.engine.inventory import read_iommu_groups
-    from sriovctl.render.groups import groups_as_json
-    from sriovctl.topology.groups import predict_groups
-    from sriovctl.topology.report import report_kernel_groups
-
-    groups = read_iommu_groups(doors.host().files)
-    prediction = predict_groups(_snapshot(doors), iommu_on=False)
-    shaped = groups_as_json(report_kernel_groups(groups, prediction))
-    listed = shaped.pop("groups")
-    assert isinstance(listed, list)
-    return page("groups", "groups", listed, query, key_of=lambda one: one["id"], more=shaped)
-
-
-def doctor(doors: Doors) -> Document:
-    """Judge the host."""
-    from sriovctl.checks.run import is_ready, run_checks
-    from sriovctl.render.doctor import doctor_as_json
-
-    snapshot = _snapshot(doors)
-    findings = run_checks(snapshot)
-    ready = is_ready(findings)
-    return document("doctor", doctor_as_json(findings, ready=ready, notes=snapshot.notes))
-
-
-def capacity(doors: Doors, query: Query) -> Document:
-    """Say how many VFs PFs can have."""
-    from sriovctl.render.capacity import capacity_as_json
-    from sriovctl.topology.capacity import capacity_of, pfs_of
-    from sriovctl.topology.tree import build_tree
-
-    snapshot = _snapshot(doors)
-    tree = build_tree(snapshot)
-    wanted = [pf.address for pf in pfs_of(snapshot)]
+    host = doors.host()
+    pfs = read_inventory(host, name_of=lambda *_: None)
     if "pf" in query:
-        pf = find_pf(read_inventory(doors.host(), name_of=lambda *_: None), str(query["pf"]))
-        wanted = [address for address in wanted if str(address) == pf.device]
-    found = [capacity_as_json(capacity_of(snapshot, one, tree=tree)) for one in wanted]
-    return document("capacity", {"pfs": found})
+        pfs = (find_pf(pfs, str(query["pf"])),)
+    told = [abilities_as_json(*read_abilities(host, pf, probe=False)) for pf in pfs]
+    return page("abilities", "pfs", told, query, key_of=lambda pf: pf["device"])
 
 
 # --- users -----------------------------------------------------------------------------------
@@ -183,14 +160,15 @@ def list_guests(doors: Doors, query: Query) -> Document:
 # --- metrics ---------------------------------------------------------------------------------
 
 
-def metrics(doors: Doors, *, recorded: bool) -> str:
+def metrics(doors: Doors, *, recorded: bool, is_open: bool) -> str:
     """Write counters and states for Prometheus.
 
     :param recorded: journal and leases are of this host, and tell nothing of a recording.
+    :param is_open: write OpenMetrics.
     """
     from sriovctl import __version__
     from sriovctl.engine.counters import read_traffic, read_wedged
-    from sriovctl.render.exposition import format_prometheus
+    from sriovctl.render.exposition import format_openmetrics, format_prometheus
     from sriovctl.render.metrics import HostMetrics, metric_families
 
     pfs = read_traffic(doors.host(), name_of=PCINames().name_of)
@@ -199,20 +177,40 @@ def metrics(doors: Doors, *, recorded: bool) -> str:
         pfs = read_wedged(doors.journal(), pfs)
     leases = None if recorded else doors.desk().leases()
     found = HostMetrics(pfs, __version__, leases=leases, owners=owners)
-    return format_prometheus(metric_families(found))
+    return (format_openmetrics if is_open else format_prometheus)(metric_families(found))
+
+
+def counters(doors: Doors) -> Document:
+    """Tell what PFs and VFs have sent and received so far, and nothing else."""
+    from sriovctl.engine.counters import read_settled_traffic
+    from sriovctl.render.metrics import traffic_as_json
+
+    host = doors.host()
+    pfs = [traffic_as_json(one) for one in read_settled_traffic(host)]
+    return document("counters", {"time_s": host.clock.now(), "pfs": pfs})
 
 
 # --- changes and leases ----------------------------------------------------------------------
 
 
-def show_state(doors: Doors) -> Document:
+class ShownState(NamedTuple):
+    """What the host is, in both ways of writing it."""
+
+    document: Document
+    yaml: str
+
+
+def show_state(doors: Doors) -> ShownState:
     """Say in a state what the host is."""
-    from sriovctl.codec.state_text import state_as_tree
+    from sriovctl.codec.state_text import format_state, state_as_tree
     from sriovctl.engine.exchange.export_host import export_host
 
     state, left_out = export_host(doors.host())
     said = [f"{one.where}: {one.key}: {one.why}" for one in left_out]
-    return document("state", {"state": state_as_tree(state), "left_out": said})
+    text = format_state(state) if state.pfs else _NO_PFS
+    comments = "".join(f"# left out: {one}\n" for one in said)
+    shaped = document("state", {"state": state_as_tree(state), "left_out": said})
+    return ShownState(shaped, comments + text)
 
 
 def list_runs(doors: Doors, query: Query) -> Document:
@@ -276,14 +274,12 @@ def leases_as_json(doors: Doors, leases: Sequence[Lease]) -> list[dict[str, obje
 def list_pools(doors: Doors, query: Query) -> Document:
     """List pools, and how many of their VFs are free."""
     from sriovctl.engine.leases.pools import read_stored
-    from sriovctl.model.lease import LeaseStatus
     from sriovctl.planner.lending import shares_of
     from sriovctl.render.pools import capacity_as_json, pool_as_json
 
     pools = [(read_stored(one), one) for one in doors.leases().pools()]
-    desk = doors.desk()
-    members = desk.members(*(pool for pool, _ in pools)) if pools else {}
-    leases = [one for one in desk.leases() if one.status is not LeaseStatus.LOST] if pools else []
+    members = doors.desk().members(*(pool for pool, _ in pools)) if pools else {}
+    leases = _keeping(doors) if pools else []
     listed = [
         {
             **pool_as_json(pool, stored),
@@ -292,3 +288,31 @@ def list_pools(doors: Doors, query: Query) -> Document:
         for pool, stored in pools
     ]
     return page("pool-list", "pools", listed, query, key_of=lambda one: one["name"])
+
+
+def show_pool(doors: Doors, name: str) -> Document:
+    """Show one pool, and what each of its VFs does."""
+    from sriovctl.engine.leases.pools import join_leases, read_stored
+    from sriovctl.render.pools import pool_as_json, vf_as_json
+
+    stored = find_pool(doors, name)
+    pool = read_stored(stored)
+    vfs = join_leases(doors.desk().members(pool)[name], _keeping(doors))
+    shaped = {**pool_as_json(pool, stored), "members": [vf_as_json(vf) for vf in vfs]}
+    return document("pool-show", shaped)
+
+
+def find_pool(doors: Doors, name: str) -> StoredPool:
+    """Find a pool.
+
+    :raises Refusal: there is none of this name.
+    """
+    for pool in doors.leases().pools():
+        if pool.name == name:
+            return pool
+    raise not_found(f"pool {name}", "there is no such pool")
+
+
+# Leases that keep their VF from others, as they are at this moment.
+def _keeping(doors: Doors) -> list[Lease]:
+    return [one for one in doors.desk().leases() if one.status is not LeaseStatus.LOST]

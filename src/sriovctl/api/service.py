@@ -24,7 +24,8 @@ from sriovctl.api.contract.matching import (
     require_if_match,
     wants_anew,
 )
-from sriovctl.api.contract.messages import EVENTS, Caller, Request, Response, Role
+from sriovctl.api.contract.messages import EVENTS, YAML, Caller, Request, Response, Role
+from sriovctl.api.contract.negotiation import choose_type
 from sriovctl.api.contract.openapi import openapi_document
 from sriovctl.api.contract.problems import Refusal, encode_json, response_to
 from sriovctl.api.contract.routes import Route
@@ -33,10 +34,13 @@ from sriovctl.api.contract.values import parse_query
 from sriovctl.api.doors import told_of
 from sriovctl.api.feed import Feed
 from sriovctl.api.jobs import Job, JobBoard
+from sriovctl.api.reads import Reads
 from sriovctl.api.reception import Reception
-from sriovctl.api.shelf import MOMENT_S, Answer, Shelf, as_answer, encode
-from sriovctl.api.static import answer_with_file
+from sriovctl.api.shelf import MOMENT_S, Answer, Shelf, encode
+from sriovctl.api.static import DRAWING_POLICY, answer_with_file
+from sriovctl.api.tree_reading import Looks
 from sriovctl.api.workers import Workers
+from sriovctl.codec.state_schema import state_schema
 from sriovctl.errors import InputError, PermissionDenied, SriovctlError, UnsupportedError
 from sriovctl.model.record import NamedTuple
 from sriovctl.page.assets import Assets
@@ -71,6 +75,10 @@ class Ask(NamedTuple):
     def role(self) -> Role | None:
         """What they may; None: nothing beyond what everybody may."""
         return None if self.caller is None else self.caller.role
+
+    def wanted_type(self) -> str:
+        """Choose the type to answer with."""
+        return choose_type(self.request.headers.get("accept"), self.route.types())
 
     def number(self, name: str) -> int:
         """Take a number out of the path."""
@@ -119,9 +127,12 @@ class Service:
         self._audit = audit
         self._log = log
         self._keeping = keeping
-        self._heard_s = _HEARD_S if hears_events else MOMENT_S
+        heard_s = _HEARD_S if hears_events else MOMENT_S
         self._workers = Workers(building)
         self._shelf = Shelf(self._workers, now)
+        self._looks = Looks(now, good_for_s=heard_s)
+        recorded = building.read_only is not None
+        self._reads = Reads(self._looks, heard_s=heard_s, recorded=recorded)
         self._plans = changing.PlanShelf()
         self._timers: set[asyncio.Task[None]] = set()
         self._document: Answer | None = None
@@ -141,8 +152,12 @@ class Service:
 
     def host_changed(self, kind: str = "host", payload: Mapping[str, object] | None = None) -> None:
         """Have everything read anew, and tell those who follow.  In the loop's thread."""
-        self._shelf.forget()
+        self._forget()
         self.feed.publish(kind, payload or {})
+
+    def _forget(self) -> None:
+        self._looks.forget()
+        self._shelf.forget()
 
     async def close(self) -> None:
         """Wait for the job that is under way, and drop those that wait."""
@@ -201,58 +216,31 @@ class Service:
         return await self._read(ask)
 
     async def _read(self, ask: Ask) -> Response:
-        read, good_for_s = self._reader(ask)
-        key = (ask.route.name, *sorted(ask.named.items()), *sorted(ask.query.items()))
-        answer = await self._shelf.answer(
-            key,
-            lambda doors: encode(read(doors)),
-            good_for_s=good_for_s,
-            anew=_wants_anew(ask),
-        )
+        kind = ask.wanted_type()
+        read = self._reads.of(ask.route.name, ask.named, ask.query, kind)
+        key = (ask.route.name, kind, *sorted(ask.named.items()), *sorted(ask.query.items()))
+        anew = _wants_anew(ask)
+        if anew:
+            self._looks.forget()
+        answer = await self._shelf.answer(key, read.make, good_for_s=read.good_for_s, anew=anew)
         return _with_etag(ask, answer)
 
-    async def _metrics(self, ask: Ask) -> Response:
-        recorded = self._building.read_only is not None
-        answer = await self._shelf.answer(
-            "metrics",
-            lambda doors: as_answer(reading.metrics(doors, recorded=recorded).encode()),
-            good_for_s=MOMENT_S,
-            anew=_wants_anew(ask),
-        )
-        return _with_etag(ask, answer)
-
-    def _reader(self, ask: Ask) -> tuple[Read, float]:
-        heard: dict[str, Read] = {
-            "list_pfs": partial(reading.list_pfs, query=ask.query),
-            "list_vfs": partial(reading.list_vfs, query=ask.query),
-            "list_groups": partial(reading.list_groups, query=ask.query),
-            "capacity": partial(reading.capacity, query=ask.query),
-            "doctor": reading.doctor,
-        }
-        if ask.route.name in heard:
-            return heard[ask.route.name], self._heard_s
-        listed: dict[str, Callable[..., dict[str, object]]] = {
-            "list_owners": reading.list_owners,
-            "list_guests": reading.list_guests,
-            "list_runs": reading.list_runs,
-            "list_leases": reading.list_leases,
-            "list_pools": reading.list_pools,
-        }
-        if ask.route.name in listed:
-            return partial(listed[ask.route.name], query=ask.query), MOMENT_S
-        if ask.route.name == "show_pf":
-            return partial(reading.show_pf, named=str(ask.named["address"])), self._heard_s
-        if ask.route.name == "show_run":
-            return partial(reading.show_run, run_id=ask.number("run")), MOMENT_S
-        assert ask.route.name == "show_lease"
-        return partial(reading.show_lease, lease_id=ask.number("lease")), MOMENT_S
+    async def _draw_tree(self, ask: Ask) -> Response:
+        response = await self._read(ask)
+        return response._replace(headers=(*response.headers, DRAWING_POLICY))
 
     async def _show_state(self, ask: Ask) -> Response:
-        return _with_etag(ask, await self._state())
+        as_json, as_yaml = await self._state()
+        return _with_etag(ask, as_yaml if ask.wanted_type() == YAML else as_json)
 
     # Never from the shelf: somebody is about to change what they saw.
-    async def _state(self) -> Answer:
-        return await self._workers.read(lambda doors: encode(reading.show_state(doors)))
+    async def _state(self) -> tuple[Answer, Answer]:
+        shown = await self._workers.read(reading.show_state)
+        as_json = encode(shown.document)
+        return as_json, Answer(shown.yaml.encode(), f'{as_json.etag[:-1]}-yaml"')
+
+    async def _schema(self, ask: Ask) -> Response:
+        return _with_etag(ask, encode(state_schema()))
 
     async def _openapi(self, ask: Ask) -> Response:
         if self._document is None:
@@ -291,7 +279,8 @@ class Service:
 
     async def _plan_edited_state(self, ask: Ask) -> Response:
         header = ask.request.headers.get("if-match")
-        require_if_match(header, "" if header is None else (await self._state()).etag)
+        shown = () if header is None else await self._state()
+        require_if_match(header, *(answer.etag for answer in shown))
         return await self._plan_state(ask)
 
     # --- jobs ----------------------------------------------------------------------------
@@ -328,7 +317,7 @@ class Service:
         return self.jobs.start(kind, wish.by, work)
 
     def _job_ended(self, job: Job) -> None:
-        self._shelf.forget()
+        self._forget()
         self._audit.note(entry_of_job(job))
         if job.bug is not None:
             self._log("".join(traceback.format_exception(job.bug)))
@@ -344,7 +333,14 @@ class Service:
         await self._sleep(left_s)
         self.jobs.expire(partial(changing.expire, run_id=run_id))
 
-    # --- leases --------------------------------------------------------------------------
+    # --- pools and leases ----------------------------------------------------------------
+
+    async def _define_pools(self, ask: Ask) -> Response:
+        text = read_state_body(ask.request)
+        return await self._lend(201, partial(changing.define_pools, text=text, by=ask.by))
+
+    async def _remove_pool(self, ask: Ask) -> Response:
+        return await self._lend(200, partial(changing.remove_pool, name=str(ask.named["pool"])))
 
     async def _take_leases(self, ask: Ask) -> Response:
         said = read_json_body(ask.request, NEW_LEASE)
@@ -383,10 +379,12 @@ def _wants_anew(ask: Ask) -> bool:
 
 
 def _with_etag(ask: Ask, answer: Answer) -> Response:
-    headers = (("etag", answer.etag),)
+    headers: tuple[tuple[str, str], ...] = (("etag", answer.etag),)
+    if ask.route.other_types:
+        headers = (*headers, ("vary", "Accept"))
     if names_etag(ask.request.headers.get("if-none-match"), answer.etag, weakly=True):
         return Response(304, headers=headers)
-    return Response(200, answer.body, ask.route.answer_type, headers)
+    return Response(200, answer.body, ask.wanted_type(), headers)
 
 
 def _json(

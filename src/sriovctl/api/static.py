@@ -29,6 +29,11 @@ _POLICY = "; ".join(
         "frame-ancestors 'none'",
     )
 )
+# A drawing has a style sheet of its own, and nothing else; it may be opened by itself.
+DRAWING_POLICY = (
+    "content-security-policy",
+    "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'self'; sandbox",
+)
 # nosniff and no-cache stand on every response already.
 SAFETY = (
     ("content-security-policy", _POLICY),

@@ -8,13 +8,12 @@ from sriovctl.cli.pool_argument import add_pool_argument, find_pool, stamp_of
 from sriovctl.cli.state_arguments import add_file_argument
 from sriovctl.cli.sub_verbs import SubVerbs, run_sub_verb
 from sriovctl.codec.state_file import parse_states
-from sriovctl.engine.leases.pools import describe_pools, find_stored, read_stored
+from sriovctl.engine.leases.pools import describe_pools, find_stored, join_leases, read_stored
 from sriovctl.errors import EXIT_DONE
 from sriovctl.host.state_files import read_state_texts
 from sriovctl.model.lease import LeaseStatus
 from sriovctl.planner.lending import shares_of
 from sriovctl.render.pools import (
-    ShownVF,
     capacity_as_json,
     format_capacity,
     format_pool,
@@ -29,7 +28,6 @@ if TYPE_CHECKING:
 
     from sriovctl.cli.context import Context
     from sriovctl.model.lease import Lease, Pool, PoolShare
-    from sriovctl.planner.lending import Member
 
 SUMMARY = "say which VFs can be leased together, and how many are free"
 EXAMPLES = """\
@@ -136,26 +134,10 @@ def _show(args: argparse.Namespace, context: Context) -> int:
     name = pool.wanted.name
     stored = next((one for one in context.leases().pools() if one.name == name), None)
     stored = None if args.state is not None else stored
-    members = context.desk().members(pool)[name]
-    leases = {(one.pf_device, one.vf_index): one for one in _keeping(context)}
-    vfs = [_shown(member, leases.get((member.pf.device, member.vf.vf_index))) for member in members]
+    vfs = join_leases(context.desk().members(pool)[name], _keeping(context))
     if args.json:
         shaped = {**pool_as_json(pool, stored), "members": [vf_as_json(vf) for vf in vfs]}
         context.print_json("pool-show", shaped)
     else:
         context.print(format_pool(pool, stored, vfs))
     return EXIT_DONE
-
-
-def _shown(member: Member, lease: Lease | None) -> ShownVF:
-    vf = member.vf
-    address = None if vf.address is None else str(vf.address)
-    return ShownVF(
-        member.pf.device,
-        vf.vf_index,
-        address,
-        vf.numa_node,
-        vf.iommu_group,
-        lease,
-        member.users,
-    )

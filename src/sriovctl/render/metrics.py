@@ -301,3 +301,23 @@ def _leases_json(leases: Sequence[Lease]) -> list[dict[str, object]]:
         {"pool": pool, "status": status, "leases": number}
         for (pool, status), number in sorted(numbers.items())
     ]
+
+
+def traffic_as_json(one: PFTraffic) -> dict[str, object]:
+    """Shape counters alone, of one PF and its VFs, for who asks again and again.  Pure."""
+    return {
+        "address": None if one.pf.address is None else str(one.pf.address),
+        "device": one.pf.device,
+        "netdev": one.pf.netdev,
+        "at_s": one.at_s,
+        "link": {"up": one.pf.up, "carrier": one.carrier},
+        "counters": counters_as_json(one.counters),
+        "vfs": [
+            {
+                "vf_index": vf.vf.vf_index,
+                "source": vf.source,
+                "counters": None if vf.source is None else counters_as_json(vf.counters),
+            }
+            for vf in one.vfs
+        ],
+    }

@@ -66,6 +66,7 @@ _GROUP_DARK = (
 GROUP_COLOURS = len(_GROUP_LIGHT)
 
 _FONTS = """\
+.t-drawing{max-width:100%;height:auto}
 .t-drawing text{font-family:system-ui,"Segoe UI","DejaVu Sans",sans-serif;font-size:11px}
 .t-drawing .t-title{font-size:19px;font-weight:600}
 .t-drawing .t-mono{font-family:ui-monospace,"DejaVu Sans Mono",Menlo,monospace;font-size:12px;\

@@ -72,9 +72,14 @@ _PORT_WORDS = {
 _CHARACTER = 5.9  # pixels, of the 11 px font, on average
 
 
-def tree_as_svg(picture: Picture) -> str:
-    """Draw a host.  Pure."""
-    return _Drawing(picture, lay_out(picture)).draw()
+def tree_as_svg(picture: Picture, *, has_style: bool = True) -> str:
+    """Draw a host.  Pure.
+
+    What stands for a device, a VF, or the area of a group, says so in ``data-`` attributes.
+
+    :param has_style: bring the style sheet along; a page may have its own.
+    """
+    return _Drawing(picture, lay_out(picture)).draw(has_style=has_style)
 
 
 class _Drawing:
@@ -88,15 +93,15 @@ class _Drawing:
             group: number % GROUP_COLOURS for number, group in enumerate(picture.shared_groups)
         }
 
-    def draw(self) -> str:
+    def draw(self, *, has_style: bool) -> str:
         width = self._layout.width
         height = self._layout.height + _LEGEND_TOP + len(self._legend_rows()) * _LEGEND_ROW + 4
         title = escape(f"PCI tree of {self._picture.description}")
         parts = [
             f'<svg xmlns="http://www.w3.org/2000/svg" class="t-drawing" role="img" '
             f'viewBox="0 0 {width:g} {height:g}" width="{width:g}" height="{height:g}" '
-            f'style="max-width:100%;height:auto" aria-label="{title}">',
-            f"<style>{stylesheet()}</style>",
+            f'aria-label="{title}">',
+            *([f"<style>{stylesheet()}</style>"] if has_style else []),
             _rect("t-page", 0, 0, width, height, radius=0),
             *self._head(),
             *(line for panel in self._layout.panels for line in _panel(panel, self._layout.width)),
@@ -147,7 +152,8 @@ class _Drawing:
             size = self._picture.group_sizes[group]
             title = f"<title>{self._names[group]}: {size} functions, inseparable</title>"
             inner = "".join(_hull_part(box, boxes) for box in boxes)
-            yield f'<g class="t-hull t-h{colour}" opacity="0.3">{title}{inner}</g>'
+            told = _data(kind="group", group=group)
+            yield f'<g class="t-hull t-h{colour}" opacity="0.3"{told}>{title}{inner}</g>'
 
     # --- lines and boxes -----------------------------------------------------------------
 
@@ -161,7 +167,7 @@ class _Drawing:
         for slab in panel.slabs:
             node = slab.node
             title = f"host bridge {node.label}"
-            yield f"<g><title>{escape(title)}</title>"
+            yield f"<g{_data_of(node)}><title>{escape(title)}</title>"
             yield _rect("t-slab", slab.x, slab.y, slab.width, slab.height, radius=10)
             yield _text("t-text t-strong", slab.x + 14, slab.y + 24, "host bridge")
             yield _text("t-text t-mono", slab.x + 14, slab.y + 44, node.label)
@@ -170,8 +176,7 @@ class _Drawing:
             yield "</g>"
 
     def _box(self, box: Box) -> Iterator[str]:
-        address = "" if box.node.address is None else f' data-address="{box.node.address}"'
-        yield f"<g{address}><title>{escape(node_title(box.node, self._names))}</title>"
+        yield f"<g{_data_of(box.node)}><title>{escape(node_title(box.node, self._names))}</title>"
         if box.is_chip:
             yield from self._chip(box)
         elif box.node.is_pf:
@@ -181,7 +186,7 @@ class _Drawing:
         yield "</g>"
         if box.node.is_pf:
             for cell, vf in zip(cells_of(box), box.node.vfs, strict=True):
-                yield self._cell(cell, vf)
+                yield self._cell(cell, vf, box.node)
 
     def _chip(self, box: Box) -> Iterator[str]:
         node = box.node
@@ -227,7 +232,7 @@ class _Drawing:
             words = f"on NUMA node {node.numa_node}"
             yield _text("t-warn-text t-small t-end", right, box.bottom - 11, words)
 
-    def _cell(self, cell: Cell, vf: VFCell) -> str:
+    def _cell(self, cell: Cell, vf: VFCell, pf: PictureNode) -> str:
         # Beyond the limit a cell is crossed out, so that the colour need not say it.
         style = {CellState.OFF: "t-off", CellState.BEYOND: "t-beyond"}.get(vf.state)
         style = style or self._cell_class(vf.group)
@@ -242,9 +247,16 @@ class _Drawing:
             x = cell.x + cell.width - 5 if cell.is_large else middle[0]
             y = cell.y + 5 if cell.is_large else middle[1]
             parts.append(f'<circle class="t-on-colour" cx="{x:g}" cy="{y:g}" r="2.4"/>')
-        address = "" if vf.address is None else f' data-address="{vf.address}"'
         title = f"<title>{escape(cell_title(vf, self._names))}</title>"
-        return f'<g data-vf="{vf.vf_index}"{address}>{title}{"".join(parts)}</g>'
+        told = _data(
+            kind="vf",
+            vf=vf.vf_index,
+            pf=pf.address,
+            address=vf.address,
+            group=vf.group,
+            state=vf.state.name.lower(),
+        )
+        return f"<g{told}>{title}{''.join(parts)}</g>"
 
     def _numa_of_panels(self, box: Box) -> set[int | None]:
         return {
@@ -398,6 +410,17 @@ def _path_to(box: Box, slab: Slab | None) -> str:
         return f"M{start:g} {box.anchor:g}H{box.x:g}"
     rail = box.parent.right + COLUMN_GAP / 2
     return f"M{box.parent.right:g} {box.parent.anchor:g}H{rail:g}V{box.anchor:g}H{box.x:g}"
+
+
+def _data_of(node: PictureNode) -> str:
+    kind = "pf" if node.is_pf else node.kind.name.lower().replace("_", "-")
+    return _data(kind=kind, address=node.address, group=node.group, numa=node.numa_node)
+
+
+# What is not known has no attribute.
+def _data(**told: object) -> str:
+    known = ((name, value) for name, value in told.items() if value is not None)
+    return "".join(f' data-{name}="{escape(str(value))}"' for name, value in known)
 
 
 def _badge_width(state: ACSState) -> float:

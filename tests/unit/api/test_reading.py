@@ -11,11 +11,11 @@ from sriovctl.__main__ import main
 from sriovctl.api.contract.openapi import openapi_document
 from sriovctl.api.contract.routes import ROUTES, Route
 from sriovctl.host.simulated import INTEL_X710, Card, MachineSpec, simulate
-from tests.unit.api.rig import PF, Rig, rig_on
+from tests.unit.api.rig import PF, STATE, Rig, rig_on
 
 DOCUMENT = openapi_document()
 READS = [route for route in ROUTES if route.method == "GET" and route.answer is not None]
-IN_PATH = {"address": PF, "run": "1", "job": "1", "lease": "1"}
+IN_PATH = {"address": PF, "function": PF, "pool": "spare", "run": "1", "job": "1", "lease": "1"}
 
 
 def check_schema(document: Any, name: str) -> None:  # noqa: ANN401
@@ -30,6 +30,7 @@ def check_schema(document: Any, name: str) -> None:  # noqa: ANN401
 def busy(rig: Rig) -> Rig:
     """A host with VFs, a run, a job, a pool and a lease."""
     rig.apply()
+    assert rig.ask("POST", "/v1/pools", STATE).status == 201
     assert rig.ask("POST", "/v1/leases", {"pool": "driver=igb,vfs=1"}).status == 201
     return rig
 
@@ -57,6 +58,12 @@ def test_each_read_answers_as_its_schema_says(busy: Rig, route: Route) -> None:
         ("runs", ("history",)),
         ("leases", ("lease", "list")),
         ("pools", ("pool", "list")),
+        ("tree", ("tree",)),
+        ("abilities", ("abilities",)),
+        ("explain/0000:01:00.0", ("explain", "0000:01:00.0")),
+        ("explain/eth0", ("explain", "eth0")),
+        ("show/0000:00:00.0", ("show", "0000:00:00.0")),
+        ("schema", ("schema",)),
     ],
 )
 def test_a_document_is_what_the_command_prints(

@@ -113,9 +113,10 @@ def check_content_type(route: Route, header: str | None) -> None:
         )
 
 
-def require_if_match(header: str | None, etag: str) -> None:
+def require_if_match(header: str | None, *etags: str) -> None:
     """Refuse a change of what the client has not seen as it is.
 
+    :param etags: of the same thing, written in different ways.
     :raises Refusal: the header is missing, or names something else.
     """
     if header is None:
@@ -126,7 +127,7 @@ def require_if_match(header: str | None, etag: str) -> None:
             subject="if-match",
             hint="GET the state first, and send its ETag",
         )
-    if not names_etag(header, etag):
+    if not any(names_etag(header, etag) for etag in etags):
         raise Refusal(
             412,
             "precondition-failed",

@@ -15,7 +15,10 @@ COOKIE = "sriovctl_session"  # on localhost with the port behind it
 JSON = "application/json"
 YAML = "application/yaml"
 EVENTS = "text/event-stream"
+SVG = "image/svg+xml"
 METRICS = "text/plain; version=0.0.4; charset=utf-8"
+
+OPENMETRICS = "application/openmetrics-text; version=1.0.0; charset=utf-8"
 
 
 class Role(StrEnum):

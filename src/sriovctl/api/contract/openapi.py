@@ -6,7 +6,8 @@ from json import dumps
 
 from sriovctl.api.contract.messages import COOKIE, JSON, Role
 from sriovctl.api.contract.routes import PATH_PARAMETERS, ROUTES, Parameter, Route
-from sriovctl.api.contract.schemas import reference, schemas
+from sriovctl.api.contract.schema_words import reference
+from sriovctl.api.contract.schemas import schemas
 
 OPENAPI_VERSION = "3.1.0"
 API_VERSION = "1"
@@ -97,12 +98,10 @@ def _parameter(parameter: Parameter) -> dict[str, object]:
 
 def _responses(route: Route) -> dict[str, object]:
     schema = {"type": "object"} if route.answer is None else reference(route.answer)
-    if route.answer_type != JSON:
-        schema = {"type": "string"}
-    done: dict[str, object] = {
-        "description": "Done",
-        "content": {route.answer_type: {"schema": schema}},
+    content = {
+        kind: {"schema": schema if kind == JSON else {"type": "string"}} for kind in route.types()
     }
+    done: dict[str, object] = {"description": "Done", "content": content}
     found: dict[str, object] = {str(route.status): done}
     if route.has_etag:
         done["headers"] = {"ETag": {"schema": {"type": "string"}}}

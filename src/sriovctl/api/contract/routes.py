@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sriovctl.api.contract.messages import EVENTS, JSON, METRICS, YAML, Role
+from sriovctl.api.contract.messages import EVENTS, JSON, METRICS, OPENMETRICS, SVG, YAML, Role
 from sriovctl.api.contract.paging import MOST_CURSOR_CHARACTERS, MOST_ITEMS
 from sriovctl.api.contract.schemas import NAME, RUN_NUMBER
 from sriovctl.model.record import NamedTuple
@@ -39,11 +39,16 @@ class Route(NamedTuple):
     body: str | None = None  # schema of what is sent
     body_types: tuple[str, ...] = (JSON,)
     answer_type: str = JSON
+    other_types: tuple[str, ...] = ()  # that Accept may ask for in its place
     has_etag: bool = False
 
     def query(self) -> tuple[Parameter, ...]:
         """What may stand after the question mark."""
         return tuple(one for one in self.parameters if one.place == "query")
+
+    def types(self) -> tuple[str, ...]:
+        """What it may answer with, the usual first."""
+        return (self.answer_type, *self.other_types)
 
 
 ADDRESS_SCHEMA: Schema = {
@@ -56,6 +61,10 @@ PATH_PARAMETERS: Mapping[str, Parameter] = {
     "address": Parameter(
         "address", "A PF, by PCI address, device or netdev", ADDRESS_SCHEMA, "path", True
     ),
+    "function": Parameter(
+        "function", "A PCI function, by PCI address or netdev", ADDRESS_SCHEMA, "path", True
+    ),
+    "pool": Parameter("pool", "The name of a pool", NAME, "path", True),
     "run": Parameter("run", "The number of a run", RUN_NUMBER, "path", True),
     "job": Parameter("job", "The number of a job", RUN_NUMBER, "path", True),
     "lease": Parameter("lease", "The number of a lease", RUN_NUMBER, "path", True),
@@ -84,6 +93,7 @@ _IF_MATCH = Parameter(
     "header",
     True,
 )
+_STYLE = Parameter("style", "Whether to bring a style sheet along", {"type": "boolean"})
 _LAST_EVENT = Parameter(
     "last-event-id", "The id of the last event that was seen", {"type": "string"}, "header"
 )
@@ -99,11 +109,42 @@ ROUTES: tuple[Route, ...] = (
     _read("/v1/pfs/{address}", "show_pf", "host", "Show one PF with its VFs", "PFDocument"),
     _read("/v1/vfs", "list_vfs", "host", "List VFs", "VFList", _PF, *_PAGED),
     _read("/v1/groups", "list_groups", "host", "List IOMMU groups", "GroupList", *_PAGED),
+    _read(
+        *("/v1/explain/{function}", "explain", "host"),
+        "Say why a function is in its IOMMU group, and what would part it from others",
+        "Explanation",
+    ),
+    _read("/v1/tree", "show_tree", "host", "Show what is below what in the PCI tree", "Tree"),
+    Route(
+        *("GET", "/v1/tree.svg", "draw_tree", "host", "Draw the PCI tree", None),
+        parameters=(_STYLE,),
+        answer_type=SVG,
+        has_etag=True,
+    ),
+    _read(
+        *("/v1/show/{function}", "show_function", "host"),
+        "Decode the PCI capabilities of one function",
+        "Function",
+    ),
+    _read(
+        *("/v1/abilities", "list_abilities", "host", "List what drivers can set"),
+        *("AbilityList", _PF, *_PAGED),
+    ),
+    _read("/v1/counters", "counters", "host", "Count what PFs and VFs sent", "Counters"),
     _read("/v1/doctor", "doctor", "host", "Say what keeps this host from SR-IOV", "Doctor"),
     _read("/v1/capacity", "capacity", "host", "Say how many VFs PFs can have", "CapacityList", _PF),
     _read("/v1/owners", "list_owners", "users", "List who uses what", "OwnerList", *_PAGED),
     _read("/v1/guests", "list_guests", "users", "List guests of libvirt", "GuestList", *_PAGED),
-    _read("/v1/state", "show_state", "changes", "Say in a state what the host is", "HostState"),
+    Route(
+        *("GET", "/v1/state", "show_state", "changes", "Say in a state what the host is"),
+        "HostState",
+        other_types=(YAML,),
+        has_etag=True,
+    ),
+    Route(
+        *("GET", "/v1/schema", "schema", "changes", "Print the JSON Schema of states", None),
+        has_etag=True,
+    ),
     Route(
         *("PUT", "/v1/state", "plan_edited_state", "changes"),
         "Plan the way to a state that was edited, if the host is still as it was then",
@@ -140,6 +181,22 @@ ROUTES: tuple[Route, ...] = (
     _read("/v1/runs", "list_runs", "changes", "List runs, the newest first", "RunList", *_PAGED),
     _read("/v1/runs/{run}", "show_run", "changes", "Show a run and its steps", "RunDocument"),
     _read("/v1/pools", "list_pools", "leases", "List pools and what is free", "PoolList", *_PAGED),
+    Route(
+        *("POST", "/v1/pools", "define_pools", "leases"),
+        "Keep the pools that a state names, so that VFs can be leased of them",
+        "DefinedPools",
+        status=201,
+        role=Role.OPERATE,
+        body=_STATE_BODY[0],
+        body_types=_STATE_BODY[1],
+    ),
+    _read("/v1/pools/{pool}", "show_pool", "leases", "Show a pool and its VFs", "ShownPool"),
+    Route(
+        *("DELETE", "/v1/pools/{pool}", "remove_pool", "leases"),
+        "Forget a pool; its leases stay as they are",
+        "RemovedPool",
+        role=Role.OPERATE,
+    ),
     _read(
         *("/v1/leases", "list_leases", "leases", "List leases", "LeaseList"),
         *(_OWNER, _POOL, _ALL, *_PAGED),
@@ -179,6 +236,7 @@ ROUTES: tuple[Route, ...] = (
     Route(
         *("GET", "/v1/metrics", "metrics", "daemon", "Print counters for Prometheus", None),
         answer_type=METRICS,
+        other_types=(OPENMETRICS,),
         has_etag=True,
     ),
     Route(

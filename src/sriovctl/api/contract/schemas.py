@@ -6,6 +6,34 @@ Each object says all of its keys, and all of them are always there: unknown is n
 from __future__ import annotations
 
 from sriovctl.api.contract.messages import JobState, Role
+from sriovctl.api.contract.schema_words import (
+    ANY_OBJECT,
+    BOOLEAN,
+    BOOLEAN_OR_NULL,
+    INTEGER,
+    INTEGER_OR_NULL,
+    NUMBER,
+    NUMBER_OR_NULL,
+    PLACE,
+    TEXT,
+    TEXT_OR_NULL,
+    reference,
+)
+from sriovctl.api.contract.schema_words import choice_of as _choice
+from sriovctl.api.contract.schema_words import document_of as _document
+from sriovctl.api.contract.schema_words import list_of as _list
+from sriovctl.api.contract.schema_words import object_of as _object
+from sriovctl.api.contract.schema_words import or_null as _or_null
+from sriovctl.api.contract.schema_words import page_of as _page
+from sriovctl.api.contract.tree_schemas import (
+    ABILITIES,
+    COUNTERS,
+    EXPLANATION,
+    FUNCTION,
+    NODE,
+    REASON,
+    TREE,
+)
 from sriovctl.codec.state_schema import state_schema
 from sriovctl.model.capacity import LimitKind
 from sriovctl.model.finding import Severity
@@ -17,59 +45,7 @@ from sriovctl.model.state import LENDING_POLICIES, NUMA_POLICIES
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
-    from enum import StrEnum
-
-    Schema = dict[str, object]
-
-TEXT: Schema = {"type": "string"}
-INTEGER: Schema = {"type": "integer"}
-NUMBER: Schema = {"type": "number"}
-BOOLEAN: Schema = {"type": "boolean"}
-ANY_OBJECT: Schema = {"type": "object"}
-TEXT_OR_NULL: Schema = {"type": ["string", "null"]}
-INTEGER_OR_NULL: Schema = {"type": ["integer", "null"]}
-NUMBER_OR_NULL: Schema = {"type": ["number", "null"]}
-BOOLEAN_OR_NULL: Schema = {"type": ["boolean", "null"]}
-PLACE = "#/components/schemas/"
-
-
-def reference(name: str) -> Schema:
-    """Point to a schema of the document."""
-    return {"$ref": PLACE + name}
-
-
-def _list(items: Schema) -> Schema:
-    return {"type": "array", "items": items}
-
-
-def _choice(words: type[StrEnum]) -> Schema:
-    return {"type": "string", "enum": [str(word) for word in words]}
-
-
-def _or_null(schema: Schema) -> Schema:
-    return {"anyOf": [schema, {"type": "null"}]}
-
-
-def _object(keys: Mapping[str, dict[str, object]], *, optional: Iterable[str] = ()) -> Schema:
-    left_out = set(optional)
-    return {
-        "type": "object",
-        "properties": dict(keys),
-        "required": [key for key in keys if key not in left_out],
-        "additionalProperties": False,
-    }
-
-
-def _document(verb: str, keys: Mapping[str, Schema], *, optional: Iterable[str] = ()) -> Schema:
-    named: Schema = {"type": "string", "const": f"sriovctl/{verb}/1"}
-    return _object({"schema": named, **keys}, optional=optional)
-
-
-def _page(verb: str, name: str, items: str, more: Mapping[str, Schema] | None = None) -> Schema:
-    keys = {name: _list(reference(items)), **(more or {}), "next_cursor": TEXT}
-    return _document(verb, keys, optional=("next_cursor",))
-
+    from sriovctl.api.contract.schema_words import Schema
 
 _VLAN = _object({"id": INTEGER, "qos": INTEGER, "protocol": TEXT})
 _VF: dict[str, Schema] = {
@@ -171,7 +147,7 @@ _OWNER = {
 _GROUP = {
     "id": INTEGER_OR_NULL,
     "members": _list(TEXT),
-    "reason": _object({"code": TEXT, "hop": TEXT_OR_NULL, "text": TEXT}),
+    "reason": REASON,
 }
 _GUEST = {
     "name": TEXT,
@@ -214,6 +190,23 @@ _POOL = {
     "source": TEXT_OR_NULL,
     "defined": TEXT_OR_NULL,
     "capacity": ANY_OBJECT,
+}
+_SHOWN_POOL = {
+    **{key: schema for key, schema in _POOL.items() if key != "capacity"},
+    "members": _list(
+        _object(
+            {
+                "pf": TEXT,
+                "vf_index": INTEGER,
+                "address": TEXT_OR_NULL,
+                "numa_node": INTEGER_OR_NULL,
+                "iommu_group": INTEGER_OR_NULL,
+                "state": TEXT,
+                "lease": INTEGER_OR_NULL,
+                "users": _list(TEXT),
+            }
+        )
+    ),
 }
 _ERROR = {
     "code": TEXT,
@@ -319,6 +312,9 @@ def _things() -> dict[str, Schema]:
         "Guest": _object(_GUEST),
         "Lease": _object(_LEASE),
         "Pool": _object(_POOL),
+        "TreeNode": _object(NODE),
+        "PFAbilities": _object(ABILITIES),
+        "PFCounters": _object(COUNTERS),
         "Problem": _object(_ERROR),
         "Job": _object(_JOB),
         "NewJob": NEW_JOB,
@@ -338,6 +334,13 @@ def _documents() -> dict[str, Schema]:
         "GroupList": _page("groups", "groups", "Group", _MORE_OF_GROUPS),
         "GuestList": _page("guests", "guests", "Guest"),
         "OwnerList": _page("owners", "owners", "Owner", {"notes": _list(TEXT)}),
+        "Explanation": _document("explain", EXPLANATION),
+        "Tree": _document("tree", TREE),
+        "Function": _document("show", FUNCTION),
+        "AbilityList": _page("abilities", "pfs", "PFAbilities"),
+        "Counters": _document(
+            "counters", {"time_s": NUMBER, "pfs": _list(reference("PFCounters"))}
+        ),
         "Doctor": _document(
             "doctor",
             {"ready": BOOLEAN, "findings": _list(reference("Finding")), "notes": _list(TEXT)},
@@ -354,6 +357,9 @@ def _documents() -> dict[str, Schema]:
         "ReleasedLeases": _document("lease-release", {"leases": _list(reference("Lease"))}),
         "LeaseDocument": _document("lease-show", {"leases": _list(reference("Lease"))}),
         "PoolList": _page("pool-list", "pools", "Pool"),
+        "ShownPool": _document("pool-show", _SHOWN_POOL),
+        "DefinedPools": _document("pool-define", {"pools": _list(TEXT)}),
+        "RemovedPool": _document("pool-remove", {"pool": TEXT}),
         "Session": _document("session", _SESSION),
         "Health": _document(
             "health",

@@ -10,13 +10,16 @@ from sriovctl.codec.yaml_nodes import nearest
 from sriovctl.errors import InputError
 from sriovctl.model.lease import Pool, StoredPool
 from sriovctl.model.state import DesiredState, WantedPool
+from sriovctl.render.pools import ShownVF
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Sequence
 
     from sriovctl.host.lease_api import LeaseBook
+    from sriovctl.model.lease import Lease
     from sriovctl.model.state import WantedPF
+    from sriovctl.planner.lending import Member
 
 _SELECTED = "selected"
 _SELECTOR_HINT = "for example: netdev=eth0, or driver=igb,vfs=0-3"
@@ -121,3 +124,19 @@ def read_stored(stored: StoredPool) -> Pool:
     """Read what the book keeps of a pool.  Pure."""
     state = parse_state(stored.state, source=f"pool {stored.name}")
     return pool_in_state(state, stored.name)
+
+
+# --- its VFs -----------------------------------------------------------------------------------
+
+
+def join_leases(members: Sequence[Member], leases: Sequence[Lease]) -> list[ShownVF]:
+    """Join the VFs of a pool with the leases that keep them.  Pure."""
+    of_vf = {(one.pf_device, one.vf_index): one for one in leases}
+    return [_shown(one, of_vf.get((one.pf.device, one.vf.vf_index))) for one in members]
+
+
+def _shown(member: Member, lease: Lease | None) -> ShownVF:
+    vf = member.vf
+    address = None if vf.address is None else str(vf.address)
+    place = (member.pf.device, vf.vf_index, address, vf.numa_node, vf.iommu_group)
+    return ShownVF(*place, lease, member.users)
