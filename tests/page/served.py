@@ -18,12 +18,13 @@ from playwright.sync_api import BrowserContext
 
 from sriovctl.api.access import Access, PeerPolicy
 from sriovctl.api.audit import AuditLog
-from sriovctl.api.contract.messages import Role
+from sriovctl.api.contract.messages import Caller, Role
 from sriovctl.api.contract.tokens import StoredToken, format_token, store_token
 from sriovctl.api.doors import Building
 from sriovctl.api.run import Listener, Serving
 from sriovctl.api.server import open_tcp_socket
 from sriovctl.api.service import Service
+from sriovctl.api.sessions import OneTimeKeys
 from tests.page.hosts import StagedHost
 
 T = TypeVar("T")
@@ -44,7 +45,8 @@ class Served:
         self.audit: list[str] = []
         self._loop = loop
         self._naps: list[asyncio.Event] = []
-        self._access = Access(PeerPolicy(), read_tokens=lambda: _STORED)
+        keys = OneTimeKeys(Caller("somebody at the console", Role.ADMIN))
+        self._access = Access(PeerPolicy(), read_tokens=lambda: _STORED, keys=keys)
         self._port = 0
         self._serving: Serving | None = None
         self._listener: Listener | None = None
@@ -74,6 +76,10 @@ class Served:
         """Sign a browser in, as its form does."""
         said = context.request.post(f"{self.url}v1/session", data={"token": _TOKENS[role]})
         assert said.status == 201, said.text()
+
+    def link(self) -> str:
+        """An address that lets one browser in, once."""
+        return f"{self.url}#key={self._access.keys.make()}"
 
     def token(self, role: Role) -> str:
         """A bearer token of a role."""
