@@ -5,6 +5,7 @@
 export { EditorState, Compartment, StateEffect, Prec } from "@codemirror/state";
 export {
   EditorView, keymap, lineNumbers, drawSelection, highlightActiveLine, placeholder, Decoration,
+  hoverTooltip,
 } from "@codemirror/view";
 export { defaultKeymap, history, historyKeymap, indentWithTab } from "@codemirror/commands";
 export {

@@ -1,22 +1,62 @@
-import { html } from "../core/dom.js";
-import { moment } from "../core/format.js";
+// What happens on the host while the page is open, the newest first.
+import { classes, html, useMemo, useState } from "../core/dom.js";
 import { recent } from "../core/recent.js";
+import { href, setQuery } from "../core/router.js";
 import { useStore } from "../core/store.js";
-import { t } from "../core/texts.js";
+import { loadStyle } from "../core/styles.js";
+import { language, t } from "../core/texts.js";
+import { Badge } from "../parts/badge.js";
 import { Empty } from "../parts/empty.js";
 import { PageHead } from "../parts/page_head.js";
-import { Table } from "../parts/table.js";
+import { describeEvent } from "../parts/run_words.js";
 
-export default function Events() {
+await Promise.all([loadStyle("doctor"), loadStyle("history")]);
+
+const KINDS = { host: "neutral", job: "accent", runs: "good", leases: "info", health: "warn", missed: "bad" };
+
+export default function Events({ query }) {
+  const happened = useStore(recent);
+  const [held, setHeld] = useState(null);
+  const all = held ?? happened;
+  const shown = useMemo(() => all.map(asLine).filter((line) => fits(line, query)), [all, query]);
+  const hold = html`<button type="button" aria-pressed=${String(held !== null)} onClick=${() => setHeld(held === null ? happened : null)}>
+    ${held === null ? t("events.hold") : t("events.go_on", { events: happened.length - held.length })}</button>`;
   return html`
-    <${PageHead} title=${t("events.title")} />
-    <${Table} caption=${t("events.title")} columns=${columns()} rows=${useStore(recent)}
-      rowKey=${(one) => one.number} empty=${html`<${Empty} icon="events" title=${t("events.none")} />`} />
+    <${PageHead} title=${t("events.title")} lead=${t("events.lead")} actions=${hold} />
+    <${Filters} all=${all} query=${query} />
+    ${shown.length ? html`<ol class="events" aria-label=${t("events.title")}>${shown.map((line) => html`<${Line} key=${line.number} line=${line} />`)}</ol>`
+    : html`<${Empty} icon="events" title=${all.length ? t("events.none_fits") : t("events.none")}><p>${t("events.none_text")}</p></${Empty}>`}
   `;
 }
 
-const columns = () => [
-  { key: "time", label: t("events.time"), render: (one) => moment(one.time) },
-  { key: "kind", label: t("events.kind") },
-  { key: "payload", label: t("events.says"), code: true, wrap: true, render: (one) => JSON.stringify(one.payload) },
-];
+const asLine = ({ number, time, kind, payload }) => ({ number, time, kind, payload, ...describeEvent(kind, payload) });
+
+function fits(line, { kind, text }) {
+  if (kind && line.kind !== kind) return false;
+  return !text || `${line.kind} ${line.subject} ${line.what} ${line.detail}`.toLowerCase().includes(text.toLowerCase());
+}
+
+function Filters({ all, query }) {
+  const kinds = [...new Set([...Object.keys(KINDS).slice(0, 5), ...all.map((one) => one.kind)])];
+  return html`<div class="filters" role="group" aria-label=${t("events.filter")}>
+    <div class="chips">
+      ${["", ...kinds].map((kind) => html`<button key=${kind} type="button" class="chip" aria-pressed=${String((query.kind ?? "") === kind)} onClick=${() => setQuery({ kind: kind || null })}>
+        ${kind || t("doctor.all")} <span class="chip-count">${kind ? all.filter((one) => one.kind === kind).length : all.length}</span></button>`)}
+    </div>
+    <label class="filter-subject">${t("events.search")}
+      <input type="search" value=${query.text ?? ""} autocomplete="off" spellcheck="false" onInput=${(event) => setQuery({ text: event.currentTarget.value || null })} /></label>
+  </div>`;
+}
+
+function Line({ line }) {
+  const time = new Date(line.time);
+  const shown = new Intl.DateTimeFormat(language.get(), { timeStyle: "medium" }).format(time);
+  const isFunction = /^[0-9a-f]{4,8}:/.test(line.subject);
+  return html`<li class=${classes("event", `is-${line.kind}`)} data-kind=${line.kind}>
+    <time datetime=${line.time}>${shown}</time>
+    <${Badge} kind=${KINDS[line.kind] ?? "neutral"}>${line.kind}</${Badge}>
+    <span class="event-says"><strong>${line.what}</strong>
+      ${line.subject && (isFunction ? html`<a class="is-code" href=${href("pf", line.subject)}>${line.subject}</a>` : html`<span class="is-code">${line.subject}</span>`)}
+      ${line.detail && html`<span class="hint">${line.detail}</span>`}</span>
+  </li>`;
+}

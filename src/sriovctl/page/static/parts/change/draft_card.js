@@ -1,0 +1,27 @@
+// What the draft says otherwise than the host, and what to do with it.
+import { html, useMemo } from "../../core/dom.js";
+import { t } from "../../core/texts.js";
+import { gather } from "../draft/compare.js";
+import { Differences } from "../meanwhile.js";
+
+/**
+ * @param {{draft: any, host: any, wrong: number, isBusy: boolean, onPreview: () => void, onRestart: () => void}} props
+ *   wrong: how many fields hold nonsense
+ */
+export function DraftCard({ draft, host, wrong, isBusy, onPreview, onRestart }) {
+  const count = useMemo(() => gather(draft.changes).length, [draft.changes]);
+  const cannot = wrong > 0 ? t("change.wrong_fields", { fields: wrong }) : null;
+  return html`<section class="card draft-card" aria-labelledby="draft-title">
+    <h2 id="draft-title">${t("change.draft")}</h2>
+    ${count > 0 ? html`<${Differences} found=${draft.changes} label=${t("change.draft")} />` : html`<p class="hint">${t("change.no_changes")}</p>`}
+    ${host?.leftOut.length > 0 && html`<details class="left-out"><summary>${t("change.left_out", { things: host.leftOut.length })}</summary>
+      <ul>${host.leftOut.map((one) => html`<li key=${one}>${one}</li>`)}</ul></details>`}
+    ${cannot && html`<p class="field-wrong" role="status">${cannot}</p>`}
+    <div class="draft-bar">
+      <span class="draft-count" role="status">${t("change.count", { changes: count })}</span>
+      <button type="button" class="quiet" onClick=${onRestart} disabled=${!count && !draft.isHandWritten}>${t("change.restart")}</button>
+      <button type="button" class="primary" onClick=${onPreview} disabled=${isBusy || cannot !== null} title=${cannot}>
+        ${isBusy ? t("change.previewing") : t("change.preview")}</button>
+    </div>
+  </section>`;
+}

@@ -1,0 +1,98 @@
+// The draft of this browser tab: a text over the state that the host had when it was begun.
+import { useCallback, useEffect, useMemo, useReducer } from "../../core/dom.js";
+import { differences, meanwhile } from "./compare.js";
+import {
+  readDraft, removeRow, renameRow, setIn, setRow, takeOver, writeDraft, writeState,
+} from "./document.js";
+
+const PLACE = "sriovctl.draft";
+
+/**
+ * @typedef {{etag: string, state: any}} Base the host's state, and how it was called
+ * @typedef {{text: string, base: Base, isHandWritten: boolean}} Kept
+ */
+
+/** @returns {Kept | null} */
+function recall() {
+  try {
+    const kept = JSON.parse(sessionStorage.getItem(PLACE) ?? "null");
+    return typeof kept?.text === "string" && kept.base?.etag ? kept : null;
+  } catch {
+    return null;
+  }
+}
+
+function keep(kept) {
+  try {
+    sessionStorage.setItem(PLACE, JSON.stringify(kept));
+  } catch {
+    // Without storage, or where it is full, the draft lasts as long as the page.
+  }
+}
+
+/** @param {Base} base */
+const begin = (base) => ({ text: writeState(base.state), base, isHandWritten: false });
+
+const EDITS = {
+  set: (doc, { path, value }) => setIn(doc, path, value),
+  row: (doc, { label, key, wanted }) => setRow(doc, label, key, wanted),
+  "rename-row": (doc, { label, key, next }) => renameRow(doc, label, key, next),
+  "remove-row": (doc, { label, key }) => removeRow(doc, label, key),
+};
+
+function reduce(now, action) {
+  if (action.kind === "host") return afterLook(now, action.base);
+  if (action.kind === "restart") return begin(action.base);
+  if (action.kind === "rebase") return rebased(now, action.base);
+  if (action.kind === "settle") return settled(now, action.base);
+  if (action.kind === "text") return { ...now, text: action.text, isHandWritten: true };
+  const { doc } = readDraft(now.text);
+  EDITS[action.kind](doc, action);
+  return { ...now, text: writeDraft(doc) };
+}
+
+// A draft that says nothing of its own follows the host.
+function afterLook(now, base) {
+  if (now === null) return begin(base);
+  if (now.base.etag === base.etag) return now;
+  return isUntouched(now) ? begin(base) : now;
+}
+
+function isUntouched({ text, base }) {
+  if (text === writeState(base.state)) return true;
+  const { state } = readDraft(text);
+  return state !== null && !state.pools && !differences(base.state, state).length && !text.includes("#");
+}
+
+function rebased(now, base) {
+  const { doc, state } = readDraft(now.text);
+  if (state === null) return { ...now, base };
+  takeOver(doc, meanwhile(now.base.state, state, base.state).take);
+  return { ...now, text: writeDraft(doc), base };
+}
+
+// After it was applied: what was typed by hand stays, with its comments; a form begins anew.
+const settled = (now, base) => (now.isHandWritten ? { ...now, base } : begin(base));
+
+/**
+ * @param {Base | null} host as it was read last
+ */
+export function useDraft(host) {
+  const [kept, dispatch] = useReducer(reduce, null, recall);
+  useEffect(() => {
+    if (host) dispatch({ kind: "host", base: host });
+  }, [host]);
+  useEffect(() => {
+    if (kept) keep(kept);
+  }, [kept]);
+  const read = useMemo(() => (kept ? readDraft(kept.text) : null), [kept?.text]);
+  const changes = useMemo(
+    () => (read?.state ? differences(kept.base.state, read.state) : []), [read, kept?.base],
+  );
+  const setText = useCallback((text) => dispatch({ kind: "text", text }), []);
+  if (!kept) return null;
+  return {
+    text: kept.text, base: kept.base, state: read.state, mistakes: read.mistakes, changes,
+    isBehind: host !== null && host.etag !== kept.base.etag, edit: dispatch, setText,
+  };
+}
