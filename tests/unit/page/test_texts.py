@@ -55,4 +55,4 @@ def test_no_text_is_left_over() -> None:
         for key in catalogue("en")
         if f'"{key}"' not in sources and not (prefixes and key.startswith(prefixes))
     ]
-    assert unused == []
+    assert not unused, unused

@@ -1,0 +1,81 @@
+// What was done to a PF, or to one VF of it: from the journal.
+import { read } from "../core/api.js";
+import { html, useEffect, useState } from "../core/dom.js";
+import { ago, moment } from "../core/format.js";
+import { useDocument } from "../core/documents.js";
+import { href } from "../core/router.js";
+import { t } from "../core/texts.js";
+import { Badge } from "./badge.js";
+import { Shown } from "./document.js";
+
+const MOST = 12;
+const KINDS = { done: "good", failed: "bad", unconfirmed: "warn", running: "info" };
+
+/**
+ * @param {{pf: string, subject?: string}} props subject: only steps of this, such as "ADDRESS vf 3"
+ */
+export function RunsOf({ pf, subject }) {
+  const runs = useDocument("/v1/runs");
+  return html`<section class="card" aria-label=${t("runs.title")}>
+    <div class="section-head"><h2>${t("runs.title")}</h2><a href="#/history">${t("runs.all")}</a></div>
+    <${Shown} of=${runs}>${(document) => html`<${List} runs=${document.runs.filter((run) => run.pfs.includes(pf))} subject=${subject} />`}</${Shown}>
+  </section>`;
+}
+
+function List({ runs, subject }) {
+  const shown = runs.toSorted((a, b) => b.run - a.run).slice(0, MOST);
+  const steps = useSteps(shown);
+  const concerning = subject ? shown.filter((run) => stepsOf(steps, run, subject).length) : shown;
+  if (!concerning.length) return html`<p class="hint">${subject ? t("runs.none_of_vf") : t("runs.none")}</p>`;
+  return html`<ol class="runs">
+    ${concerning.map((run) => html`<li key=${run.run}>
+      <p class="run-head">
+        <a href=${`${href("history")}?run=${run.run}`}>${t("runs.run", { run: run.run })}</a>
+        <${Badge} kind=${KINDS[run.status] ?? "neutral"}>${t(`runs.status.${run.status.replace(" ", "_")}`)}</${Badge}>
+        <span class="hint" title=${moment(run.started)}>${ago(run.started)} · ${run.source}</span>
+      </p>
+      <ul class="run-steps">
+        ${stepsOf(steps, run, subject).slice(0, 6).map((step, at) => html`<li key=${at}><${Step} step=${step} /></li>`)}
+        ${stepsOf(steps, run, subject).length > 6 && html`<li class="hint">${t("runs.more_steps", { n: stepsOf(steps, run, subject).length - 6 })}</li>`}
+      </ul>
+    </li>`)}
+  </ol>`;
+}
+
+function stepsOf(steps, run, subject) {
+  const found = steps.get(run.run) ?? [];
+  return subject ? found.filter((step) => step.subject === subject) : found;
+}
+
+// A run that has ended never changes, so one reading of each is enough.
+function useSteps(runs) {
+  const [steps, setSteps] = useState(new Map());
+  const missing = runs.filter((run) => !steps.has(run.run) || run.status === "running").map((run) => run.run);
+  const wanted = missing.join(" ");
+  useEffect(() => {
+    if (!wanted) return undefined;
+    let isWanted = true;
+    Promise.all(wanted.split(" ").map((run) => read(`/v1/runs/${run}`))).then(
+      (documents) => isWanted && setSteps((now) => new Map([...now, ...documents.map(({ run }) => [run.run, run.steps])])),
+      () => {},
+    );
+    return () => {
+      isWanted = false;
+    };
+  }, [wanted]);
+  return steps;
+}
+
+/** One step as what was before and after. */
+function Step({ step }) {
+  const names = Object.keys(step.after);
+  return html`<code>${step.subject}</code> ${names.map((name) => html`<span key=${name}>
+    ${name} <del>${written(step.before[name])}</del> <ins>${written(step.after[name])}</ins>
+  </span>`)}`;
+}
+
+function written(value) {
+  if (value == null) return t("shell.none");
+  if (typeof value !== "object") return String(value);
+  return Object.entries(value).map(([name, one]) => `${name} ${one}`).join(", ");
+}
