@@ -42,6 +42,11 @@ export function ratesProblem() {
   return problem;
 }
 
+/** Whether there are rates of anything yet. */
+export function hasCounted() {
+  return times.length > 0;
+}
+
 /** Ask for counters while this is shown, and draw anew with each answer. */
 export function useRates() {
   const [, draw] = useReducer((n) => n + 1, 0);

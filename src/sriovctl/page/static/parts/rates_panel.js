@@ -1,6 +1,6 @@
 import { html, useState } from "../core/dom.js";
 import { bitRate, rate } from "../core/format.js";
-import { ratesOf, ratesProblem, useRates } from "../core/rates.js";
+import { hasCounted, ratesOf, ratesProblem, useRates } from "../core/rates.js";
 import { t } from "../core/texts.js";
 import { Plot } from "./plot.js";
 
@@ -38,14 +38,15 @@ export function RatesPanel({ of: key }) {
       </dl>
       <${Choice} unit=${unit} onChoose=${setUnit} />
     </div>
-    ${isCounted || !rates
-      ? html`<${Plot} label=${t("rates.title")} times=${rates?.times ?? []} lines=${lines} format=${chosen.format} />`
-      : html`<p class="hint">${ratesProblem() ? t("rates.away") : waitingOrNone(rates)}</p>`}
+    ${isCounted
+      ? html`<${Plot} label=${t("rates.title")} times=${rates.times} lines=${lines} format=${chosen.format} />`
+      : html`<p class="hint plot-waiting">${waitingWord(rates)}</p>`}
   </section>`;
 }
 
-function waitingOrNone(rates) {
-  return rates.times.length < 2 ? t("rates.waiting") : t("rates.none");
+function waitingWord(rates) {
+  if (ratesProblem()) return t("rates.away");
+  return hasCounted() && !rates ? t("rates.none") : t("rates.waiting");
 }
 
 function nowOf(line, format) {

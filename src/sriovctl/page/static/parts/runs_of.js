@@ -9,6 +9,7 @@ import { Badge } from "./badge.js";
 import { Shown } from "./document.js";
 
 const MOST = 12;
+const MOST_STEPS = 6;
 const KINDS = { done: "good", failed: "bad", unconfirmed: "warn", running: "info" };
 
 /**
@@ -18,33 +19,39 @@ export function RunsOf({ pf, subject }) {
   const runs = useDocument("/v1/runs");
   return html`<section class="card" aria-label=${t("runs.title")}>
     <div class="section-head"><h2>${t("runs.title")}</h2><a href="#/history">${t("runs.all")}</a></div>
-    <${Shown} of=${runs}>${(document) => html`<${List} runs=${document.runs.filter((run) => run.pfs.includes(pf))} subject=${subject} />`}</${Shown}>
+    <${Shown} of=${runs}>${(document) => html`<${List} runs=${document.runs.filter((run) => run.pfs.includes(pf))} pf=${pf} subject=${subject} />`}</${Shown}>
   </section>`;
 }
 
-function List({ runs, subject }) {
+function List({ runs, pf, subject }) {
   const shown = runs.toSorted((a, b) => b.run - a.run).slice(0, MOST);
   const steps = useSteps(shown);
-  const concerning = subject ? shown.filter((run) => stepsOf(steps, run, subject).length) : shown;
+  const items = shown.map((run) => ({ run, steps: stepsOf(steps, run, pf, subject) }));
+  const concerning = subject ? items.filter((one) => one.steps.length) : items;
   if (!concerning.length) return html`<p class="hint">${subject ? t("runs.none_of_vf") : t("runs.none")}</p>`;
   return html`<ol class="runs">
-    ${concerning.map((run) => html`<li key=${run.run}>
-      <p class="run-head">
-        <a href=${`${href("history")}?run=${run.run}`}>${t("runs.run", { run: run.run })}</a>
-        <${Badge} kind=${KINDS[run.status] ?? "neutral"}>${t(`runs.status.${run.status.replace(" ", "_")}`)}</${Badge}>
-        <span class="hint" title=${moment(run.started)}>${ago(run.started)} · ${run.source}</span>
-      </p>
-      <ul class="run-steps">
-        ${stepsOf(steps, run, subject).slice(0, 6).map((step, at) => html`<li key=${at}><${Step} step=${step} /></li>`)}
-        ${stepsOf(steps, run, subject).length > 6 && html`<li class="hint">${t("runs.more_steps", { n: stepsOf(steps, run, subject).length - 6 })}</li>`}
-      </ul>
-    </li>`)}
+    ${concerning.map((one) => html`<${Run} key=${one.run.run} run=${one.run} steps=${one.steps} />`)}
   </ol>`;
 }
 
-function stepsOf(steps, run, subject) {
+function Run({ run, steps }) {
+  const more = steps.length - MOST_STEPS;
+  return html`<li>
+    <p class="run-head">
+      <a href=${`${href("history")}?run=${run.run}`}>${t("runs.run", { run: run.run })}</a>
+      <${Badge} kind=${KINDS[run.status] ?? "neutral"}>${t(`runs.status.${run.status.replace(" ", "_")}`)}</${Badge}>
+      <span class="hint" title=${moment(run.started)}>${ago(run.started)} · ${run.source}</span>
+    </p>
+    <ul class="run-steps">
+      ${steps.slice(0, MOST_STEPS).map((step, at) => html`<li key=${at}><${Step} step=${step} /></li>`)}
+      ${more > 0 && html`<li class="hint">${t("runs.more_steps", { n: more })}</li>`}
+    </ul>
+  </li>`;
+}
+
+function stepsOf(steps, run, pf, subject) {
   const found = steps.get(run.run) ?? [];
-  return subject ? found.filter((step) => step.subject === subject) : found;
+  return found.filter((step) => (subject ? step.subject === subject : step.subject.split(" ")[0] === pf));
 }
 
 // A run that has ended never changes, so one reading of each is enough.

@@ -77,6 +77,7 @@ export default {
   "word.tx": "TX",
   "word.iommu_group_short": "Group",
   "word.ids": "Vendor and device",
+  "word.guest": "Guest",
 
   // --- overview ---
   "overview.title": "Overview",
@@ -121,6 +122,21 @@ export default {
 
   // --- topology ---
   "topology.title": "Topology",
+  "topology.node": "NUMA node {n}",
+  "topology.every": "{what}: all",
+  "topology.show_all": "Show all",
+  "topology.drawing": "PCI tree",
+  "topology.keys": "Arrow keys move the drawing, plus and minus zoom, zero fits it. Tab goes from device to device, the arrows from one of its VFs to the next, Enter shows why.",
+  "topology.zoom": "Zoom",
+  "topology.zoom_in": "Larger",
+  "topology.zoom_out": "Smaller",
+  "topology.fit": "Fit",
+  "topology.detail": "What was chosen",
+  "topology.kind": "Kind",
+  "topology.buses": "Buses",
+  "topology.vf_off": "This VF could be switched on.",
+  "topology.vf_beyond": "The card offers this VF, but it would not work here.",
+  "topology.gone": "{address} is not there",
 
   // --- PF ---
   "pf.title": "PF",

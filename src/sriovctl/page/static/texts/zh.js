@@ -77,6 +77,7 @@ export default {
   "word.tx": "发送",
   "word.iommu_group_short": "组",
   "word.ids": "厂商与设备",
+  "word.guest": "虚拟机",
 
   // --- overview ---
   "overview.title": "概览",
@@ -121,6 +122,21 @@ export default {
 
   // --- topology ---
   "topology.title": "拓扑",
+  "topology.node": "NUMA 节点 {n}",
+  "topology.every": "{what}：全部",
+  "topology.show_all": "显示全部",
+  "topology.drawing": "PCI 树",
+  "topology.keys": "方向键移动图，加号和减号缩放，零键适配。Tab 在设备间移动，方向键在 VF 间移动，回车显示原因。",
+  "topology.zoom": "缩放",
+  "topology.zoom_in": "放大",
+  "topology.zoom_out": "缩小",
+  "topology.fit": "适配",
+  "topology.detail": "所选功能",
+  "topology.kind": "类型",
+  "topology.buses": "总线",
+  "topology.vf_off": "此 VF 可以启用。",
+  "topology.vf_beyond": "网卡提供此 VF，但在这里无法工作。",
+  "topology.gone": "{address} 不存在",
 
   // --- PF ---
   "pf.title": "PF",
