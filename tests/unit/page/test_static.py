@@ -7,6 +7,7 @@ import re
 from hashlib import sha256
 
 from tests.unit.page.static_files import STATIC, loaded_with, named, own_files
+from tests.unit.page.tree_colours import FILE, page_colours
 
 FIRST_PAGE_BYTES = 150_000
 
@@ -94,3 +95,7 @@ def test_what_others_wrote_has_its_licence_beside_it() -> None:
 
 def _versions() -> str:
     return (STATIC / "vendor/VERSIONS").read_text()
+
+
+def test_the_page_draws_the_tree_in_the_colours_of_the_command() -> None:
+    assert FILE.read_text() == page_colours()

@@ -88,21 +88,18 @@ async function ask() {
 function take(document) {
   const now = new Map();
   for (const pf of document.pfs) {
-    const device = pf.device ?? pf.address;
     const { counters, vfs, ...state } = pf;
-    states.set(device, state);
-    if (counters) now.set(device, counters);
-    for (const vf of vfs ?? []) {
-      if (vf.counters) now.set(vfKey(device, vf.vf_index), vf.counters);
+    states.set(pf.device, state);
+    if (counters) now.set(pf.device, { at_s: pf.at_s, counters });
+    for (const vf of vfs) {
+      if (vf.counters) now.set(vfKey(pf.device, vf.vf_index), { at_s: pf.at_s, counters: vf.counters });
     }
   }
-  const seconds = before ? document.time_s - before.seconds : 0;
-  if (before && seconds > 0) add(now, seconds);
-  if (!before || seconds !== 0) before = { seconds: document.time_s, counters: now };
+  if (before && document.time_s > before.time_s) add(now);
+  if (document.time_s !== before?.time_s) before = { time_s: document.time_s, counters: now };
 }
 
-function add(now, seconds) {
-  const isGap = seconds > GAP_S;
+function add(now) {
   const isFull = times.length === MOST;
   if (isFull) times.shift();
   times.push(Date.now() / 1000);
@@ -110,7 +107,7 @@ function add(now, seconds) {
     const kept = series.get(key) ?? empty(times.length - 1);
     for (const kind of KINDS) {
       if (isFull && series.has(key)) kept[kind].shift();
-      kept[kind].push(isGap ? null : rateOf(before.counters.get(key), now.get(key), kind, seconds));
+      kept[kind].push(rateOf(before.counters.get(key), now.get(key), kind));
     }
     series.set(key, kept);
   }
@@ -121,10 +118,11 @@ function empty(length) {
 }
 
 // Counters that went back were reset, with their driver or their VF.
-function rateOf(from, to, kind, seconds) {
-  const [first, last] = [from?.[kind], to?.[kind]];
+function rateOf(from, to, kind) {
+  const [first, last] = [from?.counters[kind], to?.counters[kind]];
   if (first == null || last == null || last < first) return null;
-  return (last - first) / seconds;
+  const seconds = to.at_s - from.at_s;
+  return seconds > 0 && seconds < GAP_S ? (last - first) / seconds : null;
 }
 
 // VFs that were made anew count from the beginning.

@@ -4,6 +4,7 @@ const LEAST = 0.1;
 const MOST = 6;
 const STEP = 1.25;
 const PAN_PX = 60;
+const LEAST_READABLE = 0.55;
 
 /**
  * @param {HTMLElement} window_ what one looks through
@@ -40,8 +41,8 @@ export function makeZoom(window_, drawing) {
     const { width, height } = sizeOf(drawing);
     if (!width) return;
     const scale = Math.min(1.25, window_.clientWidth / width, window_.clientHeight / height);
-    // Where the whole would be too small to read, its width alone, from the top.
-    const readable = Math.max(scale, Math.min(1, window_.clientWidth / width));
+    // Where the whole would be too small to read, as much as can be, from the top left.
+    const readable = Math.max(scale, Math.min(1, Math.max(LEAST_READABLE, window_.clientWidth / width)));
     put(Math.max(0, (window_.clientWidth - width * readable) / 2), 0, readable);
     isTouched = false;
   }
@@ -53,10 +54,9 @@ export function makeZoom(window_, drawing) {
 
   const handlers = {
     wheel(event) {
-      // The page scrolls where nobody asks for the drawing.
-      if (!event.ctrlKey && !event.metaKey && document.activeElement !== window_ && !isTouched) return;
       event.preventDefault();
-      zoomAt(...inWindow(event), Math.exp(-event.deltaY * (event.deltaMode ? 0.05 : 0.0015)));
+      if (event.shiftKey) panBy(-event.deltaX || -event.deltaY, 0);
+      else zoomAt(...inWindow(event), Math.exp(-event.deltaY * (event.deltaMode ? 0.05 : 0.0015)));
     },
     pointerdown(event) {
       if (event.button === 0) fingers.set(event.pointerId, inWindow(event));

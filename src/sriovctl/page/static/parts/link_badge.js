@@ -7,10 +7,9 @@ import { Badge } from "./badge.js";
 export function LinkBadge({ pf }) {
   if (!pf.netdev) return null;
   const told = stateOfPF(pf.device);
-  const isUp = pf.up ?? told?.up;
+  const isUp = told?.link?.up ?? pf.up;
   if (isUp == null) return null;
   if (!isUp) return html`<${Badge}>${t("overview.link.down")}</${Badge}>`;
-  const carrier = told?.carrier ?? told?.link?.carrier;
-  if (carrier === false) return html`<${Badge} kind="warn">${t("overview.link.no_carrier")}</${Badge}>`;
+  if (told?.link?.carrier === false) return html`<${Badge} kind="warn">${t("overview.link.no_carrier")}</${Badge}>`;
   return html`<${Badge} kind="good">${t("overview.link.up")}</${Badge}>`;
 }
