@@ -208,7 +208,6 @@ export default {
   "doctor.subject": "Where",
   "doctor.everywhere": "everywhere",
   "doctor.host": "the host",
-  "doctor.meaning": "What it means",
   "doctor.evidence": "What was seen",
   "doctor.fix": "What to do",
   "doctor.gain": "Then:",

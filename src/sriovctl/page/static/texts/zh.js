@@ -208,7 +208,6 @@ export default {
   "doctor.subject": "位置",
   "doctor.everywhere": "所有位置",
   "doctor.host": "本机",
-  "doctor.meaning": "含义",
   "doctor.evidence": "所见",
   "doctor.fix": "解决办法",
   "doctor.gain": "然后：",
