@@ -96,6 +96,7 @@ def _make_context(args: argparse.Namespace) -> Context:
         start_guardian=None if args.simulated else _start_guardian,
         open_boot=lambda root: _open_boot(args, root),
         find_daemon=lambda: _find_daemon(args),
+        sees_little=os.geteuid() != 0,
         open_events=None if args.host_tree is not None or args.simulated else _open_events,
         out=sys.stdout,
         color=not args.no_color and sys.stdout.isatty(),

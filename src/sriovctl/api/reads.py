@@ -6,6 +6,7 @@ from functools import partial
 
 from sriovctl.api import reading, tree_reading
 from sriovctl.api.contract.messages import OPENMETRICS
+from sriovctl.api.raw import read_raw
 from sriovctl.api.shelf import MOMENT_S, as_answer, encode
 from sriovctl.model.record import NamedTuple
 
@@ -76,6 +77,7 @@ class Reads:
             "show_tree": partial(tree_reading.show_tree, looks=looks),
             "capacity": partial(tree_reading.capacity, looks=looks, query=query),
             "doctor": partial(tree_reading.doctor, looks=looks),
+            "raw": read_raw,
         }
 
 

@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from typing import TextIO
 
     from sriovctl.api.client.daemon import Daemon
-    from sriovctl.engine.leases.lending import Survey
+    from sriovctl.api.client.told import Teller
+    from sriovctl.engine.leases.lending import Desk, Survey
     from sriovctl.host.api import Host, Journal
     from sriovctl.host.boot_api import BootDoors
     from sriovctl.host.events_api import EventSource
@@ -50,6 +51,7 @@ class Context(Doors):
 
     :param open_leases: without it, a book in memory, which ends with the command.
     :param find_daemon: finds who else serves this host, and is to be asked in its place.
+    :param sees_little: this user may not look at all of this host, and is told by the daemon.
     :param read_dump: reads the dump that the user gave in place of a host; None: there is a host.
     :param read_log: reads the kernel log that the user gave beside it.
     """
@@ -70,6 +72,7 @@ class Context(Doors):
         open_boot: Callable[[str | None], BootDoors] | None = None,
         open_events: Callable[[], EventSource] | None = None,
         find_daemon: Callable[[], Daemon | None] = lambda: None,
+        sees_little: bool = False,
         read_dump: Callable[[], HostSnapshot] | None = None,
         read_log: Callable[[], str] | None = None,
     ) -> None:
@@ -89,6 +92,8 @@ class Context(Doors):
         self._open_boot = open_boot
         self._open_events = open_events
         self._find_daemon = find_daemon
+        self._sees_little = sees_little
+        self._teller: Teller | None = None
         self._daemon: Daemon | None = None
         self._has_looked_for_daemon = False
         self._kind = kind
@@ -111,6 +116,7 @@ class Context(Doors):
             open_events=self._open_events,
             open_boot=self._open_boot,
             find_daemon=self.daemon,
+            sees_little=self._sees_little,
             out=out,
             color=self.color,
             read_dump=None if self._read_dump is None else self.snapshot,
@@ -157,11 +163,16 @@ class Context(Doors):
         return self._qmp[socket]
 
     def _survey(self) -> Survey:
-        if self._kind is not HostKind.RECORDED:
+        told = self._told_owners()
+        if self._kind is not HostKind.RECORDED and told is None:
             return super()._survey()
         from sriovctl.engine.inventory import read_inventory
         from sriovctl.engine.leases.lending import Survey
 
+        if told is not None:
+            from sriovctl.api.client.told import told_survey
+
+            return told_survey(read_inventory(self.host(), name_of=lambda *_: None), told)
         return Survey(read_inventory(self.host(), name_of=lambda *_: None), None)
 
     def daemon(self) -> Daemon | None:
@@ -170,6 +181,55 @@ class Context(Doors):
             self._has_looked_for_daemon = True
             self._daemon = self._find_daemon()
         return self._daemon
+
+    # --- what others may not see, and the daemon tells -----------------------------------
+
+    def teller(self) -> Teller | None:
+        """Return who tells what this user may not see; None: there is nobody, or no need."""
+        if self._teller is None and self._sees_little:
+            daemon = self.daemon()
+            if daemon is not None:
+                from sriovctl.api.client.told import Teller
+
+                self._teller = Teller(daemon)
+        return self._teller
+
+    def host(self) -> Host:
+        """Return the host to read and write; see :class:`~sriovctl.engine.doors.Doors`."""
+        if self._host is None and (teller := self.teller()) is not None:
+            from sriovctl.api.client.told import told_host
+
+            self._host = told_host(self._open_host(), teller)
+        return super().host()
+
+    def journal(self) -> Journal:
+        """Return the journal of this host's runs."""
+        if self._journal is None and (teller := self.teller()) is not None:
+            from sriovctl.api.client.told import told_journal
+
+            self._journal = told_journal(self._open_journal(), teller)
+        return super().journal()
+
+    def leases(self) -> LeaseBook:
+        """Return the book of this host's leases."""
+        if self._leases is None and (teller := self.teller()) is not None:
+            from sriovctl.api.client.told import told_book
+
+            self._leases = told_book(self._open_leases(), teller)
+        return super().leases()
+
+    def desk(self) -> Desk:
+        """Return where VFs of this host are lent and given back."""
+        desk, teller = super().desk(), self.teller()
+        if teller is None:
+            return desk
+        from sriovctl.api.client.told import ToldDesk
+
+        return ToldDesk(desk, teller)
+
+    def _told_owners(self) -> OwnerReport | None:
+        teller = self.teller()
+        return None if teller is None else teller.owner_report()
 
     def start_guardian(self) -> Guardian:
         """Start the process that undoes a run which nobody confirms.
@@ -215,6 +275,9 @@ class Context(Doors):
 
         :raises HostError: the kernel or the journal refused to be read.
         """
+        told = self._told_owners()
+        if told is not None:
+            return told
         if self._kind is not HostKind.RECORDED:
             return super().owner_report(pfs)
         # The journal is that of this host, and tells nothing of the VFs in a recording.
@@ -224,7 +287,14 @@ class Context(Doors):
 
     def owners(self, pfs: Sequence[PF]) -> OwnerMap | None:
         """Read who uses *pfs* and their VFs; None where that cannot be seen: in a recording."""
-        return None if self._kind is HostKind.RECORDED else super().owners(pfs)
+        if self._kind is HostKind.RECORDED:
+            return None
+        told = self._told_owners()
+        if told is None:
+            return super().owners(pfs)
+        for note in told.notes:
+            self.warn(note)
+        return told.owners
 
     def close(self) -> None:
         """End what was opened; a host that is asked once more opens its sockets anew."""

@@ -10,8 +10,12 @@ from sriovctl.render.guests import format_guests, guests_as_json
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Collection, Sequence
 
     from sriovctl.cli.context import Context
+    from sriovctl.model.guest import Guest
+
+    Listed = tuple[Sequence[Guest], Collection[str]]
 
 SUMMARY = "list which guest has which VF, now and after its next boot"
 EXAMPLES = """\
@@ -27,10 +31,23 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace, context: Context) -> int:
     """List guests and the host's functions they hold."""
     require_this_host(args)
-    guests = read_guests(context.libvirt())
-    networks = vf_networks_of(guests, context.host, context.libvirt())
+    guests, networks = _told(context) or _read(context)
     if args.json:
         context.print_json("guests", guests_as_json(guests, networks))
     else:
         context.print(format_guests(guests, networks))
     return EXIT_DONE
+
+
+def _told(context: Context) -> Listed | None:
+    teller = context.teller()
+    if teller is None:
+        return None
+    from sriovctl.api.client.guest_answers import parse_guests
+
+    return teller.tell("/v1/guests", parse_guests)
+
+
+def _read(context: Context) -> Listed:
+    guests = read_guests(context.libvirt())
+    return guests, vf_networks_of(guests, context.host, context.libvirt())

@@ -10,6 +10,8 @@ if TYPE_CHECKING:
     import argparse
 
     from sriovctl.cli.context import Context
+    from sriovctl.host.api import Journal
+    from sriovctl.model.run import Run
 
 SUMMARY = "list what apply and undo did on this host, and how far they came"
 EXAMPLES = """\
@@ -30,9 +32,7 @@ def run(args: argparse.Namespace, context: Context) -> int:
     :raises InputError: there is no such run.
     """
     journal = context.journal()
-    runs = [one for one in journal.runs() if args.run in (None, one.run_id)]
-    if args.run is not None and not runs:
-        raise InputError("there is no such run", subject=f"run {args.run}", hint="sriovctl history")
+    runs = journal.runs() if args.run is None else _named(journal, args.run)
     steps = journal.steps(args.run) if args.run is not None else ()
     if args.json:
         now_s = context.host().clock.now()
@@ -41,3 +41,10 @@ def run(args: argparse.Namespace, context: Context) -> int:
     else:
         context.print(format_run(runs[0], steps) if steps else format_runs(runs))
     return EXIT_DONE
+
+
+def _named(journal: Journal, run_id: int) -> tuple[Run, ...]:
+    run = journal.run(run_id)
+    if run is None:
+        raise InputError("there is no such run", subject=f"run {run_id}", hint="sriovctl history")
+    return (run,)

@@ -7,7 +7,6 @@ from sriovctl.cli.context import HostKind
 from sriovctl.engine.counters import read_traffic, read_wedged
 from sriovctl.errors import EXIT_DONE, PermissionDenied
 from sriovctl.host.pci_ids import PCINames
-from sriovctl.model.lease import LeaseStatus
 from sriovctl.render.exposition import format_openmetrics, format_prometheus
 from sriovctl.render.metrics import HostMetrics, metric_families, metrics_as_json
 
@@ -99,12 +98,6 @@ def _leases(context: Context) -> tuple[Lease, ...] | None:
     if context.kind is HostKind.RECORDED:
         return None
     try:
-        stored = context.leases().leases()
+        return context.desk().leases()
     except PermissionDenied:
         return None
-    if not stored:
-        return ()
-    from sriovctl.engine.leases.lease_sight import judge_all
-
-    judged = judge_all(context.host(), stored)
-    return tuple(lease for lease in judged if lease.status is not LeaseStatus.ENDED)

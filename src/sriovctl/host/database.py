@@ -100,6 +100,7 @@ class Database:
         except sqlite3.Error as error:
             if self._directory is not None:
                 self.close()  # opened while the file system was read-only, it would stay so
+                _refuse_others(error, self._what, self.path)
             raise HostError(
                 f"{self._what} cannot be used: {error}",
                 subject=self.path,
@@ -146,6 +147,16 @@ def file_exists(path: str) -> bool:
     except OSError as error:
         raise kernel_error(error, subject=path, action="cannot read") from error
     return True
+
+
+# To read a file with a log beside it, one must be able to write into that directory.
+def _refuse_others(error: sqlite3.Error, what: str, path: str) -> None:
+    kind = error.sqlite_errorcode & 0xFF
+    is_refused = kind in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN)
+    if is_refused and os.geteuid() != 0 and not os.access(path, os.W_OK):
+        raise PermissionDenied(
+            f"{what} cannot be used by this user", subject=path, hint="run as root"
+        ) from error
 
 
 def _prepare(connection: sqlite3.Connection, schema: Schema, *, subject: str) -> None:

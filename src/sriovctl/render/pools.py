@@ -47,6 +47,7 @@ def pool_as_json(pool: Pool, stored: StoredPool | None) -> dict[str, object]:
         "policy": wanted.policy,
         "source": stored.source if stored else None,
         "defined": stored.defined if stored else None,
+        "state": stored.state if stored else None,
     }
 
 

@@ -153,7 +153,7 @@ class Pair:
     def both(self, *argv: str) -> Said:
         """Run a command on both; what it said, which must be the same."""
         one, other = self.direct.run(*argv), self.served.run(*argv)
-        assert _without_times(other.out) == _without_times(one.out)
+        assert without_times(other.out) == without_times(one.out)
         assert other._replace(out="", progress=()) == one._replace(out="", progress=())
         assert set(other.progress) <= set(one.progress)
         return one
@@ -163,7 +163,7 @@ class Pair:
             side.host.files.write_text(path, text)
 
 
-def _without_times(text: str) -> str:
+def without_times(text: str) -> str:
     return _TIMES.sub("TIME", text)
 
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from sriovctl.errors import HostError
-from sriovctl.model.lease import Lease, LeaseStatus, Reason
+from sriovctl.model.lease import Lease, LeaseStatus, Reason, StoredPool
+from sriovctl.model.owner import Owner, OwnerKind, OwnerReport
 from sriovctl.model.plan import Action, Disruption, Step
+from sriovctl.model.record import NamedTuple
 from sriovctl.model.run import RecordedStep, Run, RunKind, RunStatus, StepStatus
 from sriovctl.render.leases import ShownLease
 
@@ -12,6 +14,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from typing import Any, TypeVar
+
+    from sriovctl.model.owner import OwnerMap
 
     T = TypeVar("T")
     Document = Mapping[str, Any]
@@ -103,3 +107,37 @@ def _parse_lease(said: Document) -> ShownLease:
         group_disjoint=said["group_disjoint"],
     )
     return ShownLease(lease, 0.0, said["netdev"])
+
+
+def parse_pools(said: Document) -> tuple[StoredPool, ...]:
+    """Read pools; what told the file from a changed one is not said."""
+    return tuple(
+        StoredPool(one["name"], one["state"], one["source"], "", one["defined"])
+        for one in said["pools"]
+    )
+
+
+def parse_owner_report(said: Document) -> OwnerReport:
+    """Read who uses what."""
+    owners: OwnerMap = {}
+    for one in said["owners"]:
+        owner = Owner(OwnerKind(one["kind"]), one["name"], one["evidence"])
+        owners[one["device"]] = (*owners.get(one["device"], ()), owner)
+    return OwnerReport(owners, tuple(said["notes"]))
+
+
+class RawBytes(NamedTuple):
+    """What the kernel shows to root alone."""
+
+    config_space: Mapping[str, bytes]  # by PCI address
+    acpi_tables: Mapping[str, bytes]
+    iomem: bytes
+
+
+def parse_raw(said: Document) -> RawBytes:
+    """Read what is told as hexadecimal digits."""
+    return RawBytes(
+        {name: bytes.fromhex(digits) for name, digits in said["config_space"].items()},
+        {name: bytes.fromhex(digits) for name, digits in said["acpi_tables"].items()},
+        "\n".join(said["iomem"]).encode(),
+    )

@@ -133,6 +133,13 @@ ROUTES: tuple[Route, ...] = (
     _read("/v1/counters", "counters", "host", "Count what PFs and VFs sent", "Counters"),
     _read("/v1/doctor", "doctor", "host", "Say what keeps this host from SR-IOV", "Doctor"),
     _read("/v1/capacity", "capacity", "host", "Say how many VFs PFs can have", "CapacityList", _PF),
+    Route(
+        *("GET", "/v1/raw", "raw", "host"),
+        "Print what the kernel shows to root alone: config space, ACPI tables",
+        "Raw",
+        role=Role.OPERATE,
+        has_etag=True,
+    ),
     _read("/v1/owners", "list_owners", "users", "List who uses what", "OwnerList", *_PAGED),
     _read("/v1/guests", "list_guests", "users", "List guests of libvirt", "GuestList", *_PAGED),
     Route(

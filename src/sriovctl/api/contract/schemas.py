@@ -31,6 +31,7 @@ from sriovctl.api.contract.tree_schemas import (
     EXPLANATION,
     FUNCTION,
     NODE,
+    RAW,
     REASON,
     TREE,
 )
@@ -189,6 +190,7 @@ _POOL = {
     "policy": TEXT,
     "source": TEXT_OR_NULL,
     "defined": TEXT_OR_NULL,
+    "state": TEXT_OR_NULL,
     "capacity": ANY_OBJECT,
 }
 _SHOWN_POOL = {
@@ -346,6 +348,7 @@ def _documents() -> dict[str, Schema]:
             {"ready": BOOLEAN, "findings": _list(reference("Finding")), "notes": _list(TEXT)},
         ),
         "CapacityList": _document("capacity", {"pfs": _list(reference("PFCapacity"))}),
+        "Raw": _document("raw", RAW),
         "HostState": _document("state", {"state": ANY_OBJECT, "left_out": _list(TEXT)}),
         "Plan": _document("plan", _PLAN),
         "RunList": _page("history", "runs", "Run"),

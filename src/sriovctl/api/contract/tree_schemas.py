@@ -127,3 +127,4 @@ COUNTERS = {
         )
     ),
 }
+RAW = {"config_space": ANY_OBJECT, "acpi_tables": ANY_OBJECT, "iomem": list_of(TEXT)}
