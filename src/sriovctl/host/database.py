@@ -1,7 +1,9 @@
 """What the SQLite files in the state directory have in common: opening, versions, errors.
 
 ``synchronous=FULL`` makes each commit durable before it returns: what was written down survives
-kill -9 and a power cut.  Several processes may use a file at once.
+kill -9 and a power cut.  Several processes may use a file at once, also of different versions of
+sriovctl: the newer one brings the file up to date, and from then on the older one, which may have
+had it open for days, refuses it.
 """
 
 from __future__ import annotations
@@ -80,6 +82,7 @@ class Database:
         with self._complaining():
             connection = self._open()
             with _atomic(connection):
+                self._refuse_newer(connection)
                 yield connection
 
     def select(self, query: str, values: Sequence[object] = ()) -> list[Any]:
@@ -91,7 +94,19 @@ class Database:
         if not self.exists:
             return []
         with self._complaining():
-            return self._open().execute(query, tuple(values)).fetchall()
+            connection = self._open()
+            self._refuse_newer(connection)
+            return connection.execute(query, tuple(values)).fetchall()
+
+    # It was of our version when it was opened, which may be days ago.
+    def _refuse_newer(self, connection: sqlite3.Connection) -> None:
+        version = _version_of(connection)
+        if version > self._schema.version:
+            raise UnsupportedError(
+                f"is of version {version}, and this sriovctl knows {self._schema.version}",
+                subject=self.path,
+                hint="use the newer sriovctl that wrote it",
+            )
 
     @contextmanager
     def _complaining(self) -> Iterator[None]:
@@ -120,7 +135,8 @@ class Database:
                     # The rollback journal stays where it is, and is made invalid by its head: as
                     # safe as deleting it, and a commit takes a tenth of the time.
                     connection.execute("PRAGMA journal_mode = PERSIST")
-                _prepare(connection, self._schema, subject=self.path)
+                self._refuse_newer(connection)
+                _prepare(connection, self._schema)
             except BaseException:
                 connection.close()
                 raise
@@ -159,21 +175,14 @@ def _refuse_others(error: sqlite3.Error, what: str, path: str) -> None:
         ) from error
 
 
-def _prepare(connection: sqlite3.Connection, schema: Schema, *, subject: str) -> None:
-    version = _version_of(connection)
-    if version == schema.version:
+def _prepare(connection: sqlite3.Connection, schema: Schema) -> None:
+    if _version_of(connection) >= schema.version:
         return
-    if version > schema.version:
-        raise UnsupportedError(
-            f"is of version {version}, and this sriovctl knows {schema.version}",
-            subject=subject,
-            hint="use the newer sriovctl that wrote it",
-        )
     if schema.write_ahead:
         connection.execute("PRAGMA journal_mode = WAL")
     with _atomic(connection):
         # Another process may have been faster while we waited for the file.
-        if _version_of(connection) != schema.version:
+        if _version_of(connection) < schema.version:
             schema.upgrade(connection)
             connection.execute(f"PRAGMA user_version = {schema.version}")
 

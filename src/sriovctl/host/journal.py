@@ -208,9 +208,16 @@ def _decode_run(row: tuple[Any, ...]) -> Run:
     from json import loads
 
     run = Run(*row)
-    return run._replace(
-        kind=RunKind(run.kind), status=RunStatus(run.status), devices=tuple(loads(row[6]))
-    )
+    try:
+        return run._replace(
+            kind=RunKind(run.kind), status=RunStatus(run.status), devices=tuple(loads(row[6]))
+        )
+    except ValueError as error:
+        raise HostError(
+            f"the journal holds a run that cannot be read: {error}",
+            subject=f"run {run.run_id}",
+            hint="use the newer sriovctl that wrote it",
+        ) from error
 
 
 # --- steps as text -----------------------------------------------------------------------

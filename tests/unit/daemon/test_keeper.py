@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import sqlite3
+from pathlib import Path
+
 import pytest
 
 from sriovctl.engine.inventory import read_inventory
@@ -369,6 +372,27 @@ def test_a_journal_that_cannot_be_written_is_told_and_taken_up_again(
         assert rig.vlans()[1] == 99, "nothing is begun that cannot be written down"
         assert rig.health() is Health.DEGRADED
         assert "disk is full" in rig.reason()
+    rig.pass_time(61)
+    assert rig.vlans()[1] == 43
+    assert rig.health() is Health.HEALTHY
+
+
+def test_a_journal_that_a_newer_sriovctl_has_changed_stops_repairs_and_is_told(
+    tmp_path: Path,
+) -> None:
+    rig = Rig(directory=str(tmp_path))
+    rig.begin()
+    rig.pass_time(30)
+    newer = sqlite3.connect(tmp_path / "journal.db")
+    (ours,) = newer.execute("PRAGMA user_version").fetchone()
+    newer.execute("PRAGMA user_version = 99")
+    rig.ip_set(1, WantedVF(vlan=VLAN(99)))
+    rig.pass_time(100)
+    assert rig.vlans()[1] == 99
+    assert rig.health() is Health.DEGRADED
+    assert f"is of version 99, and this sriovctl knows {ours}" in rig.reason()
+    newer.execute(f"PRAGMA user_version = {ours}")
+    newer.close()
     rig.pass_time(61)
     assert rig.vlans()[1] == 43
     assert rig.health() is Health.HEALTHY

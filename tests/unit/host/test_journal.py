@@ -1,16 +1,15 @@
-"""The journal: what is written is read back, also from files of an earlier version."""
+"""The journal: what is written is read back."""
 
 from __future__ import annotations
 
 import json
-import sqlite3
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sriovctl.errors import HostError, UnsupportedError
+from sriovctl.errors import HostError
 from sriovctl.host.journal import SQLiteJournal, as_json
 from sriovctl.model.plan import Action, Disruption, Step
 from sriovctl.model.run import Ending, RunKind, RunStatus, StepStatus
@@ -86,48 +85,6 @@ def test_a_confirmation_is_awaited_until_the_run_is_finished(journal: SQLiteJour
     (run,) = journal.runs()
     assert (run.status, run.confirm_by, run.note) == (RunStatus.DONE, None, "because")
     assert run.ended is not None
-
-
-VERSION_1 = """
-CREATE TABLE runs (
-    run_id INTEGER PRIMARY KEY AUTOINCREMENT, started TEXT NOT NULL, status TEXT NOT NULL
-);
-CREATE TABLE steps (
-    run_id INTEGER NOT NULL REFERENCES runs, position INTEGER NOT NULL, status TEXT NOT NULL,
-    step TEXT NOT NULL, PRIMARY KEY (run_id, position)
-) WITHOUT ROWID;
-"""
-
-
-def make_version_1(path: Path) -> None:
-    path.parent.mkdir()
-    step = count_step(0, 2)._asdict()
-    del step["affected"]
-    with sqlite3.connect(path) as connection:
-        connection.executescript(VERSION_1)
-        connection.execute("INSERT INTO runs VALUES (7, '2026-01-01T00:00:00+00:00', 'done')")
-        connection.execute("INSERT INTO steps VALUES (7, 0, 'done', ?)", (json.dumps(step),))
-    connection.close()
-
-
-def test_a_file_of_version_1_is_brought_up_to_date(tmp_path: Path) -> None:
-    make_version_1(tmp_path / "state/journal.db")
-    journal = SQLiteJournal(str(tmp_path / "state"))
-    (run,) = journal.runs()
-    assert (run.run_id, run.status, run.devices) == (7, RunStatus.DONE, (PF,))
-    assert journal.steps(7)[0].step.after == {"num_vfs": 2}
-    assert journal.begin([count_step(0, 1)]) == 8
-    journal.close()
-    assert len(SQLiteJournal(str(tmp_path / "state")).runs()) == 2
-
-
-def test_a_file_of_a_later_version_is_left_alone(tmp_path: Path) -> None:
-    (tmp_path / "state").mkdir()
-    with sqlite3.connect(tmp_path / "state/journal.db") as connection:
-        connection.execute("PRAGMA user_version = 99")
-    connection.close()
-    with pytest.raises(UnsupportedError, match="version 99"):
-        SQLiteJournal(str(tmp_path / "state")).runs()
 
 
 def test_a_file_that_is_no_database_is_one_clear_error(tmp_path: Path) -> None:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import sqlite3
 from pathlib import Path
 
 import pytest
 
-from sriovctl.errors import HostError, UnsupportedError
+from sriovctl.errors import HostError
 from sriovctl.host.leases import SQLiteLeaseBook
 from sriovctl.host.locks import hold_locks
 from sriovctl.model.lease import Lease, LeaseStatus, Reason, StoredPool
@@ -182,15 +181,6 @@ def test_pools_are_kept_replaced_and_forgotten(book: SQLiteLeaseBook) -> None:
     assert all(pool.defined for pool in book.pools())
     assert (book.remove_pool("b"), book.remove_pool("b")) == (True, False)
     assert [pool.name for pool in book.pools()] == ["a"]
-
-
-def test_a_file_of_a_later_version_is_left_alone(book: SQLiteLeaseBook, tmp_path: Path) -> None:
-    (tmp_path / "state").mkdir()
-    with sqlite3.connect(tmp_path / "state/leases.db") as connection:
-        connection.execute("PRAGMA user_version = 99")
-    connection.close()
-    with pytest.raises(UnsupportedError, match="version 99"):
-        book.leases()
 
 
 def test_a_file_that_is_no_database_is_one_clear_error(
