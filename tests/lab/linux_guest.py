@@ -32,6 +32,7 @@ class LinuxGuest:
         run("virsh", "define", str(saved / "guest.xml"))
         run("virsh", "restore", str(saved / "saved"))
         self._console = os.open(run("virsh", "ttyconsole", NAME).strip(), os.O_RDWR | os.O_NOCTTY)
+        self._asked = 0
         # QEMU looks once a second whether somebody listens; until then answers are lost.
         self._ask_until_it_answers()
 
@@ -40,19 +41,20 @@ class LinuxGuest:
         while not select.select([self._console], [], [], 2.0)[0]:
             assert time.monotonic() < deadline, "the guest does not answer"
             os.write(self._console, b"true\n")
-        while select.select([self._console], [], [], 1.0)[0]:
-            os.read(self._console, 4096)
 
     def shell(self, command: str) -> Answer:
         """Run a command of busybox in the guest."""
-        os.write(self._console, f"{command}\n".encode())
+        # On a busy host answers to what was asked before come at any time: each has its number.
+        self._asked += 1
+        begin = f"BEGIN {self._asked}"
+        os.write(self._console, f"echo {begin}; {command}\n".encode())
         said, deadline = "", time.monotonic() + _TIMEOUT_S
         while True:
             assert select.select([self._console], [], [], deadline - time.monotonic())[0], said
             said += os.read(self._console, 65536).decode()
-            before, mark, status = said.rpartition("END ")
-            if mark and status.endswith("\n"):
-                return Answer(before, int(status))
+            before, mark, status = said.rpartition(begin)[2].rpartition("END ")
+            if begin in said and mark and status.endswith("\n"):
+                return Answer(before.lstrip(), int(status))
 
     def ask(self, command: str) -> str:
         """Run a command in the guest that must succeed."""

@@ -215,7 +215,8 @@ SAYS: dict[str, Callable[[str], set[str]]] = {
     "capacity": lambda _: {f"up to {most_vfs_that_work()} VFs will work"},
     "representors": lambda classic: set() if classic else {"igb): no eswitch with a mode"},
     "guests": lambda classic: {GUEST} & set(classic.split()),
-    "owners": lambda _: {"nobody is seen to use any"},
+    # The VFs were made by echo, and nobody has them.
+    "owners": lambda _: {f"foreign:{PF}", "nobody is seen to use the other"},
 }
 
 
