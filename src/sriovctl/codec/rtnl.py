@@ -39,6 +39,7 @@ from sriovctl.codec.rtnl_vf import (
     INFINIBAND_MAC_SIZE,
     decode_vf_attributes,
     format_mac,
+    vf_index_in,
 )
 from sriovctl.errors import InputError
 from sriovctl.model.link import LinkReport
@@ -46,9 +47,11 @@ from sriovctl.model.record import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator, Sequence
 
     from sriovctl.model.functions import VFAttributes
+
+    KnownVFs = dict[bytes, VFAttributes]  # by what the kernel said of each
 
 RTM_NEWLINK = 16
 RTM_GETLINK = 18
@@ -181,9 +184,14 @@ def encode_ifname(ifname: str, *, longest: int = _IFNAME_MAX) -> bytes:
 # --- answers ---------------------------------------------------------------------------------
 
 
-def decode_link(message: bytes) -> LinkReport:
-    """Read one ``RTM_NEWLINK``.  Pure.
+def decode_link(
+    message: bytes, *, only: Collection[int] | None = None, known: KnownVFs | None = None
+) -> LinkReport:
+    """Read one ``RTM_NEWLINK``.  Pure, but for *known*.
 
+    :param only: indices of the VFs that matter, of a thousand perhaps; None: all.
+    :param known: what VFs of this netdev were read from before, for who reads it again and again;
+        what is new is added.
     :raises HostError: *message* is malformed, or of another type.
     """
     ifindex, hardware, flags, end = decode_link_body(message, RTM_NEWLINK)
@@ -201,7 +209,8 @@ def decode_link(message: bytes) -> LinkReport:
         elif kind == IFLA_LINK_NETNSID:
             fields["lower_nsid"] = _signed(decode_u32(message, first, last))
         elif kind == IFLA_VFINFO_LIST:
-            fields["vfs"] = _decode_vfs(message, first, last, mac_size)
+            places = _places_of_vfs(message, first, last, only)
+            fields["vfs"] = _decode_vfs(message, places, mac_size, known)
         elif kind == IFLA_STATS64:
             fields["counters"] = decode_stats(message, first, last)
     if "ifname" not in fields:
@@ -263,6 +272,8 @@ def link_attributes(message: bytes, start: int, end: int) -> Iterator[tuple[int,
 # follows; no netdev attribute behind the list has the number of IFLA_VF_INFO, as that is
 # IFLA_ADDRESS.  A VF whose driver gives no answer is left out of the list, therefore the second.
 def _vf_list_end(message: bytes, start: int, end: int, num_vfs: int) -> int:
+    if (alike := _end_of_alike(message, start, num_vfs)) is not None and alike <= end:
+        return alike
     for _ in range(num_vfs):
         if end - start < ATTRIBUTE_HEADER_SIZE:
             break
@@ -275,11 +286,69 @@ def _vf_list_end(message: bytes, start: int, end: int, num_vfs: int) -> int:
     return min(start, end)
 
 
-def _decode_vfs(message: bytes, start: int, end: int, mac_size: int) -> tuple[VFAttributes, ...]:
-    return tuple(
-        decode_vf_attributes(message, first, last, mac_size=mac_size)
-        for _, first, last in attributes(message, start, end)
+# Nearly always all VFs are told of at the same length.  Their headers are then the same four octets
+# at equal distances, which four slices show: a walk through a thousand takes as long as to read
+# half of them.
+def _end_of_alike(message: bytes, start: int, num_vfs: int) -> int | None:
+    header = message[start : start + ATTRIBUTE_HEADER_SIZE]
+    if not num_vfs or len(header) < ATTRIBUTE_HEADER_SIZE:
+        return None
+    kind, length = attribute_header(message, start, start + ATTRIBUTE_HEADER_SIZE)
+    end = start + num_vfs * (length + 3 & ~3)
+    if kind != IFLA_VF_INFO or length < ATTRIBUTE_HEADER_SIZE or end > len(message):
+        return None
+    same = all(
+        message[start + n : end : length + 3 & ~3] == header[n : n + 1] * num_vfs
+        for n in range(ATTRIBUTE_HEADER_SIZE)
     )
+    return end if same else None
+
+
+def _decode_vfs(
+    message: bytes, places: Sequence[tuple[int, int]], mac_size: int, known: KnownVFs | None
+) -> tuple[VFAttributes, ...]:
+    if known is None:
+        return tuple(
+            decode_vf_attributes(message, first, last, mac_size=mac_size) for first, last in places
+        )
+    if len(known) > 2 * len(places):  # most of it is of former times
+        known.clear()
+    return tuple(_decode_vf(message[first:last], mac_size, known) for first, last in places)
+
+
+def _decode_vf(raw: bytes, mac_size: int, known: KnownVFs) -> VFAttributes:
+    found = known.get(raw)
+    if found is None:
+        found = known[raw] = decode_vf_attributes(raw, 0, len(raw), mac_size=mac_size)
+    return found
+
+
+def _places_of_vfs(
+    message: bytes, start: int, end: int, only: Collection[int] | None
+) -> Sequence[tuple[int, int]]:
+    places = _places_of_all(message, start, end)
+    return places if only is None else _places_of(only, message, places)
+
+
+def _places_of_all(message: bytes, start: int, end: int) -> Sequence[tuple[int, int]]:
+    if end - start >= ATTRIBUTE_HEADER_SIZE:
+        _, length = attribute_header(message, start, end)
+        stride = max(length, ATTRIBUTE_HEADER_SIZE) + 3 & ~3
+        if _end_of_alike(message, start, (end - start) // stride) == end:
+            head = ATTRIBUTE_HEADER_SIZE
+            return [(one + head, one + length) for one in range(start, end, stride)]
+    return [(first, last) for _, first, last in attributes(message, start, end)]
+
+
+def _places_of(
+    only: Collection[int], message: bytes, places: Sequence[tuple[int, int]]
+) -> Sequence[tuple[int, int]]:
+    # Each stands at its number, unless the driver could not describe one before it.
+    guessed = [places[n] for n in sorted(only) if n < len(places)]
+    found = [vf_index_in(message, *place) for place in guessed]
+    if found == sorted(only):
+        return guessed
+    return [place for place in places if vf_index_in(message, *place) in only]
 
 
 # --- common ----------------------------------------------------------------------------------

@@ -59,6 +59,7 @@ _PROTOCOLS = {
 }
 
 # Every structure but ifla_vf_broadcast begins with the index of the VF.
+_MAC_FIRST = Struct("=4sI32x")  # how the kernel begins
 _PAIR = Struct("=II")  # vf, setting
 _TRIPLE = Struct("=III")  # vf, vlan, qos; or vf, min, max
 _MAC = Struct("=I32s")
@@ -88,6 +89,20 @@ def decode_vf_attributes(message: bytes, start: int, end: int, *, mac_size: int)
     if isinstance(mac, bytes):
         fields["admin_mac"] = format_mac(mac[:mac_size])
     return VFAttributes(**fields)  # type: ignore[arg-type]  # the decoders are keyed by field
+
+
+def vf_index_in(message: bytes, start: int, end: int) -> int:
+    """Read no more of one ``IFLA_VF_INFO`` than which VF it is about.  Pure.
+
+    :raises HostError: it is cut short, or does not say.
+    """
+    if end - start >= _MAC_FIRST.size:
+        header, index = _MAC_FIRST.unpack_from(message, start)
+        if header == _USUAL_HEADERS[0]:
+            return int(index)
+    vf_index = _decode_fields(message, start, end)["vf_index"]
+    assert isinstance(vf_index, int)
+    return vf_index
 
 
 def _decode_usual_layout(

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from sriovctl.model.record import NamedTuple
 
-FIRST_PAUSE_S = 0.02
+FIRST_PAUSE_S = 0.005
 LONGEST_PAUSE_S = 2.0
 CALM_S = 5.0  # without a look, a device begins anew
 MOST_DEVICES = 256

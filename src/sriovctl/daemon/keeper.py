@@ -41,6 +41,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from sriovctl.codec.rtnl import KnownVFs
     from sriovctl.daemon.declaration import Declaration
     from sriovctl.daemon.log import Log
     from sriovctl.engine.runs.execute import Site
@@ -86,6 +87,7 @@ class Keeper:
         self._mender = Mender(site, users, log, allowed=allowed)
         self._seen: dict[str, PF] = {}  # the declared PFs, as they were looked at last
         self._settled: dict[str, PF] = {}  # as they were when nothing waited for its repair
+        self._known_vfs: dict[str, KnownVFs] = {}  # by PF
         self._vfs: dict[str, str] = {}  # VF -> its PF, by their names in sysfs
         self._records: dict[str, Records] = {}
         self._begun: set[str] = set()  # PFs that were as declared once since the files were read
@@ -165,10 +167,12 @@ class Keeper:
         """Look at one PF, or at that of a VF; at nothing else of the host."""
         name = self.pf_of(device)
         try:
-            pf = read_pf(self._host, name)
+            pf = read_pf(self._host, name, known=self._known_vfs.setdefault(name, {}))
         except SriovctlError as error:
             return self._later(name, name, error)
         self.recover(name)
+        if pf is None:
+            self._known_vfs.pop(name, None)
         if pf is None and name not in self._seen:
             return self.condition  # some other device
         self.looks += 1

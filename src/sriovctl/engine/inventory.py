@@ -16,6 +16,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
+    from sriovctl.codec.rtnl import KnownVFs
     from sriovctl.host.api import FileTree, Host
     from sriovctl.model.functions import VFAttributes
     from sriovctl.model.link import LinkReport
@@ -44,10 +45,11 @@ def read_inventory(host: Host, *, name_of: NameLookup, with_links: bool = True) 
     )
 
 
-def read_pf(host: Host, device: str) -> PF | None:
+def read_pf(host: Host, device: str, *, known: KnownVFs | None = None) -> PF | None:
     """Read one PF with its VFs, and nothing else of the host; None if there is no such PF.
 
     :param device: its name in sysfs.
+    :param known: see :func:`sriovctl.codec.rtnl.decode_link`.
     :raises LostError: it went away while it was read.
     :raises HostError: the kernel refused a read.
     """
@@ -57,7 +59,7 @@ def read_pf(host: Host, device: str) -> PF | None:
         directory = None if is_pci_address(device) else next(found, None)
     if directory is None:
         return None
-    survey = _survey(host.files, drivers=False)
+    survey = _survey(host.files, drivers=False)._replace(known=known)
     return _read_pf(host, directory, survey, name_of=lambda *_: None)
 
 
@@ -67,6 +69,7 @@ class _Survey(NamedTuple):
     numa: bool  # the host has several NUMA nodes; with one, a VF's is that of its PF
     drivers: Mapping[str, str]  # sysfs device name -> driver; empty when it cannot be told so
     links: bool = True  # ask route netlink
+    known: KnownVFs | None = None
 
 
 def _survey(files: FileTree, *, drivers: bool = True) -> _Survey:
@@ -137,7 +140,7 @@ def _read_pf(host: Host, directory: str, survey: _Survey, *, name_of: NameLookup
     vendor_id = read_hex(files, f"{directory}/vendor", digits=4)
     device_id = read_hex(files, f"{directory}/device", digits=4)
     netdev = read_netdev(files, directory)
-    link = _read_link(host, netdev) if survey.links else None
+    link = _read_link(host, netdev, survey.known) if survey.links else None
     return PF(
         device=device,
         address=parse_pci_address(device) if is_pci_address(device) else None,
@@ -211,7 +214,7 @@ def _driver_of(files: FileTree, name: str, survey: _Survey) -> str | None:
     return files.read_link(f"{PCI_DEVICES}/{name}/driver")
 
 
-def _read_link(host: Host, netdev: str | None) -> LinkReport | None:
+def _read_link(host: Host, netdev: str | None, known: KnownVFs | None) -> LinkReport | None:
     # None when it cannot be known: no netdev, one in another network namespace, or a recording
     # without netlink data.
     if netdev is None:
@@ -219,7 +222,7 @@ def _read_link(host: Host, netdev: str | None) -> LinkReport | None:
     from sriovctl.engine.vf_attributes import read_link
 
     try:
-        return read_link(host.rtnl, netdev)
+        return read_link(host.rtnl, netdev, known=known)
     except LostError:
         return None
 

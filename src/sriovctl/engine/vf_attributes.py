@@ -43,8 +43,9 @@ from sriovctl.model.state import ATTRIBUTES, UNSET, WantedVF
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Collection, Iterable, Sequence
 
+    from sriovctl.codec.rtnl import KnownVFs
     from sriovctl.host.api import RouteNetlink
     from sriovctl.model.link import LinkReport
     from sriovctl.model.netlink import NetlinkAnswer
@@ -85,20 +86,31 @@ class Mismatch(NamedTuple):
 # --- reading ---------------------------------------------------------------------------------
 
 
-def read_link(rtnl: RouteNetlink, netdev: str | int, *, with_counters: bool = False) -> LinkReport:
-    """Read one netdev with all its VFs.
+def read_link(
+    rtnl: RouteNetlink,
+    netdev: str | int,
+    *,
+    with_counters: bool = False,
+    only: Collection[int] | None = None,
+    known: KnownVFs | None = None,
+) -> LinkReport:
+    """Read one netdev with its VFs.
 
     :param netdev: name, alternative name, or ifindex.
+    :param only: indices of the VFs that matter; the kernel tells all.  None: all.
+    :param known: see :func:`sriovctl.codec.rtnl.decode_link`.
     :raises LostError: there is no such netdev.
     :raises PermissionDenied: the kernel refuses.
     :raises HostError: any other failure, or an answer that cannot be understood.
     """
-    return _ask_link(rtnl, netdev, with_counters=with_counters, with_vfs=True)
+    message = _ask_link(rtnl, netdev, with_counters=with_counters, with_vfs=True)
+    link = decode_link(message, only=only, known=known)
+    return link if with_counters else _without_counters(link)
 
 
 def _ask_link(
     rtnl: RouteNetlink, netdev: str | int, *, with_counters: bool, with_vfs: bool
-) -> LinkReport:
+) -> bytes:
     request = encode_getlink(
         ifindex=netdev if isinstance(netdev, int) else None,
         ifname=None if isinstance(netdev, int) else netdev,
@@ -113,8 +125,7 @@ def _ask_link(
         raise _refusal(answer, subject, "the kernel did not describe it")
     if not answer.payloads:
         raise HostError("the kernel's answer is empty", subject=subject)
-    link = decode_link(answer.payloads[0])
-    return link if with_counters else _without_counters(link)
+    return answer.payloads[0]
 
 
 # A recording answers with the counters that it was made with, asked for or not.
@@ -225,7 +236,8 @@ def _address_and_current(
         return link.ifindex, {vf.vf_index: vf for vf in link.vfs}
     if isinstance(netdev, int):
         return netdev, {}
-    return _ask_link(rtnl, netdev, with_counters=False, with_vfs=False).ifindex, {}
+    message = _ask_link(rtnl, netdev, with_counters=False, with_vfs=False)
+    return decode_link(message).ifindex, {}
 
 
 def _write_one_by_one(rtnl: RouteNetlink, ifindex: int, left: Changes, changes: Changes) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from operator import attrgetter
 
 from sriovctl.errors import UnsupportedError
 from sriovctl.model.functions import NO_MAC
@@ -63,15 +64,42 @@ def steps_of_vfs(case: Case, macs: dict[int, str]) -> Iterator[tuple[Stage, Step
 def _ways(case: Case, macs: dict[int, str]) -> Iterator[_Way]:
     existing = {vf.vf_index: vf for vf in case.pf.vfs}
     odd_counts = _odd_msix_counts(case)
+    stay = not case.recreated and not case.changes_eswitch
+    comparison = _Comparison(WantedVF())
     for vf_index, aim in enumerate(case.aims):
         old = existing.get(vf_index)
         if vf_index in macs:
             aim = aim._replace(admin_mac=macs[vf_index])
+        if aim is not comparison.aim:
+            comparison = _Comparison(aim)
+        if stay and old is not None and comparison.holds(old):
+            continue
         now = None if case.recreated else old
         if old is not None and now is None:  # a VF that comes again keeps what it had
             aim = overlay(_as_it_was(case, old, odd_counts.get(vf_index)), aim)
         why = _why_unbind(case, now, aim)
         yield _Way(vf_index, now, aim, why, _driver_in_the_end(case, vf_index, now, aim, why))
+
+
+class _Comparison:
+    # Of one wish with many VFs: nearly all of a thousand are as they should be, and share it.
+
+    def __init__(self, aim: WantedVF) -> None:
+        self.aim = aim
+        said = [(key, value) for key, value in zip(ATTRIBUTES, aim, strict=False)]
+        keys = [key for key, value in said if value is not UNSET]
+        values = [value for _, value in said if value is not UNSET]
+        self._show = attrgetter(*keys) if keys else None
+        self._values = values[0] if len(values) == 1 else tuple(values)
+
+    def holds(self, vf: VF) -> bool:
+        """Say whether there is nothing to do about a VF that stays."""
+        aim, known = self.aim, vf.attributes
+        if aim.msix_count is not UNSET or aim.driver not in (UNSET, vf.driver):
+            return False
+        if self._show is None:
+            return True
+        return known is not None and bool(self._show(known) == self._values)
 
 
 def _as_it_was(case: Case, vf: VF, odd_msix_count: int | None) -> WantedVF:

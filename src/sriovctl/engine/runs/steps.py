@@ -131,7 +131,8 @@ def _wait_for_carrier(host: Host, device: str) -> None:
 
 
 def _see_vfs(host: Host, steps: Sequence[Step]) -> list[dict[str, object]]:
-    link = read_link(host.rtnl, _netdev(host, steps[0].device))
+    only = {vf_index_of(step) for step in steps}
+    link = read_link(host.rtnl, _netdev(host, steps[0].device), only=only)
     vfs = {vf.vf_index: vf for vf in link.vfs}
     return [_as_seen(vfs.get(vf_index_of(step)), step.after) for step in steps]
 
