@@ -9,6 +9,7 @@ import h11
 
 from sriovctl.api.contract.messages import Request, Response
 from sriovctl.api.contract.problems import Refusal
+from sriovctl.api.loopback import user_over_loopback
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ class Connection:
         self._peer = peer
         self._tls = writer.get_extra_info("ssl_object") is not None
         self._remote = None if peer else _remote_of(writer)
+        self._user = None if peer or self._tls else _user_of(writer)
         self._is_first = True
 
     async def receive(self) -> Request | None:
@@ -109,7 +111,8 @@ class Connection:
                 raise Refusal(400, "bad-request", "is said twice", subject=name)
             headers[name] = f"{headers[name]}, {value}" if name in headers else value
         method = head.method.decode("ascii")
-        return Request(method, path, query, headers, body, self._peer, self._tls, self._remote)
+        told = (self._peer, self._tls, self._remote, self._user)
+        return Request(method, path, query, headers, body, *told)
 
     async def send(self, method: str, response: Response, *, closing: bool = False) -> None:
         """Send one response."""
@@ -203,3 +206,8 @@ def _headers(response: Response) -> list[tuple[str, str]]:
 def _remote_of(writer: asyncio.StreamWriter) -> str | None:
     address = writer.get_extra_info("peername")
     return str(address[0]) if isinstance(address, tuple) else None
+
+
+def _user_of(writer: asyncio.StreamWriter) -> int | None:
+    ends = (writer.get_extra_info(name) for name in ("peername", "sockname"))
+    return user_over_loopback(*ends)

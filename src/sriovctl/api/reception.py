@@ -49,7 +49,7 @@ class Reception:
             )
         token = str(read_json_body(request, NEW_SESSION)["token"])
         caller, stored = await self._let_in(request, token)
-        secret, session = self._access.sessions.begin(caller, stored)
+        secret, session = self._access.sessions.begin(caller, stored, user=request.user)
         body = self._document(caller, session.csrf)
         return Response(201, body, headers=(set_cookie(request, secret),), who=caller.name)
 
@@ -89,6 +89,8 @@ class Reception:
 
 def place_of(request: Request) -> str:
     """Say from where somebody asks; of IPv6 the network, whose addresses are all one's own."""
+    if request.user is not None:
+        return f"uid {request.user}"
     if request.remote is None or ":" not in request.remote:
         return request.remote or "this host"
     from ipaddress import IPv6Address, ip_network

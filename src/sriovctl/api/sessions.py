@@ -39,11 +39,13 @@ class Session:
     """One browser that is signed in.
 
     :param stored: the token that it signed in with, as the file had it; None: a one-time key.
+    :param user: of this host, whose browser it is; None: not known.
     """
 
-    def __init__(self, caller: Caller, stored: StoredToken | None) -> None:
+    def __init__(self, caller: Caller, stored: StoredToken | None, user: int | None = None) -> None:
         self.caller = caller
         self.stored = stored
+        self.user = user
         self.csrf = new_secret()
         self.used_at = 0.0
         self.checked_until = 0.0  # so long its token is taken for one that is still known
@@ -59,9 +61,11 @@ class Sessions:
         self._now = now
         self._sessions: OrderedDict[bytes, Session] = OrderedDict()  # the longest unused first
 
-    def begin(self, caller: Caller, stored: StoredToken | None) -> tuple[str, Session]:
+    def begin(
+        self, caller: Caller, stored: StoredToken | None, *, user: int | None = None
+    ) -> tuple[str, Session]:
         """Sign somebody in; return the cookie's secret, too."""
-        secret, session = new_secret(), Session(caller, stored)
+        secret, session = new_secret(), Session(caller, stored, user)
         session.used_at = self._now()
         self._sessions[_hash(secret)] = session
         while len(self._sessions) > MOST_SESSIONS:
@@ -69,13 +73,16 @@ class Sessions:
         return secret, session
 
     def find(self, request: Request) -> Session | None:
-        """Find the session that a request's cookie names, and let it last on."""
+        """Find the session that a request's cookie names, and let it last on.
+
+        Another user of this host cannot have it, whatever cookies they got hold of.
+        """
         secret = _secret_in(request)
         if secret is None:
             return None
         key = _hash(secret)
         session = self._sessions.get(key)
-        if session is None:
+        if session is None or session.user != request.user:
             return None
         if self._now() - session.used_at > IDLE_S:
             del self._sessions[key]

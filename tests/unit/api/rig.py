@@ -110,10 +110,11 @@ class Rig:
         body: bytes = b"",
         tls: bool = False,
         remote: str | None = None,
+        user: int | None = None,
     ) -> Answered:
         """Ask as somebody else, without a socket."""
         path, _, query = target.partition("?")
-        request = Request(method, path, query, headers or {}, body, peer, tls, remote)
+        request = Request(method, path, query, headers or {}, body, peer, tls, remote, user)
         response: Response = self.run(self.service.handle(request))
         return Answered(response.status, dict(response.headers), response.body)
 

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import json
+import ssl
 from collections.abc import Iterator, Mapping
+from http.client import HTTPSConnection
 from pathlib import Path
 
 import pytest
@@ -9,8 +11,11 @@ import pytest
 from sriovctl.api.contract.messages import COOKIE, Request, Role
 from sriovctl.api.contract.tokens import StoredToken, format_token, store_token
 from sriovctl.api.reception import place_of
+from sriovctl.api.run import Listener
+from sriovctl.api.server import open_tcp_socket
 from sriovctl.api.sessions import MOST_SESSIONS
-from tests.unit.api.rig import Answered, Rig, rig_on
+from tests.unit.api.certificates import certificate_of
+from tests.unit.api.rig import PATIENCE_S, Answered, Rig, exchange, rig_on
 
 TOKEN = format_token("ops", b"o" * 32)
 STORED = store_token(TOKEN, Role.OPERATE, b"salt" * 4)
@@ -172,6 +177,43 @@ def test_wrong_keys_slow_down_who_sends_them(rig: Rig) -> None:
     assert sign_in(rig, peer=None, remote="192.0.2.2").status == 201
     rig.now += 11
     assert sign_in(rig, peer=None, remote="192.0.2.1").status == 201
+
+
+def test_on_a_loopback_a_session_is_of_no_use_to_another_user(rig: Rig) -> None:
+    cookie = cookie_of(sign_in(rig, peer=None, user=1000))
+
+    def pfs_for(user: int | None) -> int:
+        return rig.handle("GET", "/v1/pfs", peer=None, headers=cookie, user=user).status
+
+    assert [pfs_for(user) for user in (1000, 1001, 0, None, 1000)] == [200, 401, 401, 401, 200]
+
+
+def test_one_user_s_wrong_keys_do_not_slow_another_down(rig: Rig) -> None:
+    for _ in range(6):
+        sign_in(rig, "x", peer=None, remote="127.0.0.1", user=1001)
+    assert sign_in(rig, peer=None, remote="127.0.0.1", user=1001).status == 429
+    assert sign_in(rig, peer=None, remote="127.0.0.1", user=1000).status == 201
+
+
+def test_with_tls_a_browser_signs_in_and_its_cookie_is_for_tls_alone(
+    short_path: Path, tokens: dict[str, StoredToken]
+) -> None:
+    certificate = certificate_of(short_path)
+    listener = open_tcp_socket("127.0.0.1", 0)
+    with rig_on(short_path, tokens=tokens, more=[Listener(listener, certificate)]):
+        port = listener.getsockname()[1]
+        trusted = ssl.create_default_context(cafile=str(short_path / "host.pem"))
+        connection = HTTPSConnection("localhost", port, context=trusted, timeout=PATIENCE_S)
+        assert exchange(connection, "GET", "/").status == 200
+        origin = {"Origin": f"https://localhost:{port}", "Sec-Fetch-Site": "same-origin"}
+        signed = exchange(connection, "POST", "/v1/session", {"token": TOKEN}, origin)
+        assert signed.status == 201
+        name, _, attributes = signed.headers["set-cookie"].partition("=")
+        assert (name, attributes.split("; ")[-1]) == (COOKIE, "Secure")
+        assert exchange(connection, "GET", "/v1/pfs", headers=cookie_of(signed)).status == 200
+        plain = {**origin, "Origin": f"http://localhost:{port}"}
+        assert exchange(connection, "GET", "/v1/session", headers=plain).code == "foreign-site"
+        connection.close()
 
 
 def test_of_ipv6_a_network_is_one_place() -> None:

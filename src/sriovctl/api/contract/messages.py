@@ -70,6 +70,7 @@ class Request(NamedTuple):
     peer: Peer | None = None  # None: it came over TCP
     tls: bool = False
     remote: str | None = None  # IP address of who asks over TCP
+    user: int | None = None  # of this host, who asks over its loopback without TLS
 
 
 class Response(NamedTuple):
