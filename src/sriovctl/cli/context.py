@@ -318,16 +318,19 @@ class Context(Doors):
         Laid out for a person at a terminal, on one line for a program: json's C encoder cannot
         indent, and its Python one takes half of the time of a big ``ls``.
         """
+        if not self._out.isatty():
+            self.print_json_line(verb, payload)
+            return
         from json import dumps
 
         document = {"schema": f"sriovctl/{verb}/1", **payload}
-        self._out.write(dumps(document, indent=2 if self._out.isatty() else None) + "\n")
+        self._out.write(dumps(document, indent=2) + "\n")
 
     def print_json_line(self, verb: str, payload: Mapping[str, object]) -> None:
         """Write *payload* as :meth:`print_json` does, on one line for whoever reads."""
-        from json import dumps
+        from sriovctl.render.json_text import format_json
 
-        self._out.write(dumps({"schema": f"sriovctl/{verb}/1", **payload}) + "\n")
+        self._out.write(format_json({"schema": f"sriovctl/{verb}/1", **payload}) + "\n")
 
     def at_terminal(self) -> bool:
         """Say whether a person sits at a terminal, and reads what is written."""

@@ -37,6 +37,7 @@ from sriovctl.codec.rtnl_vf import (
     ETHERNET_MAC_SIZE,
     IFLA_VF_INFO,
     INFINIBAND_MAC_SIZE,
+    decode_usual_vfs,
     decode_vf_attributes,
     format_mac,
     vf_index_in,
@@ -308,12 +309,23 @@ def _decode_vfs(
     message: bytes, places: Sequence[tuple[int, int]], mac_size: int, known: KnownVFs | None
 ) -> tuple[VFAttributes, ...]:
     if known is None:
-        return tuple(
-            decode_vf_attributes(message, first, last, mac_size=mac_size) for first, last in places
-        )
+        return _decode_each_vf(message, places, mac_size)
     if len(known) > 2 * len(places):  # most of it is of former times
         known.clear()
     return tuple(_decode_vf(message[first:last], mac_size, known) for first, last in places)
+
+
+def _decode_each_vf(
+    message: bytes, places: Sequence[tuple[int, int]], mac_size: int
+) -> tuple[VFAttributes, ...]:
+    if places:
+        start, end = places[0][0] - ATTRIBUTE_HEADER_SIZE, places[-1][1]
+        usual = decode_usual_vfs(message, start, end, count=len(places), mac_size=mac_size)
+        if usual is not None:
+            return usual
+    return tuple(
+        decode_vf_attributes(message, first, last, mac_size=mac_size) for first, last in places
+    )
 
 
 def _decode_vf(raw: bytes, mac_size: int, known: KnownVFs) -> VFAttributes:

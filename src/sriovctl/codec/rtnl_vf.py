@@ -9,6 +9,7 @@ Source: kernel ``include/uapi/linux/if_link.h``; written by ``rtnl_fill_vfinfo()
 
 from __future__ import annotations
 
+from itertools import repeat
 from struct import Struct
 
 from sriovctl.codec.netlink import attributes, malformed
@@ -166,6 +167,49 @@ def _decode_usual(
         None,
         counters,
     )
+
+
+# The same for a whole list, column by column: passes in C in place of a thousand calls, and four
+# times as fast.
+_ROW = Struct("=4s" + _USUAL.format.lstrip("="))
+_ROW_HEADER = Struct("=HH").pack(_ROW.size, IFLA_VF_INFO)
+# Columns of _ROW: which are headers, in the order of _USUAL_HEADERS.
+_HEADER_COLUMNS = (1, 4, 5, 6, 9, 10, 12, 14, 16, 18, 19)
+
+
+def decode_usual_vfs(
+    message: bytes, start: int, end: int, *, count: int, mac_size: int
+) -> tuple[VFAttributes, ...] | None:
+    """Read so many ``IFLA_VF_INFO`` that all have the usual layout; None: some do not.  Pure."""
+    if end - start != count * _ROW.size or not count:
+        return None
+    columns = tuple(zip(*_ROW.iter_unpack(message[start:end]), strict=True))
+    headers = zip((0, *_HEADER_COLUMNS), (_ROW_HEADER, *_USUAL_HEADERS), strict=True)
+    if any(set(columns[column]) != {header} for column, header in headers):
+        return None
+    switches = [columns[column] for column in (11, 17, 15)]  # spoofchk, trust, rss_query
+    states, protocols = columns[13], columns[22]
+    if not (_SWITCHES.keys() >= set().union(*switches) and max(states) < len(LINK_STATES)):
+        return None
+    if not _PROTOCOLS.keys() >= set(protocols):
+        return None
+    vlans = zip(columns[20], columns[21], map(_PROTOCOLS.__getitem__, protocols), strict=True)
+    spoofchk, trust, rss_query = (map(_SWITCHES.__getitem__, one) for one in switches)
+    nothing = (None,) * len(states)
+    rows = zip(
+        columns[2],
+        [mac[:mac_size].hex(":") for mac in columns[3]],
+        map(tuple.__new__, repeat(VLAN), vlans),
+        spoofchk,
+        trust,
+        map(LINK_STATES.__getitem__, states),
+        columns[7],
+        columns[8],
+        rss_query,
+        *(nothing, nothing, nothing),
+        strict=True,
+    )
+    return tuple(map(tuple.__new__, repeat(VFAttributes), rows))
 
 
 def decode_wanted_vf(message: bytes, start: int, end: int) -> tuple[int, WantedVF]:

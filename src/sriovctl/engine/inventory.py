@@ -14,7 +14,7 @@ from sriovctl.model.record import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from sriovctl.codec.rtnl import KnownVFs
     from sriovctl.host.api import FileTree, Host
@@ -122,13 +122,11 @@ def _address_order(name: str) -> tuple[int, str]:
 
 def vf_links(files: FileTree, pf_directory: str) -> dict[int, str]:
     """Read the links ``virtfnN`` of a PF: vf_index -> sysfs device name, by ascending index."""
-    found = {}
-    for entry in files.list_dir(pf_directory):
-        if entry.startswith("virtfn") and entry[6:].isdigit():
-            target = files.read_link(f"{pf_directory}/{entry}")
-            if target is not None:
-                found[int(entry[6:])] = target
-    return dict(sorted(found.items()))
+    entries = files.list_dir(pf_directory)
+    links = [entry for entry in entries if entry.startswith("virtfn") and entry[6:].isdigit()]
+    targets = zip(links, files.read_links(pf_directory, links), strict=True)
+    found = [(int(link[6:]), target) for link, target in targets if target is not None]
+    return dict(sorted(found))
 
 
 def _read_pf(host: Host, directory: str, survey: _Survey, *, name_of: NameLookup) -> PF:
@@ -177,41 +175,62 @@ def _read_vfs(
     attributes = {vf.vf_index: vf for vf in link.vfs} if link else {}
     links = vf_links(files, directory)
     if links:
-        return tuple(
-            _read_vf(files, index, name, attributes.get(index), survey, pf_node=pf_node)
-            for index, name in links.items()
-        )
+        return _read_functions(files, links, attributes, survey, pf_node=pf_node)
     # VFs of another bus have no functions of their own, only attributes.
     return tuple(VF(i, None, None, None, None, None, attributes.get(i)) for i in range(num_vfs))
 
 
-def _read_vf(
+# Column by column: a thousand calls less for a thousand VFs.
+def _read_functions(
     files: FileTree,
-    vf_index: int,
-    name: str,
-    attributes: VFAttributes | None,
+    links: dict[int, str],
+    attributes: dict[int, VFAttributes],
     survey: _Survey,
     *,
     pf_node: int | None,
-) -> VF:
-    directory = f"{PCI_DEVICES}/{name}"
-    driver = _driver_of(files, name, survey)
-    return VF(
-        vf_index=vf_index,
-        address=parse_pci_address(name),
-        driver=driver,
-        # Only a driver makes a netdev: without one there is nothing to look for.
-        netdev=read_netdev(files, directory) if driver else None,
-        iommu_group=read_iommu_group(files, directory) if survey.grouped else None,
-        numa_node=read_numa_node(files, directory) if survey.numa else pf_node,
-        attributes=attributes,
+) -> tuple[VF, ...]:
+    names = list(links.values())
+    drivers = _drivers_of(files, names, survey)
+    return tuple(
+        map(
+            VF,
+            links,
+            map(parse_pci_address, names),
+            drivers,
+            _netdevs_of(files, names, drivers),
+            _groups_of(files, names, survey),
+            _nodes_of(files, names, survey, pf_node),
+            map(attributes.get, links),
+        )
     )
 
 
-def _driver_of(files: FileTree, name: str, survey: _Survey) -> str | None:
+# Only a driver makes a netdev: without one there is nothing to look for.
+def _netdevs_of(
+    files: FileTree, names: list[str], drivers: Sequence[str | None]
+) -> Iterator[str | None]:
+    for name, driver in zip(names, drivers, strict=True):
+        yield read_netdev(files, f"{PCI_DEVICES}/{name}") if driver else None
+
+
+def _nodes_of(
+    files: FileTree, names: list[str], survey: _Survey, pf_node: int | None
+) -> Iterator[int | None]:
+    for name in names:
+        yield read_numa_node(files, f"{PCI_DEVICES}/{name}") if survey.numa else pf_node
+
+
+def _drivers_of(files: FileTree, names: list[str], survey: _Survey) -> Sequence[str | None]:
     if survey.drivers:
-        return survey.drivers.get(name)
-    return files.read_link(f"{PCI_DEVICES}/{name}/driver")
+        return [survey.drivers.get(name) for name in names]
+    return files.read_links(PCI_DEVICES, [f"{name}/driver" for name in names])
+
+
+def _groups_of(files: FileTree, names: list[str], survey: _Survey) -> list[int | None]:
+    if not survey.grouped:
+        return [None] * len(names)
+    numbers = files.read_links(PCI_DEVICES, [f"{name}/iommu_group" for name in names])
+    return [int(one) if one is not None and one.isdigit() else None for one in numbers]
 
 
 def _read_link(host: Host, netdev: str | None, known: KnownVFs | None) -> LinkReport | None:

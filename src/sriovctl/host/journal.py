@@ -15,11 +15,12 @@ from sriovctl.host.journal_schema import SCHEMA
 from sriovctl.host.locks import HeldLocks, hold_locks, is_left
 from sriovctl.model.plan import Action, Disruption, Step
 from sriovctl.model.run import STANDING, Ending, RecordedStep, Run, RunKind, RunStatus, StepStatus
+from sriovctl.render.json_text import format_json
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from _sqlite3 import Connection
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
     from typing import Any
 
 # In the order of Run's fields.
@@ -64,7 +65,7 @@ class SQLiteJournal:
         confirm_by: float | None = None,
     ) -> int:
         """Write a run and its steps in one transaction."""
-        devices = as_json(sorted({step.device for step in steps}))
+        devices = format_json(sorted({step.device for step in steps}))
         with self._database.transaction() as connection:
             cursor = connection.execute(
                 "INSERT INTO runs (kind, status, started, boot_id, devices, source, undoes, "
@@ -225,31 +226,7 @@ def _decode_run(row: tuple[Any, ...]) -> Run:
 
 def encode_step(step: Step) -> str:
     """Write a step as JSON."""
-    return as_json(step._asdict())
-
-
-def _refuse(value: object) -> object:
-    raise TypeError(f"a step holds plain values, not {value!r}")
-
-
-def _json_writer() -> Callable[[object], str]:
-    # json's own encoder without json, whose import takes as long as to write hundreds of steps
-    # down.  Not every Python has it, or has it like this.
-    try:
-        from _json import encode_basestring_ascii, make_encoder
-
-        encode = make_encoder(
-            None, _refuse, encode_basestring_ascii, None, ": ", ", ", False, False, False
-        )
-        encode([None], 0)
-    except (ImportError, TypeError):
-        from json import dumps
-
-        return dumps
-    return lambda value: "".join(encode(value, 0))
-
-
-as_json = _json_writer()
+    return format_json(step._asdict())
 
 
 def decode_step(text: str) -> Step:

@@ -47,6 +47,8 @@ def parse_pci_address(text: str) -> PCIAddress:
 
 def _parse(text: str) -> PCIAddress | None:
     # By hand: a listing parses thousands of these, and compiling a pattern would cost each start.
+    if len(text) == 12 and text[4::3] == "::.":
+        return _parse_usual(text)
     rest, dot, function = text.partition(".")
     parts = rest.split(":") if len(text) > 7 else ["0000", *rest.split(":")]
     if not (dot and [len(part) for part in parts[1:]] == [2, 2] and 4 <= len(parts[0]) <= 8):
@@ -56,6 +58,19 @@ def _parse(text: str) -> PCIAddress | None:
     pci_domain, bus, device = (int(part, 16) for part in parts)
     fits = device <= 0x1F and function in "01234567"
     return PCIAddress(pci_domain, bus, device, int(function)) if fits else None
+
+
+# As nearly all are written, in a third of the time that any takes.
+def _parse_usual(text: str) -> PCIAddress | None:
+    try:
+        octets = bytes.fromhex(f"{text[:4]}{text[5:7]}{text[8:10]}0{text[11]}")
+    except ValueError:
+        return None
+    if len(octets) != 5:  # between octets, blanks count for nothing
+        return None
+    high, low, bus, device, function = octets
+    fits = device <= 0x1F and function <= 7
+    return PCIAddress(high << 8 | low, bus, device, function) if fits else None
 
 
 def vf_address(

@@ -53,7 +53,7 @@ def vf_as_json(vf: VF) -> dict[str, object]:
         "netdev": vf.netdev,
         "iommu_group": vf.iommu_group,
         "numa_node": vf.numa_node,
-        **attributes_as_json(vf.attributes),
+        **(attributes_as_json(vf.attributes) if vf.attributes else _NOTHING_KNOWN),
         "owner": vf.owner,
     }
 
@@ -69,6 +69,9 @@ def attributes_as_json(known: VFAttributes | None) -> dict[str, object]:
         "min_tx_rate_mbps": known.min_tx_rate_mbps if known else None,
         "max_tx_rate_mbps": known.max_tx_rate_mbps if known else None,
     }
+
+
+_NOTHING_KNOWN = attributes_as_json(None)
 
 
 def _vlan_as_json(vlan: VLAN) -> dict[str, object]:

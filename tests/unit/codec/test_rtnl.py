@@ -188,6 +188,20 @@ def test_list_whose_length_wraps_to_nothing_is_read() -> None:
     assert decode_link(encode_link(report)) == report
 
 
+@given(st.lists(st.tuples(MACS, VLANS, SWITCHES, SWITCHES, LINK_STATES, U32, U32), min_size=1))
+def test_a_list_of_the_usual_layout_is_read_as_each_of_its_vfs(
+    drawn: list[tuple[str, VLAN, bool | None, bool | None, str, int, int]],
+) -> None:
+    vfs = tuple(
+        VFAttributes(index, mac, vlan, spoofchk, trust, state, low, high)
+        for index, (mac, vlan, spoofchk, trust, state, low, high) in enumerate(drawn)
+    )
+    listed = decode_link(encode_link(report_of(vfs, len(vfs)))).vfs
+    bodies = [encode_vf_attributes(vf)[4:] for vf in vfs]
+    assert listed == tuple(decode_vf_attributes(b, 0, len(b), mac_size=6) for b in bodies)
+    assert all(type(vf) is VFAttributes for vf in listed)
+
+
 def test_vfs_that_the_driver_cannot_describe_are_missing_not_invented() -> None:
     report = report_of((full_vf(0), full_vf(3)), 5)
     assert decode_link(encode_link(report)) == report

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from sqlite3 import Connection
 
@@ -11,6 +11,7 @@ import pytest
 
 from sriovctl.codec.netlink import decode_header
 from sriovctl.codec.rtnl import RTM_SETLINK
+from sriovctl.codec.rtnl_change import encode_set_vfs
 from sriovctl.engine.inventory import read_inventory
 from sriovctl.engine.runs.apply import ApplyOptions, Outcome, apply_plan
 from sriovctl.engine.runs.execute import Site
@@ -24,6 +25,7 @@ from sriovctl.host.simulated import (
     SimulatedHost,
     simulate,
 )
+from sriovctl.host.simulated.cards import CardModel
 from sriovctl.model.functions import VLAN
 from sriovctl.model.netlink import NetlinkAnswer
 from sriovctl.model.state import DesiredState, PFMatch, WantedPF, WantedVF
@@ -136,3 +138,64 @@ def test_a_survey_of_owners_asks_no_more_where_there_are_more_vfs() -> None:
         Users(counted.site, open_libvirt=None).of(pfs)
         asked.append(len(counted.requests))
     assert asked[0] == asked[1] <= 5
+
+
+class CountedFiles:
+    """Counts what is asked of a host's files; links that are asked for together count each."""
+
+    def __init__(self, host: SimulatedHost) -> None:
+        self.asked: Counter[str] = Counter()
+        for name in ("read_text", "read_bytes", "read_link", "read_links", "list_dir", "exists"):
+            setattr(host.files, name, self._counting(name, getattr(host.files, name)))
+
+    def _counting(self, name: str, method: Callable[..., object]) -> Callable[..., object]:
+        def counted(path: str, *names: Sequence[str]) -> object:
+            self.asked[name] += len(names[0]) if names else 1
+            return method(path, *names)
+
+        return counted
+
+
+@pytest.mark.parametrize("card", [INTEL_E810, QEMU_NVME], ids=["network", "storage"])
+def test_a_look_asks_two_links_and_a_numa_node_for_each_vf_alone(card: CardModel) -> None:
+    asked = []
+    for num_vfs in (1, 4):
+        counted = Counted(Card(card))
+        counted.apply(num_vfs)
+        files = CountedFiles(counted.host)
+        counted.requests.clear()
+        read_inventory(counted.host, name_of=lambda *_: None)
+        asked.append(files.asked)
+        assert len(counted.requests) == (1 if card is INTEL_E810 else 0)
+    more = asked[1] - asked[0]
+    assert more == {"read_links": 3 * 2, "read_text": 3}
+    assert sum(asked[0].values()) < 60
+
+
+def test_a_look_at_a_thousand_vfs_asks_netlink_once_for_each_pf() -> None:
+    cards = 4
+    host = simulate(MachineSpec(cards=(Card(INTEL_E810),) * cards))
+    pfs = read_inventory(host, name_of=lambda *_: None)
+    for pf in pfs:
+        host.files.write_text(f"/sys/bus/pci/devices/{pf.device}/sriov_drivers_autoprobe", "0")
+        host.files.write_text(f"/sys/bus/pci/devices/{pf.device}/sriov_numvfs", str(pf.total_vfs))
+    requests: list[bytes] = []
+    exchange = host.rtnl.exchange
+
+    def counting(some: Sequence[bytes]) -> tuple[NetlinkAnswer, ...]:
+        requests.extend(some)
+        return exchange(some)
+
+    host.rtnl.exchange = counting  # type: ignore[method-assign]
+    files = CountedFiles(host)
+    found = read_inventory(host, name_of=lambda *_: None)
+    vfs = sum(len(pf.vfs) for pf in found)
+    assert vfs >= 1000
+    assert len(requests) == len(pfs)
+    assert files.asked["read_links"] == 2 * vfs
+    assert sum(files.asked.values()) - 3 * vfs < 50 * cards
+
+
+def test_five_attributes_of_a_thousand_vfs_travel_in_two_messages() -> None:
+    changes = [(index, five(index)) for index in range(1000)]
+    assert len(encode_set_vfs(7, changes, current={})) == 2

@@ -6,11 +6,9 @@ import json
 from pathlib import Path
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from sriovctl.errors import HostError
-from sriovctl.host.journal import SQLiteJournal, as_json
+from sriovctl.host.journal import SQLiteJournal
 from sriovctl.model.plan import Action, Disruption, Step
 from sriovctl.model.run import Ending, RunKind, RunStatus, StepStatus
 
@@ -103,11 +101,3 @@ def test_steps_are_marked_together_and_only_those(journal: SQLiteJournal) -> Non
     assert [one.position for one in journal.steps(run_id) if one.status is StepStatus.DONE] == [
         0, 1, 2, 4, 5,
     ]  # fmt: skip
-
-
-PLAIN = st.none() | st.booleans() | st.integers() | st.text() | st.sampled_from(Disruption)
-
-
-@given(st.recursive(PLAIN, lambda one: st.lists(one) | st.dictionaries(st.text(), one)))
-def test_what_is_written_is_what_json_would_write(value: object) -> None:
-    assert as_json(value) == json.dumps(value)

@@ -152,10 +152,13 @@ class VirtualTree:
 
     def read_link(self, path: str) -> str | None:
         """Last component of a link's target; see :class:`sriovctl.host.api.FileTree`."""
-        directory, _, name = path.rpartition("/")
-        parent = self._find(directory)
-        node = parent.children.get(name) if isinstance(parent, Directory) else None
-        return node.target.rpartition("/")[2] if isinstance(node, Link) else None
+        target = self._target(path)
+        return None if target is None else target.rpartition("/")[2]
+
+    def read_links(self, directory: str, names: Sequence[str]) -> tuple[str | None, ...]:
+        """Last components of many links' targets; see :class:`sriovctl.host.api.FileTree`."""
+        targets = (self._target(f"{directory}/{name}") for name in names)
+        return tuple(None if one is None else one.rpartition("/")[2] for one in targets)
 
     def read_target(self, path: str) -> str | None:
         """Whole target of a link; see :class:`sriovctl.host.api.FileTree`."""
@@ -165,6 +168,9 @@ class VirtualTree:
             if exc.errno in NO_SUCH_VALUE:
                 return None
             raise kernel_error(exc, subject=path, action="cannot read") from exc
+        return self._target(path)
+
+    def _target(self, path: str) -> str | None:
         directory, _, name = path.rpartition("/")
         parent = self._find(directory)
         node = parent.children.get(name) if isinstance(parent, Directory) else None
