@@ -5,7 +5,7 @@ BIN := .venv/bin
 # The lab's tests may be skipped where nobody can run them, never where somebody can.
 REQUIRE_LAB := $(if $(filter 0,$(shell id -u)),1,0)
 
-.PHONY: setup demo lint unit test clean
+.PHONY: setup demo lint unit test bench clean
 
 setup:
 	@packaging/setup
@@ -24,6 +24,11 @@ unit:
 
 test: setup lint
 	SRIOVCTL_REQUIRE_LAB=$(REQUIRE_LAB) $(BIN)/pytest $(PYTEST_ARGS)
+
+# Some half an hour under emulation; BENCH_ARGS='--only lspci --runs 5' for less.
+bench: setup
+	$(BIN)/python -m compileall -q benchmarks
+	$(BIN)/python benchmarks/run.py $(BENCH_ARGS)
 
 clean:
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist

@@ -20,7 +20,7 @@ from http.client import HTTPConnection
 from io import StringIO
 from pathlib import Path
 
-from pairs import describe_machine
+from measure import describe_machine
 from sriovctl.api.access import Access, PeerPolicy
 from sriovctl.api.audit import AuditLog
 from sriovctl.api.doors import Building

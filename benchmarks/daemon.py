@@ -20,7 +20,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from pairs import describe_machine, wall_time
+from measure import describe_machine, wall_time
+from netdevsim import netdev_with_vfs
 from sriovctl.codec.link_event import decode_link_event
 from sriovctl.codec.rtnl_change import encode_set_vf
 from sriovctl.engine.vf_attributes import read_link
@@ -28,7 +29,6 @@ from sriovctl.host.events import KernelEvents
 from sriovctl.host.rtnl import KernelRouteNetlink
 from sriovctl.model.functions import VLAN
 from sriovctl.model.state import WantedVF
-from vf_attributes import netdev_with_vfs
 
 SRIOVCTLD = str(Path(sys.executable).parent / "sriovctld")
 PATIENCE_S = 120.0

@@ -8,7 +8,7 @@ that do nothing but commit one inserted row, in a file with the same settings: n
 leases in SQLite is faster.  Both take turns, since the disk has its moods.
 
 The host is simulated, and was looked at before: what a look costs depends on the host
-(``inventory.py``), and the VFs have nothing to be cleaned of.
+(``cases/listing.py``), and the VFs have nothing to be cleaned of.
 """
 
 from __future__ import annotations

@@ -13,12 +13,12 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from pairs import compare, describe_machine, seconds
+from measure import compare, describe_machine, seconds
+from netdevsim import netdev_with_vfs
 from sriovctl.engine.counters import read_traffic
 from sriovctl.host.live import LiveHost
 from sriovctl.render.exposition import format_prometheus
 from sriovctl.render.metrics import HostMetrics, metric_families
-from vf_attributes import netdev_with_vfs
 
 SRIOVCTL = (str(Path(sys.executable).with_name("sriovctl")), "metrics")
 

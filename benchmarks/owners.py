@@ -13,8 +13,8 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from inventory import enable_all_vfs
-from pairs import describe_machine, seconds
+from functions import PCI, enable_all_vfs
+from measure import describe_machine, seconds
 from sriovctl.engine.inventory import read_inventory
 from sriovctl.engine.owners import read_owners
 from sriovctl.host.api import Host
@@ -70,9 +70,9 @@ def main() -> None:
     runs = parser.parse_args().runs
     if NETDEVSIM.exists():
         make_netdevsim()
-    functions = enable_all_vfs()
+    enable_all_vfs()
     processes = sum(name.name.isdigit() for name in Path("/proc").iterdir())
-    print(f"{functions} PCI functions, {processes} processes, {describe_machine()}")
+    print(f"{len(list(PCI.iterdir()))} PCI functions, {processes} processes, {describe_machine()}")
 
     host = LiveHost()
     pfs = read_inventory(host, name_of=lambda *_: None)

@@ -1,4 +1,4 @@
-"""Our ways against rivals, in turn, so that a slow moment of the machine hits both."""
+"""How long something takes, once or beside a rival, on the machine that runs it."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import statistics
 import subprocess
 import time
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 
 def seconds(action: Callable[[], object]) -> float:
@@ -16,14 +17,20 @@ def seconds(action: Callable[[], object]) -> float:
     return time.perf_counter() - began
 
 
-def run_quietly(command: Sequence[str]) -> None:
+def run_quietly(command: Sequence[str], text: str = "") -> None:
     """Run a command that must not fail, and show nothing of it."""
-    subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    subprocess.run(
+        command,
+        check=True,
+        input=text.encode(),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
 
 
-def wall_time(command: Sequence[str]) -> float:
+def wall_time(command: Sequence[str], text: str = "") -> float:
     """Return how long a whole command took."""
-    return seconds(lambda: run_quietly(command))
+    return seconds(lambda: run_quietly(command, text))
 
 
 def compare(ours: Sequence[str], rival: Sequence[str], *, runs: int) -> str:
@@ -44,4 +51,13 @@ def format_ratio(pairs: Sequence[tuple[float, float]]) -> str:
 
 
 def describe_machine() -> str:
-    return f"{os.cpu_count()} CPUs, load {os.getloadavg()[0]:.1f}"
+    """Say what this machine is, and how busy."""
+    load = f"load {os.getloadavg()[0]:.1f}"
+    return f"{_processor()}, {os.cpu_count()} CPUs, Linux {os.uname().release}, {load}"
+
+
+def _processor() -> str:
+    for line in Path("/proc/cpuinfo").read_text(encoding="ascii", errors="replace").splitlines():
+        if line.startswith("model name"):
+            return line.partition(":")[2].strip()
+    return os.uname().machine

@@ -1,0 +1,90 @@
+"""Attributes of many VFs, set and read in process."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from case import Case, Place, Site, Ways
+from changes import five_for_all, ip_lines, prove, subject
+from measure import seconds, wall_time
+from sriovctl.codec.netlink import NLM_F_REQUEST, with_sequence
+from sriovctl.codec.rtnl import encode_getlink
+from sriovctl.engine.vf_attributes import read_link, write_vf_attributes
+from sriovctl.host.rtnl import KernelRouteNetlink
+
+ROOM = 16 * 1024 * 1024  # for the answer about all VFs
+
+
+def setting(num_vfs: int) -> Callable[[Site], Iterator[Ways]]:
+    """Ours as a daemon does it, from the socket's opening to its end; the rival a whole process."""
+
+    def prepare(site: Site) -> Iterator[Ways]:
+        with subject(site, num_vfs) as (netdev, vfs):
+
+            def ours() -> float:
+                changes = five_for_all(vfs)
+
+                def work() -> None:
+                    with KernelRouteNetlink() as rtnl:
+                        write_vf_attributes(rtnl, netdev, changes)
+
+                took = seconds(work)
+                prove(netdev, changes, "sriovctl")
+                return took
+
+            def rival() -> float:
+                changes = five_for_all(vfs)
+                took = wall_time(("ip", "-batch", "-"), ip_lines(netdev, changes))
+                prove(netdev, changes, "ip -batch")
+                return took
+
+            yield Ways(ours, rival, vfs)
+
+    return prepare
+
+
+def reading(site: Site) -> Iterator[Ways]:
+    """Ours with all decoding; the rival sends one message and takes the bytes."""
+    with subject(site, 1000) as (netdev, vfs), KernelRouteNetlink() as rtnl:
+        bare = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, socket.NETLINK_ROUTE)
+        bare.setsockopt(socket.SOL_SOCKET, 33, ROOM)  # SO_RCVBUFFORCE
+        request = with_sequence(
+            encode_getlink(ifindex=None, ifname=netdev, with_counters=False), 1, flags=NLM_F_REQUEST
+        )
+        room = bytearray(ROOM)
+
+        def ask() -> None:
+            bare.send(request)
+            assert bare.recv_into(room) > 100 * vfs
+
+        yield Ways(lambda: seconds(lambda: read_link(rtnl, netdev)), lambda: seconds(ask), vfs)
+        bare.close()
+
+
+CASES = (
+    Case(
+        "read all attributes of one PF, {vfs} VFs",
+        "raw RTM_GETLINK",
+        2.0,
+        Place.NETDEVSIM,
+        contextmanager(reading),
+        vfs=1000,
+        changes=True,
+        runs=21,
+    ),
+    *(
+        Case(
+            "set 5 attributes on {vfs} VFs, in process",
+            "ip -batch",
+            1 / times,
+            Place.NETDEVSIM,
+            contextmanager(setting(num_vfs)),
+            vfs=num_vfs,
+            changes=True,
+            runs=9,
+        )
+        for num_vfs, times in ((256, 25), (1000, 50))
+    ),
+)

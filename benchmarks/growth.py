@@ -1,0 +1,111 @@
+"""How time and memory grow with the number of VFs, on the kernel's simulated network device.
+
+Runs inside the lab: ``sriovctl lab run netdevsim --results benchmarks -- .venv/bin/python
+benchmarks/growth.py``.  Each command is a process of its own, whose peak of memory the kernel
+tells when it ends; beside them stands a start of Python.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from case import PYTHON, SRIOVCTL
+from cases.apply import own_journal, state_text, warm_up
+from changes import five_for_all, ip_lines, prove
+from growth_picture import draw_growth
+from in_memory import bring_into_memory
+from measure import describe_machine, seconds
+from netdevsim import netdev_with_vfs
+
+SIZES = (10, 100, 1000, 10_000)
+PICTURE = "growth.svg"
+FIGURES = "growth.json"
+
+
+class Cost(NamedTuple):
+    """What one run of a command took."""
+
+    seconds: float
+    peak_mib: float
+
+
+def cost(command: Sequence[str], text: str = "") -> Cost:
+    """Run a command that must not fail, and ask the kernel what it took."""
+    with tempfile.TemporaryFile() as given:
+        given.write(text.encode())
+        given.seek(0)
+        process = subprocess.Popen(
+            command, stdin=given, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
+        usage = None
+
+        def wait() -> None:
+            nonlocal usage
+            _, status, usage = os.wait4(process.pid, 0)
+            process.returncode = os.waitstatus_to_exitcode(status)
+
+        took = seconds(wait)
+    if process.returncode or usage is None:
+        sys.exit(f"{' '.join(command)} ended with {process.returncode}")
+    return Cost(took, usage.ru_maxrss / 1024)
+
+
+def measure(netdev: str, num_vfs: int, runs: int) -> dict[str, Cost]:
+    """Run each command some times in turn, and return the medians."""
+
+    def applying() -> Cost:
+        changes = five_for_all(num_vfs)
+        took = cost((SRIOVCTL, "apply", "-"), state_text(netdev, changes))
+        prove(netdev, changes, "sriovctl apply")
+        return took
+
+    ways: dict[str, Callable[[], Cost]] = {
+        "python3 -I -c pass": lambda: cost(PYTHON),
+        "ls --json": lambda: cost((SRIOVCTL, "ls", "--json")),
+        "apply": applying,
+        "ip -batch": lambda: cost(("ip", "-batch", "-"), ip_lines(netdev, five_for_all(num_vfs))),
+    }
+    found: dict[str, list[Cost]] = {name: [] for name in ways}
+    for _ in range(runs):
+        for name, way in ways.items():
+            found[name].append(way())
+    return {name: median(costs) for name, costs in found.items()}
+
+
+def median(costs: Sequence[Cost]) -> Cost:
+    """Take the middle of each column."""
+    times, peaks = zip(*costs, strict=True)
+    return Cost(round(statistics.median(times), 4), round(statistics.median(peaks), 1))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--runs", type=int, default=5)
+    parser.add_argument("--vfs", type=int, nargs="+", default=list(SIZES))
+    args = parser.parse_args()
+    rows = []
+    with own_journal():
+        for num_vfs in args.vfs:
+            with netdev_with_vfs(num_vfs) as netdev:
+                warm_up(netdev)
+                bring_into_memory((SRIOVCTL, "ls", "--json"), PYTHON)
+                for name, (took, peak) in measure(netdev, num_vfs, args.runs).items():
+                    print(f"{num_vfs:6} VFs  {name:20} {took:8.3f} s  {peak:7.1f} MiB", flush=True)
+                    rows.append({"what": name, "vfs": num_vfs, "s": took, "peak_mib": peak})
+    out = Path(os.environ.get("SRIOVCTL_LAB_RESULTS", "."))
+    written = {"machine": describe_machine(), "runs": args.runs, "rows": rows}
+    (out / FIGURES).write_text(json.dumps(written, indent=2) + "\n", encoding="utf-8")
+    (out / PICTURE).write_text(draw_growth(rows), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
