@@ -20,7 +20,7 @@ from tests.page.chromium import find_chromium, running_chromium
 from tests.page.figures import LONG_TASK_MS, Figures, Meter
 from tests.page.looking import VIEWS, wait_for_view
 
-from pairs import describe_machine
+from measure import describe_machine
 
 _LIVE_MS = 10_000  # of the overview, whose counters come every 2 s
 _HEAD = (

@@ -179,19 +179,19 @@ def test_a_look_at_a_thousand_vfs_asks_netlink_once_for_each_pf() -> None:
     for pf in pfs:
         host.files.write_text(f"/sys/bus/pci/devices/{pf.device}/sriov_drivers_autoprobe", "0")
         host.files.write_text(f"/sys/bus/pci/devices/{pf.device}/sriov_numvfs", str(pf.total_vfs))
-    requests: list[bytes] = []
+    asked: list[bytes] = []
     exchange = host.rtnl.exchange
 
-    def counting(some: Sequence[bytes]) -> tuple[NetlinkAnswer, ...]:
-        requests.extend(some)
-        return exchange(some)
+    def counting(requests: Sequence[bytes]) -> tuple[NetlinkAnswer, ...]:
+        asked.extend(requests)
+        return exchange(requests)
 
     host.rtnl.exchange = counting  # type: ignore[method-assign]
     files = CountedFiles(host)
     found = read_inventory(host, name_of=lambda *_: None)
     vfs = sum(len(pf.vfs) for pf in found)
     assert vfs >= 1000
-    assert len(requests) == len(pfs)
+    assert len(asked) == len(pfs)
     assert files.asked["read_links"] == 2 * vfs
     assert sum(files.asked.values()) - 3 * vfs < 50 * cards
 
