@@ -1,4 +1,4 @@
-"""Write style/tree.css: the colours of the drawn tree, chosen by the page rather than the system.
+"""Write style/views/tree.css: the colours of the drawn tree, as somebody chose them on the page.
 
 ``.venv/bin/python -m tests.unit.page.tree_colours`` brings the file up to date.
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 from sriovctl.render.tree_style import stylesheet
 from tests.unit.page.static_files import STATIC
 
-FILE = STATIC / "style/tree.css"
+FILE = STATIC / "style/views/tree.css"
 _MEDIA = "@media (prefers-color-scheme:dark){"
 _HEAD = (
     "/* Made from render/tree_style.py by `python -m tests.unit.page.tree_colours`: what the\n"

@@ -1,4 +1,4 @@
-// Styles of one view, loaded with it.
+// Style sheets that not every view needs, each loaded once.
 const loading = new Map();
 
 /**
@@ -7,15 +7,20 @@ const loading = new Map();
  * @returns {Promise<void>}
  */
 export function loadStyle(name) {
-  if (!loading.has(name)) loading.set(name, load(name));
-  return loading.get(name);
+  return loadSheet(new URL(`../style/views/${name}.css`, import.meta.url).href);
 }
 
-function load(name) {
+/** Load a style sheet once, by its address. */
+export function loadSheet(address) {
+  if (!loading.has(address)) loading.set(address, load(address));
+  return loading.get(address);
+}
+
+function load(address) {
   return new Promise((resolve) => {
     const link = document.createElement("link");
     link.rel = "stylesheet";
-    link.href = new URL(`../style/views/${name}.css`, import.meta.url).href;
+    link.href = address;
     // Without its styles a view is plain, not broken.
     link.onload = link.onerror = () => resolve();
     document.head.append(link);

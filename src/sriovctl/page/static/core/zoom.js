@@ -8,8 +8,8 @@ const LEAST_READABLE = 0.55;
 
 /**
  * @param {HTMLElement} window_ what one looks through
- * @param {HTMLElement} drawing what is moved within
- * @returns {{zoomBy: (factor: number) => void, fit: () => void, show: (box: DOMRect) => void, stop: () => void}}
+ * @param {HTMLElement} drawing holds an svg, whose one group is moved, of the size in its data
+ * @returns {{zoomBy: (factor: number) => void, fit: () => void, redraw: () => void, show: (box: DOMRect) => void, stop: () => void}}
  */
 export function makeZoom(window_, drawing) {
   const state = { x: 0, y: 0, scale: 1 };
@@ -18,7 +18,7 @@ export function makeZoom(window_, drawing) {
 
   function put(x, y, scale) {
     Object.assign(state, { x, y, scale });
-    drawing.style.transform = `translate(${x}px, ${y}px) scale(${scale})`;
+    drawing.querySelector("g")?.setAttribute("transform", `translate(${x} ${y}) scale(${scale})`);
   }
 
   function zoomAt(x, y, factor) {
@@ -125,7 +125,8 @@ export function makeZoom(window_, drawing) {
   return {
     zoomBy: (factor) => zoomAt(...middle(), factor),
     fit,
-    refit: () => isTouched || fit(),
+    // What was drawn anew stays where it was, once somebody has moved it.
+    redraw: () => (isTouched ? put(state.x, state.y, state.scale) : fit()),
     show,
     stop() {
       for (const [name, handler] of Object.entries(handlers)) window_.removeEventListener(name, handler);
@@ -135,8 +136,8 @@ export function makeZoom(window_, drawing) {
 }
 
 function sizeOf(drawing) {
-  const { width = { baseVal: { value: 0 } }, height = width } = drawing.querySelector("svg") ?? {};
-  return { width: width.baseVal.value, height: height.baseVal.value };
+  const { width = 0, height = 0 } = drawing.querySelector("g")?.dataset ?? {};
+  return { width: Number(width), height: Number(height) };
 }
 
 // How far a stretch lies beyond a frame; 0 within.

@@ -12,8 +12,7 @@ export function PFCard({ pf, cells, usage, findings }) {
   const title = pf.netdev ?? pf.device;
   return html`<article class="card pf-card" aria-label=${`${t("word.pf")} ${title}`}>
     <header>
-      <h3><a href=${href("pf", pf.device)}>${title}</a></h3>
-      ${pf.netdev && html`<code>${pf.device}</code>`}
+      <h3><a href=${href("pf", pf.device)}>${title}${pf.netdev && html` <code>${pf.device}</code>`}</a></h3>
       <span class="pf-card-badges">
         ${findings.map((one) => html`<${FindingBadge} key=${one.id} finding=${one} />`)}
         <${LinkBadge} pf=${pf} />

@@ -2,14 +2,16 @@
 import { html, useEffect, useRef, useState } from "../core/dom.js";
 import { theme } from "../core/preferences.js";
 import { useStore } from "../core/store.js";
-import { link } from "../core/style.js";
+import { loadSheet } from "../core/styles.js";
 import { language } from "../core/texts.js";
+
+const LEAST_S = 60; // what is shown even before there is so much to show
 
 let loading = null;
 
 function load() {
   const style = new URL("../vendor/uplot.css", import.meta.url).href;
-  loading ??= Promise.all([import("../vendor/uplot.js"), link(style)]).then(([module]) => module.default);
+  loading ??= Promise.all([import("../vendor/uplot.js"), loadSheet(style)]).then(([module]) => module.default);
   return loading;
 }
 
@@ -65,7 +67,7 @@ function optionsOf({ lines, format, width, height }) {
     padding: [8, 8, 0, 0],
     legend: { show: false },
     cursor: { y: false, drag: { x: false, y: false }, points: { size: 6 } },
-    scales: { x: { time: true, range: (_, __, last) => [last - 300, last] }, y: { range: (_, __, top) => [0, Math.max(top * 1.15, 10)] } },
+    scales: { x: { time: true, range: (_, first, last) => [Math.min(first, last - LEAST_S), last] }, y: { range: (_, __, top) => [0, Math.max(top * 1.15, 10)] } },
     axes: [
       { ...axis, grid: { show: false }, values: (_, splits) => splits.map(timeOf), space: 90, size: 28 },
       { ...axis, values: (_, splits) => splits.map((one) => (one === 0 ? "0" : format(one))), size: 78, space: 36 },

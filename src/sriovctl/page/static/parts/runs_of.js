@@ -39,7 +39,7 @@ function Run({ run, steps }) {
   return html`<li>
     <p class="run-head">
       <a href=${`${href("history")}?run=${run.run}`}>${t("runs.run", { run: run.run })}</a>
-      <${Badge} kind=${KINDS[run.status] ?? "neutral"}>${t(`runs.status.${run.status.replace(" ", "_")}`)}</${Badge}>
+      <${Badge} kind=${KINDS[run.status] ?? "neutral"}>${t(`history.statuses.${run.status.replace(" ", "_")}`)}</${Badge}>
       <span class="hint" title=${moment(run.started)}>${ago(run.started)} · ${run.source}</span>
     </p>
     <ul class="run-steps">

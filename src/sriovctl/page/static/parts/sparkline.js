@@ -50,7 +50,8 @@ function lineOf(values, top) {
     }
     const x = WIDTH - (shown.length - 1 - at) * step;
     const y = HEIGHT - 1.5 - (value / top) * (HEIGHT - 3);
-    path += `${isDown ? "L" : "M"}${x.toFixed(1)} ${y.toFixed(1)}`;
+    const place = `${x.toFixed(1)} ${y.toFixed(1)}`;
+    path += isDown ? `L${place}` : `M${place}h.01`; // one alone is a point
     isDown = true;
   });
   return path;

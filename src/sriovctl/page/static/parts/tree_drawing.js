@@ -19,14 +19,14 @@ export function TreeDrawing({ svg, index, chosen, selected, pointed, onSelect, o
   }, []);
   useLayoutEffect(() => {
     drawing.current.replaceChildren(parse(svg));
-    zoom.current.refit();
+    zoom.current.redraw();
   }, [svg]);
   useMarks(drawing, { svg, index, chosen, selected, group: pointed?.place.group ?? null });
   useEffect(() => {
     const element = selected && elementOf(drawing.current, selected);
     if (element) zoom.current.show(element.getBoundingClientRect());
   }, [selected, Boolean(index)]);
-  const handlers = handlersOf({ index, onSelect, onPoint, window_ });
+  const handlers = handlersOf({ index, onSelect, onPoint, window_, zoom });
   return html`<div class="tree-place">
     <div class="tree-window" ref=${window_} tabindex="0" role="group" aria-label=${t("topology.drawing")} aria-describedby="tree-keys" ...${handlers}>
       <div class="tree-drawing" ref=${drawing}></div>
@@ -55,20 +55,32 @@ function parse(svg) {
   const parsed = new DOMParser().parseFromString(svg, "image/svg+xml").documentElement;
   const root = document.importNode(parsed, true);
   for (const element of root.querySelectorAll("style, script, foreignObject")) element.remove();
-  root.removeAttribute("style");
-  root.setAttribute("role", "group");
   for (const element of root.querySelectorAll("[data-address], [data-group]")) prepare(element);
+  return movable(root);
+}
+
+// All in one group, which the zoom moves: its attribute is no style, and text stays sharp.
+function movable(root) {
+  const moved = document.createElementNS(root.namespaceURI, "g");
+  moved.append(...root.childNodes);
+  moved.dataset.width = root.getAttribute("width");
+  moved.dataset.height = root.getAttribute("height");
+  for (const name of ["style", "viewBox", "width", "height", "aria-label"]) root.removeAttribute(name);
+  root.setAttribute("role", "group");
+  root.append(moved);
   return root;
 }
 
-// The words of the title become the name, or the browser would show them over our own.
+// A title would be shown over our own words.  What is written is the name, the title says the rest.
 function prepare(element) {
   const title = element.querySelector(":scope > title");
-  if (title) {
-    element.setAttribute("aria-label", title.textContent);
-    title.remove();
+  title?.remove();
+  const isNamed = element.dataset.vf === undefined && element.querySelector("text") !== null;
+  if (title) element.setAttribute(isNamed ? "aria-description" : "aria-label", title.textContent);
+  if (!element.dataset.address) {
+    element.setAttribute("role", "img");
+    return;
   }
-  if (!element.dataset.address) return;
   element.setAttribute("role", "button");
   element.setAttribute("tabindex", element.dataset.vf === undefined ? "0" : "-1");
 }
@@ -99,7 +111,7 @@ function useMarks(drawing, { svg, index, chosen, selected, group }) {
   }, [svg, group, index]);
 }
 
-function handlersOf({ index, onSelect, onPoint, window_ }) {
+function handlersOf({ index, onSelect, onPoint, window_, zoom }) {
   const placeOf = (target) => {
     const element = target.closest?.("[data-address], [data-group]");
     const place = element && (index?.places.get(element.dataset.address) ?? ofGroup(index, element.dataset.group));
@@ -127,7 +139,11 @@ function handlersOf({ index, onSelect, onPoint, window_ }) {
   return {
     onPointerOver: point,
     onPointerLeave: () => onPoint(null),
-    onFocusIn: (event) => event.target !== window_.current && point(event),
+    onFocusIn: (event) => {
+      if (event.target === window_.current) return;
+      if (event.target.matches(":focus-visible")) zoom.current.show(event.target.getBoundingClientRect());
+      point(event);
+    },
     onFocusOut: () => onPoint(null),
     onClick: (event) => {
       const found = placeOf(event.target);

@@ -78,10 +78,15 @@ export function tally(cells) {
 export function userOf(pf, vf, usage) {
   const lease = usage.held.get(`${pf.device}/${vf.vf_index}`);
   const names = (usage.users.get(vf.address) ?? []).map((one) =>
-    one.kind === "lease" && lease ? t("vf.lent_to", { owner: lease.owner }) : one.token,
+    one.kind === "lease" && lease ? leaseWord(lease) : one.token,
   );
   if (names.length) return names.join(", ");
-  return vf.owner ?? (lease ? t("vf.lent_to", { owner: lease.owner }) : null);
+  return lease ? leaseWord(lease) : vf.owner;
+}
+
+// The token is what other commands take; people look for the name.
+function leaseWord(lease) {
+  return `lease:${lease.lease} (${lease.owner})`;
 }
 
 const SIZE = 14;

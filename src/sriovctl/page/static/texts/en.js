@@ -654,12 +654,6 @@ export default {
   "runs.none_of_vf": "Nothing was changed of this VF in the last runs",
   "runs.run": "Run {run}",
   "runs.more_steps": "and {n} more {n:step|steps}",
-  "runs.status.running": "running",
-  "runs.status.unconfirmed": "unconfirmed",
-  "runs.status.done": "done",
-  "runs.status.taken_back": "taken back",
-  "runs.status.failed": "failed",
-  "runs.status.undone": "undone",
 
   // --- explain ---
   "explain.path": "On the way to the IOMMU",

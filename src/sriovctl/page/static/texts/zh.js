@@ -654,12 +654,6 @@ export default {
   "runs.none_of_vf": "最近的运行没有更改过此 VF",
   "runs.run": "运行 {run}",
   "runs.more_steps": "以及另外 {n} 步",
-  "runs.status.running": "进行中",
-  "runs.status.unconfirmed": "待确认",
-  "runs.status.done": "完成",
-  "runs.status.taken_back": "已收回",
-  "runs.status.failed": "失败",
-  "runs.status.undone": "已撤销",
 
   // --- explain ---
   "explain.path": "通往 IOMMU 的路径",

@@ -2,23 +2,23 @@
 import { html, useEffect, useRef, useState } from "../core/dom.js";
 import { match, useLocation } from "../core/router.js";
 import { session } from "../core/session.js";
-import { linkStyle } from "../core/style.js";
+import { loadStyle } from "../core/styles.js";
 import { t } from "../core/texts.js";
 import { Alert } from "../parts/alert.js";
 import { Loading } from "../parts/loading.js";
 
-/** In the order of the navigation; `icon` makes an entry there, `style` is below style/. */
+/** In the order of the navigation; `icon` makes an entry there, `styles` are in style/views. */
 export const ROUTES = [
   { pattern: "/", title: "overview.title", icon: "overview", load: () => import("./overview.js") },
-  { pattern: "/topology", title: "topology.title", icon: "topology", style: "views/topology.css", load: () => import("./topology.js") },
+  { pattern: "/topology", title: "topology.title", icon: "topology", styles: ["topology", "tree"], load: () => import("./topology.js") },
   { pattern: "/doctor", title: "doctor.title", icon: "doctor", load: () => import("./doctor.js") },
   { pattern: "/change", title: "change.title", icon: "change", load: () => import("./change.js") },
   { pattern: "/guests", title: "guests.title", icon: "guests", load: () => import("./guests.js") },
   { pattern: "/pools", title: "pools.title", icon: "pools", load: () => import("./pools.js") },
   { pattern: "/history", title: "history.title", icon: "history", load: () => import("./history.js") },
   { pattern: "/events", title: "events.title", icon: "events", load: () => import("./events.js") },
-  { pattern: "/pf/:address", title: "pf.title", style: "views/function.css", load: () => import("./pf.js") },
-  { pattern: "/vf/:address/:index", title: "vf.title", style: "views/function.css", load: () => import("./vf.js") },
+  { pattern: "/pf/:address", title: "pf.title", styles: ["function"], load: () => import("./pf.js") },
+  { pattern: "/vf/:address/:index", title: "vf.title", styles: ["function"], load: () => import("./vf.js") },
 ];
 
 /**
@@ -51,7 +51,7 @@ function useView(route) {
   useEffect(() => {
     if (!route) return undefined;
     let isWanted = true;
-    Promise.all([route.load(), route.style && linkStyle(route.style)]).then(
+    Promise.all([route.load(), ...(route.styles ?? []).map(loadStyle)]).then(
       ([module]) => isWanted && setState({ route, view: module.default }),
       (error) => isWanted && setState({ route, error }),
     );
