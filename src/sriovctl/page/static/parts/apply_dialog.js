@@ -7,7 +7,7 @@ import { t } from "../core/texts.js";
 import { Alert, ErrorAlert } from "./alert.js";
 import { Dialog } from "./dialog.js";
 import { formatIndices } from "./draft/ranges.js";
-import { BeforeAfter, DisruptionBadge, User } from "./plan_view.js";
+import { addressesOf, BeforeAfter, DisruptionBadge, User } from "./plan_view.js";
 import { affectedBy, changesOf, cutsLink, destroyedBy, gatherSteps, worstOf } from "./plan_words.js";
 
 const LEAST_S = 5;
@@ -82,7 +82,7 @@ function Line({ group }) {
   return html`<li>
     <code>${group.subject}</code>${vfs}:
     ${changesOf(step).map(({ key, before, after }) => html`<span key=${key} class="apply-change"> ${key} <${BeforeAfter} before=${before} after=${after} /></span>`)}
-    ${dead.length > 0 && html`<span class="apply-dead">${t("plan.destroys", { vfs: dead.length })}</span>`}
+    ${dead.length > 0 && html`<span class="apply-dead">${t("plan.destroys", { vfs: dead.length })} <code>${addressesOf(dead)}</code></span>`}
   </li>`;
 }
 

@@ -116,11 +116,19 @@ export function BeforeAfter({ before, after }) {
   </span>`;
 }
 
+const MOST_NAMED = 16;
+
+/** The first of some VFs, by address where they have one. */
+export function addressesOf(vfs) {
+  const names = vfs.slice(0, MOST_NAMED).map((vf) => vf.address ?? `vf ${vf.vf_index}`);
+  return names.join(" ") + (vfs.length > MOST_NAMED ? " …" : "");
+}
+
 function Destroyed({ vfs }) {
   if (!vfs.length) return null;
   return html`<p class="plan-destroyed">
     <${Icon} name="bad" /><span>${t("plan.destroys", { vfs: vfs.length })}
-      <code>${vfs.slice(0, 16).map((vf) => vf.address ?? `vf ${vf.vf_index}`).join(" ")}${vfs.length > 16 ? " …" : ""}</code></span>
+      <code>${addressesOf(vfs)}</code></span>
   </p>`;
 }
 

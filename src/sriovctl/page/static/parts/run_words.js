@@ -57,7 +57,7 @@ function actsOfLease(lease) {
 }
 
 /** "api: uid 0 (root)" was asked for by "uid 0 (root)". */
-const withoutDoor = (source) => source.replace(/^api: /, "");
+export const withoutDoor = (source) => source.replace(/^api: /, "");
 
 /**
  * What one event is about, in few words of the interface.

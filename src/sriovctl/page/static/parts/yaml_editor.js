@@ -9,9 +9,9 @@ import { hintAt, offersAt, placeAt } from "./yaml_schema.js";
  */
 
 /**
- * @param {{text: string, onText: (text: string) => void, mistakes: Mistake[], schema: any,
+ * @param {{text: string, revision: number, onText: (text: string) => void, mistakes: Mistake[], schema: any,
  *   known: Record<string, string[]>, goTo?: {line: number, column: number} | null, onSubmit: () => void}} props
- *   known: values that this host offers, by key; goTo: where the cursor should stand
+ *   revision: another one when others wrote the text; known: values that this host offers, by key; goTo: where the cursor should stand
  */
 export function YAMLEditor(props) {
   const [tools, setTools] = useState(null);
@@ -30,7 +30,7 @@ function PlainEditor({ text, onText }) {
     onChange=${(event) => onText(event.currentTarget.value)}></textarea>`;
 }
 
-function Editor({ tools, text, onText, mistakes, schema, known, goTo, onSubmit }) {
+function Editor({ tools, text, revision, onText, mistakes, schema, known, goTo, onSubmit }) {
   const place = useRef(null);
   const view = useRef(null);
   const props = useRef({});
@@ -42,7 +42,7 @@ function Editor({ tools, text, onText, mistakes, schema, known, goTo, onSubmit }
     view.current = makeView(tools, root, text, props);
     return () => view.current.destroy();
   }, []);
-  useEffect(() => replaceText(view.current, text), [text]);
+  useEffect(() => replaceText(view.current, text), [revision]);
   useEffect(() => {
     view.current.dispatch(tools.setDiagnostics(view.current.state, asDiagnostics(view.current.state.doc, mistakes)));
   }, [mistakes, text]);

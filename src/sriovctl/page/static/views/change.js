@@ -8,7 +8,7 @@ import { loadStyle } from "../core/styles.js";
 import { t } from "../core/texts.js";
 import { Loading } from "../parts/loading.js";
 import { ErrorAlert } from "../parts/alert.js";
-import { DraftCard } from "../parts/change/draft_card.js";
+import { DraftCard, DraftFoot } from "../parts/change/draft_card.js";
 import { placeOf } from "../parts/change/place.js";
 import { PlanCard } from "../parts/change/plan_card.js";
 import { UnderWay } from "../parts/change/under_way.js";
@@ -67,11 +67,16 @@ function Workplace({ draft, host, reload, query }) {
     }
     reload();
   };
+  const restart = () => {
+    draft.edit({ kind: "restart", base: host });
+    forget();
+  };
+  const bar = { draft, host, wrong, isBusy: preview.isBusy, onPreview: look, onRestart: restart };
   return html`
     <${PageHead} title=${t("change.title")} lead=${t("change.lead")} />
     <${UnderWay} own=${job} onJob=${setJob} />
     ${isBehind && html`<${Meanwhile} draft=${draft} host=${host} onRebase=${() => draft.edit({ kind: "rebase", base: host })}
-      onRestart=${() => draft.edit({ kind: "restart", base: host })} />`}
+      onRestart=${restart} />`}
     <div class="change">
       <div class="change-edit">
         <${Tabs} label=${t("change.views")} value=${tab} onChoose=${setTab} tabs=${[
@@ -82,14 +87,11 @@ function Workplace({ draft, host, reload, query }) {
         </${Tabs}>
       </div>
       <div class="change-side stack" tabindex="-1" ref=${side} role="region" aria-label=${t("change.what_will")}>
-        <${DraftCard} draft=${draft} host=${host} wrong=${wrong} isBusy=${preview.isBusy} onPreview=${look}
-          onRestart=${() => {
-    draft.edit({ kind: "restart", base: host });
-    forget();
-  }} />
+        <${DraftCard} ...${bar} />
         <${PlanCard} preview=${preview} isStale=${preview.forText !== draft.text} job=${job} onStarted=${start} onJob=${setJob} onEnd=${end}
           onClose=${() => setJob(null)} onPlace=${showPlace} onPreview=${look} />
       </div>
+      <${DraftFoot} ...${bar} />
     </div>`;
 }
 
@@ -118,7 +120,7 @@ function YAML({ draft, error, goTo, onSubmit }) {
   const pfs = useDocument("/v1/pfs");
   const known = useMemo(() => knownOf(pfs.document?.pfs ?? [], draft.state), [pfs.document, draft.state]);
   const mistakes = useMemo(() => [...draft.mistakes, ...mistakesIn(error)], [draft.mistakes, error]);
-  return html`<${YAMLEditor} text=${draft.text} onText=${draft.setText} mistakes=${mistakes} schema=${schema.document}
+  return html`<${YAMLEditor} text=${draft.text} revision=${draft.revision} onText=${draft.setText} mistakes=${mistakes} schema=${schema.document}
     known=${known} goTo=${goTo} onSubmit=${onSubmit} /><p class="hint">${t("yaml.keys")}</p>`;
 }
 

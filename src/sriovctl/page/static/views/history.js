@@ -12,7 +12,7 @@ import { UndoRun } from "../parts/history/undo_run.js";
 import { Confirmation, JobProgress, Problem } from "../parts/job_progress.js";
 import { PageHead } from "../parts/page_head.js";
 import { CopyCommands, PlanView } from "../parts/plan_view.js";
-import { undoable, whoDidWhat } from "../parts/run_words.js";
+import { undoable, whoDidWhat, withoutDoor } from "../parts/run_words.js";
 import { Table } from "../parts/table.js";
 import { Tabs } from "../parts/tabs.js";
 
@@ -50,7 +50,7 @@ const columns = () => [
   { key: "kind", label: t("history.kind"), sort: (run) => run.kind, render: (run) => kindText(run) },
   { key: "status", label: t("history.status"), sort: (run) => run.status, render: (run) => html`<${RunStatus} status=${run.status} />` },
   { key: "started", label: t("history.started"), sort: (run) => run.started, render: (run) => html`<span title=${ago(run.started)}>${moment(run.started)}</span>` },
-  { key: "source", label: t("history.source"), sort: (run) => run.source },
+  { key: "source", label: t("history.source"), sort: (run) => run.source, render: (run) => withoutDoor(run.source) },
   { key: "pfs", label: t("history.pfs"), code: true, render: (run) => run.pfs.join(" ") },
 ];
 
@@ -65,7 +65,7 @@ function Run({ run, canUndo }) {
   const [job, setJob] = useState(null);
   return html`<section class="card run stack" aria-labelledby="run-title" data-run=${run.run}>
     <header class="run-head"><h2 id="run-title">${t("history.run_title", { run: run.run })}</h2><${RunStatus} status=${run.status} /></header>
-    <p class="hint">${[kindText(run), run.source, moment(run.started), run.ended && t("history.took", { seconds: took(run) })].filter(Boolean).join(" · ")}</p>
+    <p class="hint">${[kindText(run), withoutDoor(run.source), moment(run.started), run.ended && t("history.took", { seconds: took(run) })].filter(Boolean).join(" · ")}</p>
     <p>${t(`history.means.${run.status.replaceAll(" ", "_")}`)}</p>
     ${run.note && html`<p class="run-note">${run.note}</p>`}
     ${run.status === "unconfirmed" && !job && html`<${Confirmation} run=${run.run} onJob=${setJob} />`}

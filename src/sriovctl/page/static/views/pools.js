@@ -15,6 +15,7 @@ import { Icon } from "../parts/icons.js";
 import { PageHead } from "../parts/page_head.js";
 import { DefineDialog, ForgetDialog, ReleaseDialog, RenewDialog, TakeDialog } from "../parts/pools/dialogs.js";
 import { sharesOf } from "../parts/pools/words.js";
+import { withoutDoor } from "../parts/run_words.js";
 import { Table } from "../parts/table.js";
 
 await Promise.all([loadStyle("change"), loadStyle("pools")]);
@@ -72,7 +73,7 @@ function PoolCard({ pool, rights, ask }) {
       <a class="is-code" href=${href("pf", one.pf ?? one.label)}>${one.netdev ?? one.pf ?? one.label}</a>
       <${Bar} capacity=${one} label=${one.netdev ?? one.label} small /><span class="hint">${`${one.free}/${one.total}`}</span></li>`)}</ul>`}
     <p class="hint">${[t("pools.lends", { pfs: pool.from.join(", ") }), which, `NUMA ${pool.numa}`, pool.policy].join(" · ")}</p>
-    ${pool.source && html`<p class="hint pool-source">${t("pools.defined_in", { source: pool.source, when: moment(pool.defined) })}</p>`}
+    ${pool.source && html`<p class="hint pool-source">${t("pools.defined_in", { source: withoutDoor(pool.source), when: moment(pool.defined) })}</p>`}
     <div class="actions">
       <button type="button" disabled=${!rights.allowed || capacity.free === 0} title=${rights.why ?? (capacity.free === 0 ? t("pools.none_free") : null)}
         onClick=${() => ask({ take: { pool: pool.name } })}>${t("pools.take")}</button>

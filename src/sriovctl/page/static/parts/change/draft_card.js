@@ -13,15 +13,27 @@ export function DraftCard({ draft, host, wrong, isBusy, onPreview, onRestart }) 
   const cannot = wrong > 0 ? t("change.wrong_fields", { fields: wrong }) : null;
   return html`<section class="card draft-card" aria-labelledby="draft-title">
     <h2 id="draft-title">${t("change.draft")}</h2>
-    ${count > 0 ? html`<${Differences} found=${draft.changes} label=${t("change.draft")} />` : html`<p class="hint">${t("change.no_changes")}</p>`}
+    ${draft.state === null ? html`<p class="field-wrong">${t("change.no_yaml", { line: draft.mistakes[0].line })}</p>`
+    : count > 0 ? html`<${Differences} found=${draft.changes} label=${t("change.draft")} />` : html`<p class="hint">${t("change.no_changes")}</p>`}
     ${host?.leftOut.length > 0 && html`<details class="left-out"><summary>${t("change.left_out", { things: host.leftOut.length })}</summary>
       <ul>${host.leftOut.map((one) => html`<li key=${one}>${one}</li>`)}</ul></details>`}
     ${cannot && html`<p class="field-wrong" role="status">${cannot}</p>`}
-    <div class="draft-bar">
-      <span class="draft-count" role="status">${t("change.count", { changes: count })}</span>
-      <button type="button" class="quiet" onClick=${onRestart} disabled=${!count && !draft.isHandWritten}>${t("change.restart")}</button>
-      <button type="button" class="primary" onClick=${onPreview} disabled=${isBusy || cannot !== null} title=${cannot}>
-        ${isBusy ? t("change.previewing") : t("change.preview")}</button>
-    </div>
+    <${DraftBar} ...${{ draft, count, cannot, isBusy, onPreview, onRestart }} />
   </section>`;
+}
+
+function DraftBar({ draft, count, cannot, isBusy, onPreview, onRestart }) {
+  return html`<div class="draft-bar">
+    <span class="draft-count">${t("change.count", { changes: count })}</span>
+    <button type="button" class="quiet" onClick=${onRestart} disabled=${!count && !draft.isHandWritten}>${t("change.restart")}</button>
+    <button type="button" class="primary" onClick=${onPreview} disabled=${isBusy || cannot !== null} title=${cannot}>
+      ${isBusy ? t("change.previewing") : t("change.preview")}</button>
+  </div>`;
+}
+
+/** The same where the draft is far below what is edited: it stays at the edge of the screen. */
+export function DraftFoot(props) {
+  const count = useMemo(() => gather(props.draft.changes).length, [props.draft.changes]);
+  const cannot = props.wrong > 0 ? t("change.wrong_fields", { fields: props.wrong }) : null;
+  return html`<div class="draft-foot"><${DraftBar} ...${{ ...props, count, cannot }} /></div>`;
 }

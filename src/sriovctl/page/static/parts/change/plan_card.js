@@ -52,6 +52,8 @@ function Planned({ preview, isStale, onStarted, onPreview }) {
   </section>`;
 }
 
+const atPlace = (error, place) => ({ problem: { ...error.problem, subject: t("change.place", place) } });
+
 /** Why there is no plan, in full, with what to do about it. */
 function Refused({ error, onPlace, onPreview }) {
   const place = placeOf(error);
@@ -59,7 +61,7 @@ function Refused({ error, onPlace, onPreview }) {
   return html`<section class="card plan-card stack">
     <h2>${t("change.no_way")}</h2>
     ${isExplained && html`<p>${t(`change.refused.${error.status}`)}</p>`}
-    <${ErrorAlert} error=${error} onRetry=${[423, 429, 502].includes(error.status) ? onPreview : undefined} />
+    <${ErrorAlert} error=${place ? atPlace(error, place) : error} onRetry=${[423, 429, 502].includes(error.status) ? onPreview : undefined} />
     ${place && html`<div class="actions"><button type="button" onClick=${() => onPlace(place)}>${t("change.to_line", { line: place.line })}</button></div>`}
   </section>`;
 }

@@ -106,10 +106,13 @@ export function differences(before, after) {
     const [old, now] = [was.get(id), is.get(id)];
     if (isSame(old?.value, now?.value)) continue;
     const { label, vf, key } = /** @type {Said} */ (now ?? old);
+    if (isGone(after?.pfs?.[label], vf)) continue; // that their number is smaller says it all
     found.push({ label, vf, key, before: old?.value, after: now?.value });
   }
   return inOrder(found, Object.keys({ ...asTree(after?.pfs), ...asTree(before?.pfs) }));
 }
+
+const isGone = (pf, vf) => vf !== null && Number.isInteger(pf?.num_vfs) && vf >= pf.num_vfs;
 
 /** PF by PF, what is of the PF itself first. */
 function inOrder(found, labels) {

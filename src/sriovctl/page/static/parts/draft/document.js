@@ -23,7 +23,8 @@ const WORDS = new Set(["null", "true", "false", "yes", "no", "on", "off", "y", "
 export function readDraft(text) {
   const lines = new LineCounter();
   const doc = parseDocument(text, { lineCounter: lines, prettyErrors: false });
-  const mistakes = doc.errors.map((error) => {
+  // What follows the first is mostly its consequence.
+  const mistakes = doc.errors.slice(0, 1).map((error) => {
     const at = lines.linePos(error.pos[0]);
     return { line: at.line, column: at.col, message: error.message };
   });
@@ -227,6 +228,34 @@ const vfsOf = (doc, label) => (
 function sortRows(doc, label) {
   const first = (pair) => parseRange(pair.key?.value ?? pair.key)?.first ?? 0;
   vfsOf(doc, label)?.items.sort((one, other) => first(one) - first(other));
+}
+
+/**
+ * Say how many VFs there will be.  Entries for those beyond go; those of before come back with them.
+ * @param {any} doc
+ * @param {string} label
+ * @param {number | undefined} count undefined: leave it alone
+ * @param {Tree | undefined} before the PF as the host has it
+ */
+export function setCount(doc, label, count, before) {
+  setIn(doc, ["pfs", label, "num_vfs"], count);
+  const most = count ?? before?.num_vfs;
+  if (!Number.isInteger(most)) return;
+  for (const row of rowsOf({ vfs: vfsOf(doc, label)?.toJS(doc) ?? {} })) {
+    if (row.first >= most) removeRow(doc, label, row.key);
+    else if (row.last >= most) renameRow(doc, label, row.key, formatRange(row.first, most - 1));
+  }
+  for (const row of rowsOf(before ?? {})) bringBack(doc, label, row, most);
+}
+
+function bringBack(doc, label, row, most) {
+  const taken = rowsOf({ vfs: vfsOf(doc, label)?.toJS(doc) ?? {} });
+  const isFree = (index) => !taken.some((one) => one.first <= index && index <= one.last);
+  let first = row.first;
+  while (first <= row.last && !isFree(first)) first += 1;
+  const last = Math.min(row.last, most - 1);
+  const isWhole = taken.every((one) => one.last < first || one.first > last);
+  if (first <= last && isWhole) setRow(doc, label, formatRange(first, last), row.wanted);
 }
 
 /**

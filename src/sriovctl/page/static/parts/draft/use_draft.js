@@ -2,14 +2,15 @@
 import { useCallback, useEffect, useMemo, useReducer } from "../../core/dom.js";
 import { differences, meanwhile } from "./compare.js";
 import {
-  readDraft, removeRow, renameRow, setIn, setRow, takeOver, writeDraft, writeState,
+  readDraft, removeRow, renameRow, setCount, setIn, setRow, takeOver, writeDraft, writeState,
 } from "./document.js";
 
 const PLACE = "sriovctl.draft";
 
 /**
  * @typedef {{etag: string, state: any}} Base the host's state, and how it was called
- * @typedef {{text: string, base: Base, isHandWritten: boolean}} Kept
+ * @typedef {{text: string, base: Base, isHandWritten: boolean, revision?: number}} Kept
+ *   revision: counts what was written by others than the editor of the text
  */
 
 /** @returns {Kept | null} */
@@ -35,19 +36,26 @@ const begin = (base) => ({ text: writeState(base.state), base, isHandWritten: fa
 
 const EDITS = {
   set: (doc, { path, value }) => setIn(doc, path, value),
+  count: (doc, { label, value }, base) => setCount(doc, label, value, base.state.pfs?.[label]),
   row: (doc, { label, key, wanted }) => setRow(doc, label, key, wanted),
   "rename-row": (doc, { label, key, next }) => renameRow(doc, label, key, next),
   "remove-row": (doc, { label, key }) => removeRow(doc, label, key),
 };
 
 function reduce(now, action) {
+  if (action.kind === "text") return { ...now, text: action.text, isHandWritten: true };
+  const next = reduceOthers(now, action);
+  // An editor takes over what others wrote, never an echo of what was typed into it.
+  return next === now ? now : { ...next, revision: (now?.revision ?? 0) + 1 };
+}
+
+function reduceOthers(now, action) {
   if (action.kind === "host") return afterLook(now, action.base);
   if (action.kind === "restart") return begin(action.base);
   if (action.kind === "rebase") return rebased(now, action.base);
   if (action.kind === "settle") return settled(now, action.base);
-  if (action.kind === "text") return { ...now, text: action.text, isHandWritten: true };
   const { doc } = readDraft(now.text);
-  EDITS[action.kind](doc, action);
+  EDITS[action.kind](doc, action, now.base);
   return { ...now, text: writeDraft(doc) };
 }
 
@@ -92,7 +100,7 @@ export function useDraft(host) {
   const setText = useCallback((text) => dispatch({ kind: "text", text }), []);
   if (!kept) return null;
   return {
-    text: kept.text, base: kept.base, state: read.state, mistakes: read.mistakes, changes,
+    text: kept.text, revision: kept.revision, base: kept.base, state: read.state, mistakes: read.mistakes, changes,
     isBehind: host !== null && host.etag !== kept.base.etag, edit: dispatch, setText,
   };
 }

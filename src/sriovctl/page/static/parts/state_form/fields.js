@@ -127,7 +127,7 @@ function VLANField({ spec, value, onSet, inherited, ability, before, isChanged, 
   return html`<${Framed} id=${id} group ...${{ spec, before, isChanged, wrong }} ability=${noted}>
     <div class="field-row field-vlan">
       <input id=${id} type="text" inputmode="numeric" value=${typed} disabled=${isOff} aria-label=${t("form.vlan_id")}
-        placeholder=${inherited === undefined ? t("form.leave") : inWords(inherited)} autocomplete="off"
+        placeholder=${inherited === undefined ? t("form.as_is") : inWords(inherited)} autocomplete="off"
         aria-invalid=${wrong ? "true" : undefined} aria-describedby=${`${id}-notes`}
         onChange=${(event) => commit(event.currentTarget.value)} />
       <select aria-label=${t("form.vlan_qos")} title=${canQoS.why} value=${String(value?.qos ?? 0)} disabled=${isOff || isNone || canQoS.can === "no"}

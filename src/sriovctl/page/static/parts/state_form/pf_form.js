@@ -24,7 +24,7 @@ export function PFForm({ label, wanted, host, abilities, capacity, changes, edit
       <h3 id="form-pf">${t("form.of_pf")}</h3>
       <div class="fields">
         <${CountField} value=${wanted.num_vfs} now=${host?.num_vfs ?? null} room=${room}
-          ability=${abilityFor(abilities, "num_vfs")} onSet=${(value) => set(["num_vfs"], value)} />
+          ability=${abilityFor(abilities, "num_vfs")} onSet=${(value) => edit({ kind: "count", label, value })} />
         ${keys.map((spec) => html`<${Field} key=${spec.key} spec=${spec} value=${valueAt(wanted, spec.path)}
           ability=${abilityFor(abilities, spec.key)} isChanged=${Boolean(changeOf(spec.key))}
           before=${changeOf(spec.key)?.before} onWrong=${onWrong} onSet=${(value) => set(spec.path, value)} />`)}
