@@ -4,7 +4,10 @@ const LEAST = 0.1;
 const MOST = 6;
 const STEP = 1.25;
 const PAN_PX = 60;
+const READABLE = 0.8;
 const LEAST_READABLE = 0.55;
+const LARGEST_FIT = 1.25;
+const LEAST_HEIGHT_PX = 380;
 
 /**
  * @param {HTMLElement} window_ what one looks through
@@ -40,9 +43,12 @@ export function makeZoom(window_, drawing) {
   function fit() {
     const { width, height } = sizeOf(drawing);
     if (!width) return;
-    const scale = Math.min(1.25, window_.clientWidth / width, window_.clientHeight / height);
+    // A small host needs no tall window.
+    const most = height * Math.min(LARGEST_FIT, window_.clientWidth / width);
+    window_.parentElement.style.maxHeight = `${Math.max(LEAST_HEIGHT_PX, Math.ceil(most))}px`;
+    const scale = Math.min(LARGEST_FIT, window_.clientWidth / width, window_.clientHeight / height);
     // Where the whole would be too small to read, as much as can be, from the top left.
-    const readable = Math.max(scale, Math.min(1, Math.max(LEAST_READABLE, window_.clientWidth / width)));
+    const readable = Math.max(scale, Math.min(READABLE, Math.max(LEAST_READABLE, window_.clientWidth / width)));
     put(Math.max(0, (window_.clientWidth - width * readable) / 2), 0, readable);
     isTouched = false;
   }

@@ -89,7 +89,7 @@ function Condition({ name, condition }) {
 function Finding({ alike }) {
   const [finding, ...others] = alike;
   return html`<${Alert} kind="bad"
-    actions=${html`<a class="button" href=${`#/doctor?finding=${encodeURIComponent(finding.id)}`}>${t("overview.see_fix")}</a>`}>
+    actions=${html`<a class="button" href=${others.length ? "#/doctor?severity=error" : `#/doctor?subject=${encodeURIComponent(finding.subject)}`}>${t("overview.see_fix")}</a>`}>
     <p lang="en">
       <code class="subject">${finding.subject}</code>
       ${others.length > 0 && html`<span class="subject" lang=${language.get()}>${t("overview.and_more", { n: others.length })}</span>`}

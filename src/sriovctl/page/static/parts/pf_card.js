@@ -35,7 +35,7 @@ export function PFCard({ pf, cells, usage, findings }) {
 function FindingBadge({ finding }) {
   if (finding.severity === "info") return null;
   const kind = finding.severity === "error" ? "bad" : "warn";
-  return html`<a class="badge-link" href=${`#/doctor?finding=${encodeURIComponent(finding.id)}`}>
+  return html`<a class="badge-link" href=${`#/doctor?subject=${encodeURIComponent(finding.subject)}`}>
     <${Badge} kind=${kind} sign>${finding.id}</${Badge}>
   </a>`;
 }
