@@ -16,11 +16,11 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from measure import describe_machine, wall_time
+from measure import describe_machine, format_ratio, wall_time
 from netdevsim import netdev_with_vfs
 from sriovctl.codec.link_event import decode_link_event
 from sriovctl.codec.rtnl_change import encode_set_vf
@@ -86,35 +86,38 @@ def link_events(events: KernelEvents, ifindex: int, count: int) -> float:
     return now
 
 
-def measure_repairs(netdev: str, num_vfs: int, runs: int, pause_s: float) -> list[float]:
-    times = []
+def time_repair(rtnl: KernelRouteNetlink, netdev: str, ifindex: int, vf_index: int) -> float:
+    events = KernelEvents()
+    message = encode_set_vf(ifindex, vf_index, WantedVF(vlan=VLAN(99)), current=None)
+    began = time.perf_counter()
+    (answer,) = rtnl.exchange([message])
+    assert answer.errno == 0
+    took_s = link_events(events, ifindex, 2) - began
+    events.close()
+    vlan = read_link(rtnl, netdev).vfs[vf_index].vlan
+    if vlan != VLAN(42):
+        sys.exit(f"VF {vf_index} has {vlan}")
+    return took_s
+
+
+def measure_in_turn(
+    netdev: str, num_vfs: int, runs: int, pause_s: float
+) -> list[tuple[float, float]]:
+    """Time repairs and ``ip link set`` in turn, so that a slow moment of the machine hits both."""
+    pairs = []
     with KernelRouteNetlink() as rtnl:
         ifindex = read_link(rtnl, netdev).ifindex
         for turn in range(runs):
             vf_index = turn * 37 % num_vfs
             time.sleep(pause_s)
-            events = KernelEvents()
-            message = encode_set_vf(ifindex, vf_index, WantedVF(vlan=VLAN(99)), current=None)
-            began = time.perf_counter()
-            (answer,) = rtnl.exchange([message])
-            assert answer.errno == 0
-            times.append(link_events(events, ifindex, 2) - began)
-            events.close()
-            vlan = read_link(rtnl, netdev).vfs[vf_index].vlan
-            if vlan != VLAN(42):
-                sys.exit(f"VF {vf_index} has {vlan}")
-    return times
+            repair_s = time_repair(rtnl, netdev, ifindex, vf_index)
+            time.sleep(1.0)  # what the daemon does after it must not weigh on ip
+            words = ("ip", "link", "set", "dev", netdev, "vf", str(vf_index), "vlan", "42")
+            pairs.append((repair_s, wall_time(words)))
+    return pairs
 
 
-def measure_ip(netdev: str, num_vfs: int, runs: int) -> list[float]:
-    times = []
-    for turn in range(runs):
-        words = ("ip", "link", "set", "dev", netdev, "vf", str(turn % num_vfs), "vlan", "42")
-        times.append(wall_time(words))
-    return times
-
-
-def show(what: str, times: list[float]) -> dict[str, float]:
+def show(what: str, times: Sequence[float]) -> dict[str, float]:
     ordered = sorted(times)
     p99 = ordered[min(len(ordered) - 1, int(len(ordered) * 0.99))]
     median = statistics.median(ordered)
@@ -136,14 +139,16 @@ def main() -> None:
         time.sleep(args.idle)
         share = (on_cpu_s(pid) - before) / (time.monotonic() - began)
         print(f"{args.vfs} VFs: {resident_mib(pid):.1f} MiB, idle {share * 100:.3f} % of a core")
+        idle_mib = resident_mib(pid)
+        pairs = measure_in_turn(netdev, args.vfs, args.runs, args.pause)
+        repairs, by_ip = zip(*pairs, strict=True)
         results = {
-            "rss_mib": resident_mib(pid),
+            "rss_mib": idle_mib,
             "idle_share": share,
-            "repair": show(
-                "VLAN lost to repaired", measure_repairs(netdev, args.vfs, args.runs, args.pause)
-            ),
-            "ip": show("one 'ip link set … vf N vlan 42'", measure_ip(netdev, args.vfs, 20)),
+            "repair": show("VLAN lost to repaired", repairs),
+            "ip": show("one 'ip link set … vf N vlan 42'", by_ip),
         }
+        print(format_ratio(pairs))
         print(f"after the repairs: {resident_mib(pid):.1f} MiB")
         print(json.dumps(results))
 

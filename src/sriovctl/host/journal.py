@@ -68,9 +68,14 @@ class SQLiteJournal:
         devices = format_json(sorted({step.device for step in steps}))
         with self._database.transaction() as connection:
             cursor = connection.execute(
-                "INSERT INTO runs (kind, status, started, boot_id, devices, source, undoes, "
-                "confirm_by) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-                (kind, RunStatus.RUNNING, _now(), boot_id, devices, source, undoes, confirm_by),
+                # An undo is about the PFs of what it undoes, also where nothing is left to do.
+                "INSERT INTO runs (kind, status, started, boot_id, source, undoes, confirm_by, "
+                "devices) VALUES (?, ?, ?, ?, ?, ?, ?, "
+                "COALESCE((SELECT devices FROM runs WHERE run_id = ?), ?))",
+                (
+                    *(kind, RunStatus.RUNNING, _now(), boot_id, source, undoes, confirm_by),
+                    *(undoes, devices),
+                ),
             )
             run_id = cursor.lastrowid
             assert run_id is not None

@@ -27,7 +27,7 @@ from sriovctl.host.simulated import (
 from sriovctl.model.binding import Binding, Rebinding
 from sriovctl.model.functions import VLAN
 from sriovctl.model.plan import Plan, Step
-from sriovctl.model.run import RunStatus, StepStatus
+from sriovctl.model.run import RunKind, RunStatus, StepStatus
 from sriovctl.model.state import DesiredState, PFMatch, WantedPF, WantedVF
 from sriovctl.planner.binding import plan_bindings
 from sriovctl.planner.diff import plan_state
@@ -194,6 +194,34 @@ def test_a_refused_undo_leaves_no_trace(site: Site) -> None:
     with pytest.raises(SafetyError):
         undo_run(site, check=refuse)
     assert (num_vfs(site), statuses(site)) == ("2", [RunStatus.DONE])
+
+
+@pytest.mark.parametrize("left", ["0", "1"])
+def test_what_was_set_of_vfs_that_are_gone_is_not_taken_back(site: Site, left: str) -> None:
+    apply(site, wanted(num_vfs=2))
+    run_id = apply(site, wanted(vf_default=WantedVF(vlan=VLAN(42), trust=True))).run_id
+    for count in dict.fromkeys(("0", left)):
+        host_of(site).files.write_text(f"/sys/bus/pci/devices/{IGB}/sriov_numvfs", count)
+    undone = undo_run(site, run_id)
+    assert undone.steps == (), "VF 0, where it is there, is new"
+    newest, of_run, _ = site.journal.runs()
+    assert (of_run.status, newest.undoes, newest.status) == ("undone", run_id, "done")
+    assert newest.devices == (IGB,)
+    assert num_vfs(site) == left
+
+
+def test_a_run_that_was_cut_short_and_lost_its_vfs_stands_in_nobodys_way(site: Site) -> None:
+    apply(site, wanted(num_vfs=2))
+    plan = plan_for(site, wanted(vf_default=WantedVF(vlan=VLAN(42))))
+    boot_id = site.host.files.read_text(BOOT_ID)
+    run_id = site.journal.begin(plan.steps, boot_id=boot_id)
+    site.journal.mark(run_id, [0, 1], StepStatus.STARTED)
+    back = [step._replace(before=step.after, after=step.before) for step in plan.steps]
+    site.journal.begin(back, boot_id=boot_id, kind=RunKind.UNDO, undoes=run_id)
+    host_of(site).files.write_text(f"/sys/bus/pci/devices/{IGB}/sriov_numvfs", "0")
+    resume_run(site, options=ApplyOptions(), check=lambda _: None)
+    assert RunStatus.RUNNING not in statuses(site)
+    apply(site, wanted(num_vfs=3))
 
 
 # --- the kernel ------------------------------------------------------------------------------

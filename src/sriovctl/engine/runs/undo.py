@@ -5,6 +5,8 @@ from __future__ import annotations
 from contextlib import suppress
 
 from sriovctl.engine.boot import read_boot_id
+from sriovctl.engine.inventory import read_int
+from sriovctl.engine.locate import find_directory
 from sriovctl.engine.runs.execute import Execution, as_planned, pending
 from sriovctl.engine.runs.steps import observe
 from sriovctl.errors import (
@@ -130,7 +132,7 @@ def _require_standing(journal: Journal, boot_id: str | None, run: Run) -> None:
 def _undo_locked(site: Site, locks: PFLocks, run: Run, check: Check) -> tuple[Step, ...]:
     journal = site.journal
     open_undo = _find_open(journal, run)
-    steps = open_undo[1] if open_undo else _way_back(site, run.run_id)
+    steps = _of_what_is_there(site, open_undo[1]) if open_undo else _way_back(site, run.run_id)
     check(pending(site.host, steps))
     undo_id = open_undo[0] if open_undo else _begin(site, run.run_id, steps)
     execution = Execution(site, locks, undo_id, patience_s=PATIENCE_S)
@@ -166,7 +168,42 @@ def _begin(site: Site, run_id: int, steps: Sequence[RecordedStep]) -> int:
 def _way_back(site: Site, run_id: int) -> tuple[RecordedStep, ...]:
     recorded = [one for one in site.journal.steps(run_id) if one.status is not StepStatus.PLANNED]
     sure = [one.step for one in recorded if _had_effect(site, one)]
-    return as_planned(plan_undo([one.step for one in recorded], sure=sure).steps)
+    steps = as_planned(plan_undo([one.step for one in recorded], sure=sure).steps)
+    return as_planned([one.step for one in _of_what_is_there(site, steps)])
+
+
+# What was set of VFs that are gone went with them: there is nothing to take back.  Nobody could
+# otherwise end a run whose VFs went with a driver that was loaded anew.
+def _of_what_is_there(site: Site, steps: Sequence[RecordedStep]) -> tuple[RecordedStep, ...]:
+    counts: dict[str, int | None] = {}
+    kept = []
+    for one in steps:
+        device, vf_index = one.step.device, one.step.vf_index
+        if one.step.action is Action.SET_NUM_VFS:
+            counts[device] = _count_after(one.step)
+        elif vf_index is not None:
+            if device not in counts:
+                counts[device] = _count_now(site, device)
+            count = counts[device]
+            if count is not None and vf_index >= count:
+                continue
+        kept.append(one)
+    return tuple(kept)
+
+
+def _count_after(step: Step) -> int:
+    count = step.after["num_vfs"]
+    assert isinstance(count, int)
+    return count
+
+
+# None: the PF is away, and may come back with all that it had, so its steps wait for it.
+def _count_now(site: Site, device: str) -> int | None:
+    try:
+        directory = find_directory(site.host.files, device)
+    except LostError:
+        return None
+    return read_int(site.host.files, f"{directory}/sriov_numvfs")
 
 
 def _had_effect(site: Site, one: RecordedStep) -> bool:
