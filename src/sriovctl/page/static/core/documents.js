@@ -18,16 +18,18 @@ const CONCERNED = {
   health: ["health"],
 };
 
-function concerns(kind, payload, path) {
+/**
+ * Whether an event puts a path out of date.
+ * @param {string} kind
+ * @param {any} payload
+ * @param {string} path
+ */
+export function concerns(kind, payload, path) {
   if (kind === "missed") return true;
   const room = path.split("/")[2].split(/[.?]/)[0];
-  const hasEnded = kind === "job" && ["done", "failed", "cancelled"].includes(stateOf(payload));
+  const hasEnded = kind === "job" && ["done", "failed", "cancelled"].includes(payload.state);
   const concerned = hasEnded ? [...CONCERNED.job, ...HOST, "leases"] : CONCERNED[kind];
   return concerned?.includes(room) ?? false;
-}
-
-function stateOf(payload) {
-  return payload.state ?? payload.job?.state;
 }
 
 const EMPTY = { document: null, error: null, isLoading: true };

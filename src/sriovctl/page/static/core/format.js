@@ -69,9 +69,9 @@ export function ago(text, now = Date.now()) {
 /** A span of time as m:ss, or h:mm:ss. */
 export function clock(seconds) {
   const whole = Math.max(0, Math.round(seconds));
-  const parts = [Math.floor(whole / 60) % 60, whole % 60].map((one) => String(one).padStart(2, "0"));
-  const hours = Math.floor(whole / 3600);
-  return hours ? `${hours}:${parts.join(":")}` : parts.join(":");
+  const [hours, minutes] = [Math.floor(whole / 3600), Math.floor(whole / 60) % 60];
+  const padded = (value) => String(value).padStart(2, "0");
+  return hours ? `${hours}:${padded(minutes)}:${padded(whole % 60)}` : `${minutes}:${padded(whole % 60)}`;
 }
 
 /** Yes, no, or a dash for what nobody knows. */

@@ -1,25 +1,19 @@
-// Counters, asked for while somebody looks at a plot, and the rates that follow from them.
+// Counters, asked for while somebody looks at a plot.
 import { read } from "./api.js";
 import { useEffect, useReducer } from "./dom.js";
 import { onEvent } from "./live.js";
+import { RateSeries } from "./rate_series.js";
+
+export { vfKey } from "./rate_series.js";
 
 const EVERY_MS = 2000;
 const MOST = 150; // five minutes
-const GAP_S = 10; // after a longer pause a rate would say nothing of now
-const KINDS = ["rx_bytes", "tx_bytes", "rx_packets", "tx_packets"];
 
-const times = []; // seconds since the epoch, one for each sample
-const series = new Map(); // of each PF and VF, a value for each of `times`
+const rates = new RateSeries(MOST);
 const states = new Map(); // what else is told of a PF: its link, whether it is wedged
 const followers = new Set();
-let before = null;
 let timer = null;
 let problem = null;
-
-/** What a VF is called here. */
-export function vfKey(pf, index) {
-  return `${pf}/${index}`;
-}
 
 /**
  * Rates of a PF or VF since the page was opened, in each second; null where nobody counts.
@@ -28,8 +22,12 @@ export function vfKey(pf, index) {
  *   rx_packets: (number|null)[], tx_packets: (number|null)[]}|null}
  */
 export function ratesOf(key) {
-  const kept = series.get(key);
-  return kept ? { times, ...kept } : null;
+  return rates.of(key);
+}
+
+/** Whether there are rates of anything yet. */
+export function hasCounted() {
+  return rates.times.length > 0;
 }
 
 /** What the counters' document says of a PF beside counters, or null. */
@@ -40,11 +38,6 @@ export function stateOfPF(device) {
 /** The error that keeps counters away, or null. */
 export function ratesProblem() {
   return problem;
-}
-
-/** Whether there are rates of anything yet. */
-export function hasCounted() {
-  return times.length > 0;
 }
 
 /** Ask for counters while this is shown, and draw anew with each answer. */
@@ -85,47 +78,11 @@ async function ask() {
   else timer = null;
 }
 
-function take(document) {
-  const now = new Map();
-  for (const pf of document.pfs) {
-    const { counters, vfs, ...state } = pf;
-    states.set(pf.device, state);
-    if (counters) now.set(pf.device, { at_s: pf.at_s, counters });
-    for (const vf of vfs) {
-      if (vf.counters) now.set(vfKey(pf.device, vf.vf_index), { at_s: pf.at_s, counters: vf.counters });
-    }
-  }
-  if (before && document.time_s > before.time_s) add(now);
-  if (document.time_s !== before?.time_s) before = { time_s: document.time_s, counters: now };
+function take(told) {
+  for (const { counters, vfs, ...state } of told.pfs) states.set(state.device, state);
+  rates.take(told, Date.now() / 1000);
 }
 
-function add(now) {
-  const isFull = times.length === MOST;
-  if (isFull) times.shift();
-  times.push(Date.now() / 1000);
-  for (const key of new Set([...series.keys(), ...now.keys()])) {
-    const kept = series.get(key) ?? empty(times.length - 1);
-    for (const kind of KINDS) {
-      if (isFull && series.has(key)) kept[kind].shift();
-      kept[kind].push(rateOf(before.counters.get(key), now.get(key), kind));
-    }
-    series.set(key, kept);
-  }
-}
-
-function empty(length) {
-  return Object.fromEntries(KINDS.map((kind) => [kind, new Array(length).fill(null)]));
-}
-
-// Counters that went back were reset, with their driver or their VF.
-function rateOf(from, to, kind) {
-  const [first, last] = [from?.counters[kind], to?.counters[kind]];
-  if (first == null || last == null || last < first) return null;
-  const seconds = to.at_s - from.at_s;
-  return seconds > 0 && seconds < GAP_S ? (last - first) / seconds : null;
-}
-
-// VFs that were made anew count from the beginning.
 onEvent((kind) => {
-  if (kind === "missed") before = null;
+  if (kind === "missed") rates.forgetLast();
 });
