@@ -1,6 +1,7 @@
 // Which guest has which VF, now and after its next boot.
 import { useDocument } from "../core/documents.js";
 import { html, useMemo } from "../core/dom.js";
+import { setQuery } from "../core/router.js";
 import { loadStyle } from "../core/styles.js";
 import { t } from "../core/texts.js";
 import { Badge } from "../parts/badge.js";
@@ -8,14 +9,14 @@ import { Shown } from "../parts/document.js";
 import { Empty } from "../parts/empty.js";
 import { PageHead } from "../parts/page_head.js";
 import { inWords } from "../parts/plan_view.js";
-import { Table } from "../parts/table.js";
 import { FunctionLink, vfsByAddress } from "../parts/vf_link.js";
 
-await loadStyle("guests");
+await Promise.all([loadStyle("doctor"), loadStyle("guests")]);
 
 const KINDS = { running: "good", paused: "warn", crashed: "bad" };
+const FEW = 6; // so many are seen at a glance
 
-export default function Guests() {
+export default function Guests({ query }) {
   const guests = useDocument("/v1/guests");
   const pfs = useDocument("/v1/pfs");
   const listed = pfs.document?.pfs ?? [];
@@ -24,7 +25,7 @@ export default function Guests() {
   return html`
     <${PageHead} title=${t("guests.title")} lead=${t("guests.lead")} />
     ${unsupported ? html`<${NoLibvirt} problem=${guests.error.problem} />`
-    : html`<${Shown} of=${guests}>${(document) => html`<${List} guests=${document.guests} pfs=${listed} vfs=${vfs} />`}</${Shown}>`}
+    : html`<${Shown} of=${guests}>${(document) => html`<${List} guests=${document.guests} pfs=${listed} vfs=${vfs} query=${query} />`}</${Shown}>`}
   `;
 }
 
@@ -34,10 +35,31 @@ function NoLibvirt({ problem }) {
   </${Empty}>`;
 }
 
-function List({ guests, pfs, vfs }) {
+function List({ guests, pfs, vfs, query }) {
   if (!guests.length) return html`<${Empty} icon="guests" title=${t("guests.none")}><p>${t("guests.none_text")}</p></${Empty}>`;
-  return html`<div class="guests">
-    ${guests.map((guest) => html`<${Guest} key=${guest.uuid} guest=${guest} pfs=${pfs} vfs=${vfs} />`)}
+  const shown = guests.filter((guest) => fits(guest, query));
+  return html`
+    ${(guests.length > FEW || query.text) && html`<${Filters} guests=${guests} query=${query} />`}
+    ${!shown.length && html`<${Empty} icon="search" title=${t("guests.none_fits")} />`}
+    <div class="guests">${shown.map((guest) => html`<${Guest} key=${guest.uuid} guest=${guest} pfs=${pfs} vfs=${vfs} />`)}</div>
+  `;
+}
+
+function fits(guest, { state, text }) {
+  if (state && guest.state !== state) return false;
+  const said = [guest.name, ...guest.devices.flatMap((one) => [one.address, one.mac, one.network])].join(" ");
+  return !text || said.toLowerCase().includes(text.toLowerCase());
+}
+
+function Filters({ guests, query }) {
+  const states = [...new Set(guests.map((one) => one.state))].sort();
+  return html`<div class="filters" role="group" aria-label=${t("guests.filter")}>
+    <div class="chips">
+      ${["", ...states].map((state) => html`<button key=${state} type="button" class="chip" aria-pressed=${String((query.state ?? "") === state)} onClick=${() => setQuery({ state: state || null })}>
+        ${state || t("doctor.all")} <span class="chip-count">${state ? guests.filter((one) => one.state === state).length : guests.length}</span></button>`)}
+    </div>
+    <label class="filter-subject">${t("events.search")}
+      <input type="search" value=${query.text ?? ""} autocomplete="off" spellcheck="false" onInput=${(event) => setQuery({ text: event.currentTarget.value || null })} /></label>
   </div>`;
 }
 
@@ -50,30 +72,33 @@ function Guest({ guest, pfs, vfs }) {
       ${!guest.persistent && html`<${Badge} title=${t("guests.transient_hint")}>${t("guests.transient")}</${Badge}>`}
     </header>
     <p class="hint">${[guest.machine, roomText(guest)].filter(Boolean).join(" · ")}</p>
-    <${Table} caption=${t("guests.devices", { guest: guest.name })} columns=${columns(pfs, vfs)} rows=${guest.devices}
-      rowKey=${(one) => `${one.address} ${one.alias}`} empty=${html`<p class="hint">${t("guests.no_devices")}</p>`} />
+    ${guest.devices.length ? html`<ul class="guest-devices" aria-label=${t("guests.devices", { guest: guest.name })}>
+      ${guest.devices.map((one) => html`<${Device} key=${`${one.address} ${one.alias}`} device=${one} pfs=${pfs} vfs=${vfs} />`)}</ul>`
+    : html`<p class="hint">${t("guests.no_devices")}</p>`}
     ${guest.from_networks.length > 0 && html`<ul class="guest-networks">
       ${guest.from_networks.map((one) => html`<li key=${`${one.network} ${one.mac}`}>${t("guests.from_network", { network: one.network })}
-        <span class="is-code">${one.mac ?? ""}</span> ${one.vlan && t("guests.with_vlan", { vlan: one.vlan.id })}</li>`)}
+        ${" "}<span class="is-code">${one.mac ?? ""}</span> ${one.vlan && inWords(one.vlan)}</li>`)}
     </ul>`}
   </section>`;
 }
 
 const roomText = ({ free_hotplug_slots: free }) => (free === null ? null : t("guests.room", { slots: free }));
 
-const columns = (pfs, vfs) => [
-  { key: "address", label: t("word.vf"), code: true, sort: (one) => one.address, render: (one) => html`<${FunctionLink} address=${one.address} pfs=${pfs} vfs=${vfs} />` },
-  { key: "of", label: t("guests.of"), render: (one) => place(vfs.get(one.address)) },
-  { key: "mac", label: t("word.mac"), code: true },
-  { key: "vlan", label: t("word.vlan"), render: (one) => (one.vlan ? inWords(one.vlan) : null) },
-  { key: "guest_address", label: t("guests.in_guest"), code: true },
-  { key: "when", label: t("guests.when"), render: (one) => html`<${When} device=${one} />` },
-  { key: "network", label: t("guests.network") },
-];
-
-const place = (found) => (found ? `${t("plan.vfs", { vfs: found.vf.vf_index })} · ${found.pf.netdev ?? found.pf.device}` : null);
+function Device({ device, pfs, vfs }) {
+  const place = vfs.get(device.address);
+  const facts = [
+    [t("word.mac"), device.mac], [t("word.vlan"), device.vlan && inWords(device.vlan)],
+    [t("guests.in_guest"), device.guest_address], [t("guests.network"), device.network],
+  ].filter(([, value]) => value);
+  return html`<li>
+    <div class="device-head"><${FunctionLink} address=${device.address} pfs=${pfs} vfs=${vfs} />
+      ${place && html`<span>${t("plan.vfs", { vfs: place.vf.vf_index })} · ${place.pf.netdev ?? place.pf.device}</span>`}
+      <${When} device=${device} /></div>
+    ${facts.length > 0 && html`<dl class="device-facts">${facts.map(([name, value]) => html`<div key=${name}><dt>${name}</dt><dd>${value}</dd></div>`)}</dl>`}
+  </li>`;
+}
 
 function When({ device }) {
-  if (device.live && device.config) return html`<span>${t("guests.now_and_next")}</span>`;
-  return html`<span>${device.live ? t("guests.now_only") : t("guests.next_only")}</span>`;
+  const word = device.live && device.config ? "now_and_next" : device.live ? "now_only" : "next_only";
+  return html`<span class="device-when">${t(`guests.${word}`)}</span>`;
 }
