@@ -6,19 +6,22 @@ import json
 import os
 import signal
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from http.client import HTTPConnection
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
+from xml.etree import ElementTree
 
 import pytest
 
-from tests.lab.shell import PCI, netdev_of, sriovctl, vfs_by_ip
-from tests.unit.api.rig import UnixHTTP, exchange
+from tests.lab.shell import PCI, ip, netdev_of, sriovctl, vfs_by_ip
+from tests.unit.api.rig import Answered, UnixHTTP, exchange
 
 pytestmark = pytest.mark.lab("82576")
 
 PF = "0000:01:00.0"
+SVG = "{http://www.w3.org/2000/svg}"
 PATIENCE_S = 120.0
 STATE = {
     "version": 1,
@@ -51,11 +54,16 @@ class Served:
         assert "listening" in self.process.stdout.readline(), self.log.read_text()
 
     def ask(self, method: str, target: str, body: object = None) -> Any:  # noqa: ANN401
+        return self.answer(method, target, body).json
+
+    def answer(
+        self, method: str, target: str, body: object = None, headers: dict[str, str] | None = None
+    ) -> Answered:
         connection = UnixHTTP(self.path)
-        answered = exchange(connection, method, target, body)
+        answered = exchange(connection, method, target, body, headers)
         connection.close()
         assert answered.status < 300, answered.body
-        return answered.json
+        return answered
 
     def job(self, said: dict[str, object]) -> Any:  # noqa: ANN401
         """Start a job, and follow the events until it has ended."""
@@ -101,7 +109,11 @@ def serving(directory: Path) -> Iterator[Served]:
 
 
 def status_for_nobody(path: Path, method: str, target: str) -> int:
-    """Ask as a user that the kernel knows as somebody else."""
+    return as_nobody(lambda: exchange(UnixHTTP(path), method, target))
+
+
+def as_nobody(ask: Callable[[], Answered]) -> int:
+    """Ask as a user that the kernel knows as somebody else; the status of the answer."""
     out, into = os.pipe()
     child = os.fork()
     if child == 0:
@@ -109,7 +121,7 @@ def status_for_nobody(path: Path, method: str, target: str) -> int:
             os.setgroups([])
             os.setgid(NOBODY)
             os.setuid(NOBODY)
-            os.write(into, str(exchange(UnixHTTP(path), method, target).status).encode())
+            os.write(into, str(ask().status).encode())
         finally:
             os._exit(0)
     os.close(into)
@@ -154,6 +166,70 @@ def without_notes(text: str) -> Any:  # noqa: ANN401
     document = json.loads(text)
     document.pop("notes", None)
     return document
+
+
+def test_what_a_page_reads_is_what_the_kernel_says(served: Served) -> None:
+    served.job({"kind": "apply", "plan": served.ask("POST", "/v1/plan", STATE)["plan"]})
+    before, told, after = sent_by(PF), served.ask("GET", "/v1/counters"), sent_by(PF)
+    (pf,) = [one for one in told["pfs"] if one["address"] == PF]
+    for name, least in before.items():
+        assert least <= pf["counters"][name] <= after[name], name
+    assert [vf["vf_index"] for vf in pf["vfs"]] == [0, 1, 2]
+
+    drawn = {one.get("data-address"): one.attrib for one in drawing(served).iter(f"{SVG}g")}
+    for index in range(3):
+        address = (PCI / PF / f"virtfn{index}").resolve().name
+        group = (PCI / address / "iommu_group").resolve()
+        assert drawn[address]["data-vf"] == str(index)
+        assert drawn[address]["data-group"] == group.name
+        explained = served.ask("GET", f"/v1/explain/{address}")["group"]
+        members = sorted(one.name for one in (group / "devices").iterdir())
+        assert (explained["id"], sorted(explained["members"])) == (int(group.name), members)
+    assert served.ask("GET", f"/v1/show/{PF}") == json.loads(sriovctl("show", PF, "--json"))
+
+    said = {"Accept": "application/yaml"}
+    text = served.answer("GET", "/v1/state", headers=said).body.decode()
+    lines = [line for line in text.splitlines() if not line.startswith("#")]
+    assert "\n".join(lines) == sriovctl("export").rstrip("\n")
+
+
+def sent_by(pf: str) -> dict[str, int]:
+    (link,) = json.loads(ip("-s", "-j", "link", "show", "dev", netdev_of(pf)))
+    stats = link["stats64"]
+    return {
+        f"{way}_{what}": stats[way][what] for way in ("rx", "tx") for what in ("bytes", "packets")
+    }
+
+
+def drawing(served: Served) -> ElementTree.Element:
+    return ElementTree.fromstring(served.answer("GET", "/v1/tree.svg").body)
+
+
+def test_the_page_before_a_daemon_is_for_the_user_who_has_the_key(served: Served) -> None:
+    command = ["sriovctl", "--json", "page", "--no-open", "--unix", str(served.path)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout is not None
+            told = json.loads(process.stdout.readline())
+            signed = ask_page(told["port"], "POST", "/v1/session", {"token": told["key"]})
+            assert signed.json["name"] == "uid 0 (root)"
+            cookie = {"Cookie": signed.headers["set-cookie"].partition(";")[0]}
+            shown = ask_page(told["port"], "GET", "/v1/pfs", None, cookie)
+            assert shown.json == served.ask("GET", "/v1/pfs")
+            assert as_nobody(lambda: ask_page(told["port"], "GET", "/v1/pfs", None, cookie)) == 401
+        finally:
+            process.send_signal(signal.SIGINT)
+            process.wait(PATIENCE_S)
+
+
+def ask_page(
+    port: int, method: str, target: str, body: object, headers: dict[str, str] | None = None
+) -> Answered:
+    connection = HTTPConnection("127.0.0.1", port, timeout=PATIENCE_S)
+    try:
+        return exchange(connection, method, target, body, headers)
+    finally:
+        connection.close()
 
 
 def test_a_change_that_nobody_confirms_is_undone(served: Served) -> None:

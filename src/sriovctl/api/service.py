@@ -20,7 +20,6 @@ from sriovctl.api.contract.browsers import check_browser, is_of_interface
 from sriovctl.api.contract.matching import (
     check_content_type,
     match_route,
-    names_etag,
     require_if_match,
     wants_anew,
 )
@@ -34,6 +33,7 @@ from sriovctl.api.contract.values import parse_query
 from sriovctl.api.doors import told_of
 from sriovctl.api.feed import Feed
 from sriovctl.api.jobs import Job, JobBoard
+from sriovctl.api.packing import packed_etag, respond
 from sriovctl.api.reads import Reads
 from sriovctl.api.reception import Reception
 from sriovctl.api.shelf import MOMENT_S, Answer, Shelf, encode
@@ -280,7 +280,8 @@ class Service:
     async def _plan_edited_state(self, ask: Ask) -> Response:
         header = ask.request.headers.get("if-match")
         shown = () if header is None else await self._state()
-        require_if_match(header, *(answer.etag for answer in shown))
+        etags = [answer.etag for answer in shown]
+        require_if_match(header, *etags, *map(packed_etag, etags))
         return await self._plan_state(ask)
 
     # --- jobs ----------------------------------------------------------------------------
@@ -379,12 +380,10 @@ def _wants_anew(ask: Ask) -> bool:
 
 
 def _with_etag(ask: Ask, answer: Answer) -> Response:
-    headers: tuple[tuple[str, str], ...] = (("etag", answer.etag),)
-    if ask.route.other_types:
-        headers = (*headers, ("vary", "Accept"))
-    if names_etag(ask.request.headers.get("if-none-match"), answer.etag, weakly=True):
-        return Response(304, headers=headers)
-    return Response(200, answer.body, ask.wanted_type(), headers)
+    vary = "Accept, Accept-Encoding" if ask.route.other_types else "Accept-Encoding"
+    return respond(
+        ask.request, *answer[:2], packed=answer.packed, content_type=ask.wanted_type(), vary=vary
+    )
 
 
 def _json(

@@ -13,6 +13,7 @@ from collections import OrderedDict
 from hashlib import sha256
 
 from sriovctl.api.contract.problems import encode_json
+from sriovctl.api.packing import pack
 from sriovctl.model.record import NamedTuple
 
 TYPE_CHECKING = False
@@ -31,6 +32,7 @@ class Answer(NamedTuple):
 
     body: bytes
     etag: str
+    packed: bytes | None = None  # the same with gzip; None: that is not worth it
 
 
 if TYPE_CHECKING:
@@ -108,5 +110,5 @@ def encode(payload: Mapping[str, object]) -> Answer:
 
 
 def as_answer(body: bytes) -> Answer:
-    """Add what tells a body from others."""
-    return Answer(body, f'"{sha256(body).hexdigest()[:32]}"')
+    """Add what tells a body from others, and its packed form."""
+    return Answer(body, f'"{sha256(body).hexdigest()[:32]}"', pack(body))

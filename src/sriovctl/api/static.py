@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import asyncio
 
-from sriovctl.api.contract.matching import names_etag, split_path
+from sriovctl.api.contract.matching import split_path
 from sriovctl.api.contract.messages import Request, Response
-from sriovctl.api.contract.negotiation import takes_gzip
 from sriovctl.api.contract.problems import Refusal, not_found, response_to
+from sriovctl.api.packing import respond
 from sriovctl.errors import SriovctlError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from sriovctl.page.assets import Asset, Assets
+    from sriovctl.page.assets import Assets
 
 _FOLDER = "page"
 _POLICY = "; ".join(
@@ -67,7 +67,9 @@ async def _answer(assets: Assets, request: Request) -> Response:
     asset = await asyncio.to_thread(assets.find, steps)
     if asset is None:
         raise not_found("path", "nothing is served there")
-    return _response(asset, request)
+    return respond(
+        request, asset.body, asset.etag, packed=asset.packed, content_type=asset.content_type
+    )
 
 
 def _steps(path: str) -> tuple[str, ...]:
@@ -77,15 +79,3 @@ def _steps(path: str) -> tuple[str, ...]:
     if folder != _FOLDER or not steps:
         raise not_found("path", "nothing is served there")
     return tuple(steps)
-
-
-def _response(asset: Asset, request: Request) -> Response:
-    body, etag = asset.body, asset.etag
-    headers: tuple[tuple[str, str], ...] = (("vary", "Accept-Encoding"),)
-    if asset.packed is not None and takes_gzip(request.headers.get("accept-encoding")):
-        body, etag = asset.packed, asset.packed_etag
-        headers = (*headers, ("content-encoding", "gzip"))
-    headers = (*headers, ("etag", etag))
-    if names_etag(request.headers.get("if-none-match"), etag, weakly=True):
-        return Response(304, headers=headers)
-    return Response(200, body, asset.content_type, headers)

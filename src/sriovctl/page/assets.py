@@ -49,11 +49,6 @@ class Asset(NamedTuple):
     etag: str
     packed: bytes | None = None  # with gzip; None: that would make it no smaller
 
-    @property
-    def packed_etag(self) -> str:
-        """The ETag of the packed form, whose bytes are others."""
-        return f'{self.etag[:-1]}-gz"'
-
 
 class _Kept(NamedTuple):
     stamp: tuple[int, ...]

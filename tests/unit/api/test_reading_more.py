@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gzip
+import json
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -17,6 +19,7 @@ from sriovctl.host.simulated import MachineSpec, simulate
 from tests.unit.api.rig import PF, STATE, Rig, rig_on
 
 SVG = "{http://www.w3.org/2000/svg}"
+GZIP = {"Accept-Encoding": "gzip"}
 YAML = {"Accept": "application/yaml"}
 # As a Prometheus server asks (scrape.go), and as curl does.
 PROMETHEUS = {
@@ -129,7 +132,7 @@ def test_a_prometheus_server_gets_openmetrics_and_reads_the_same(rig: Rig) -> No
     rig.now += 2
     answered = rig.get("/v1/metrics", PROMETHEUS)
     assert answered.headers["content-type"] == OPENMETRICS
-    assert answered.headers["vary"] == "Accept"
+    assert answered.headers["vary"] == "Accept, Accept-Encoding"
     text = answered.body.decode()
     assert text.endswith("# EOF\n")
     read = {
@@ -192,6 +195,35 @@ def test_a_host_without_pfs_has_a_state_too(short_path: Path) -> None:
         assert rig.get("/v1/state").json["state"]["pfs"] == {}
         for path in ("pfs", "tree", "tree.svg", "abilities", "counters", "groups", "doctor"):
             assert rig.get(f"/v1/{path}").status == 200
+
+
+# --- packed ----------------------------------------------------------------------------------
+
+
+def test_a_long_answer_is_packed_for_who_can_unpack_it(rig: Rig) -> None:
+    rig.apply()
+    plain, packed = rig.get("/v1/pfs"), rig.get("/v1/pfs", GZIP)
+    assert gzip.decompress(packed.body) == plain.body
+    assert len(packed.body) < len(plain.body) / 2
+    assert (packed.headers["content-encoding"], packed.headers["vary"]) == (
+        "gzip",
+        "Accept-Encoding",
+    )
+    assert packed.headers["etag"] != plain.headers["etag"]
+    again = rig.get("/v1/pfs", {**GZIP, "If-None-Match": packed.headers["etag"]})
+    assert (again.status, again.body) == (304, b"")
+    short = rig.get("/v1/pools", GZIP)
+    assert "content-encoding" not in short.headers
+    session = rig.get("/v1/session", GZIP)
+    assert "content-encoding" not in session.headers, "it has a secret"
+
+
+def test_a_state_that_came_packed_can_be_sent_back(rig: Rig) -> None:
+    rig.apply()
+    seen = rig.get("/v1/state", GZIP)
+    state = json.loads(gzip.decompress(seen.body) if seen.body[:1] == b"\x1f" else seen.body)
+    for etag in (seen.headers["etag"], rig.get("/v1/state").headers["etag"]):
+        assert rig.ask("PUT", "/v1/state", state["state"], {"If-Match": etag}).status == 200
 
 
 # --- pools -----------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import socket
 from collections.abc import Iterator, Mapping
@@ -104,6 +105,9 @@ def test_what_the_daemon_answers_comes_as_it_is(front: Front) -> None:
     assert front.ask("GET", "/v1/doctor", {"if-none-match": etag}).status == 304
     assert front.ask("GET", "/v1/pfs?nonsense=1").status == 400
     assert front.ask("HEAD", "/v1/pfs").body == b""
+    packed = front.ask("GET", "/v1/schema", {"accept-encoding": "gzip"})
+    assert packed.headers["content-encoding"] == "gzip"
+    assert gzip.decompress(packed.body) == front.rig.get("/v1/schema").body
     assert front.respond("GET", "/v1/metrics", {}).content_type == METRICS
 
 
