@@ -52,7 +52,8 @@ export function moment(text) {
   if (!text) return t("shell.none");
   const when = new Date(text);
   const isToday = when.toDateString() === new Date().toDateString();
-  const options = isToday ? { timeStyle: "medium" } : { dateStyle: "medium", timeStyle: "short" };
+  const day = isToday ? { timeStyle: "medium" } : { dateStyle: "medium", timeStyle: "short" };
+  const options = { ...day, hourCycle: "h23" };
   return formatter("DateTimeFormat", options).format(when);
 }
 

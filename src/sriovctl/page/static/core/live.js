@@ -5,6 +5,9 @@ import { createStore } from "./store.js";
 /** "connecting", "live", "reconnecting" or "lost". */
 export const connection = createStore("connecting");
 
+/** When the host was there last, or null while it is. */
+export const awaySince = createStore(null);
+
 const FIRST_WAIT_MS = 500;
 const LONGEST_WAIT_MS = 15_000;
 const LOST_AFTER_MS = 12_000; // until then a gap is nothing to speak of
@@ -122,11 +125,15 @@ class Follower {
     this.wasLive = true;
     this.awaySince = null;
     this.attempt = 0;
+    awaySince.set(null);
     connection.set("live");
   }
 
   sayAway() {
-    this.awaySince ??= performance.now();
+    if (this.awaySince === null) {
+      this.awaySince = performance.now();
+      awaySince.set(new Date().toISOString());
+    }
     const isLost = performance.now() - this.awaySince > LOST_AFTER_MS;
     connection.set(isLost ? "lost" : "reconnecting");
   }

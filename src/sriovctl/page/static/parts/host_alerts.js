@@ -36,6 +36,7 @@ function Unconfirmed({ run }) {
   const { allowed, why } = useRights();
   const [problem, setProblem] = useState(null);
   const left = useSecondsLeft(run.confirm_in_s);
+  useEffect(() => announce(t("overview.unconfirmed", { run: run.run })), [run.run]);
   async function ask(kind) {
     setProblem(null);
     try {
@@ -49,7 +50,7 @@ function Unconfirmed({ run }) {
     <button type="button" class="primary" disabled=${!allowed} title=${why} onClick=${() => ask("confirm")}>${t("overview.confirm")}</button>
     <button type="button" disabled=${!allowed} title=${why} onClick=${() => ask("undo")}>${t("overview.undo")}</button>
   </div>`;
-  return html`<${Alert} kind="warn" live title=${t("overview.unconfirmed", { run: run.run })} actions=${actions}>
+  return html`<${Alert} kind="warn" title=${t("overview.unconfirmed", { run: run.run })} actions=${actions}>
     <p>${left === null ? t("overview.unconfirmed_text") : t("overview.unconfirmed_left", { left: clock(left) })}</p>
     ${problem && html`<${ErrorAlert} error=${problem} />`}
   </${Alert}>`;

@@ -13,13 +13,13 @@ export function PFCard({ pf, cells, usage, findings }) {
   return html`<article class="card pf-card" aria-label=${`${t("word.pf")} ${title}`}>
     <header>
       <h3><a href=${href("pf", pf.device)}>${title}${pf.netdev && html` <code>${pf.device}</code>`}</a></h3>
-      <span class="pf-card-badges">
-        ${findings.map((one) => html`<${FindingBadge} key=${one.id} finding=${one} />`)}
-        <${LinkBadge} pf=${pf} />
-      </span>
+      <${LinkBadge} pf=${pf} />
     </header>
     <p class="pf-card-name" title=${pf.name}>${pf.name ?? t("shell.unknown")}</p>
-    <p class="pf-card-count"><b>${count(pf.num_vfs)}</b> ${t("overview.of_vfs", { total: count(pf.total_vfs) })}</p>
+    <div class="pf-card-count">
+      <p><b>${count(pf.num_vfs)}</b> ${t("overview.of_vfs", { total: count(pf.total_vfs) })}</p>
+      <span class="pf-card-badges">${findings.map((one) => html`<${FindingBadge} key=${one.id} finding=${one} />`)}</span>
+    </div>
     <${Faceplate} pf=${pf} cells=${cells} usage=${usage} />
     <footer>
       <dl class="pf-card-facts">

@@ -6,6 +6,7 @@ import { session } from "../core/session.js";
 import { useStore } from "../core/store.js";
 import { t } from "../core/texts.js";
 import { ROUTES, routeOf } from "../views/index.js";
+import { AwayNotice } from "./away_notice.js";
 import { ConnectionState } from "./connection_state.js";
 import { Dialog } from "./dialog.js";
 import { Icon, Mark } from "./icons.js";
@@ -19,7 +20,7 @@ export function Shell({ children }) {
     <${Header} />
     <div class="frame">
       <${Navigation} />
-      <main id="main" tabindex="-1">${children}</main>
+      <main id="main" tabindex="-1"><${AwayNotice} />${children}</main>
     </div>
     <${Footer} />
   `;

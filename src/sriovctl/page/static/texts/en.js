@@ -46,6 +46,8 @@ export default {
   "shell.not_found": "There is no such page",
   "shell.to_overview": "To the overview",
   "shell.view_failed": "This page could not be loaded",
+  "shell.away": "The host has not answered since {time}",
+  "shell.away_text": "What is shown is from then. This page goes on trying, and nothing can be changed until it answers.",
 
   // --- signing in ---
   "sign_in.title": "Sign in to {host}",

@@ -46,6 +46,8 @@ export default {
   "shell.not_found": "没有这个页面",
   "shell.to_overview": "回到概览",
   "shell.view_failed": "此页面无法加载",
+  "shell.away": "主机自 {time} 起没有应答",
+  "shell.away_text": "所示内容停留在那时。本页会继续尝试；在主机应答之前，无法更改任何东西。",
 
   // --- signing in ---
   "sign_in.title": "登录 {host}",
