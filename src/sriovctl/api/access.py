@@ -20,6 +20,7 @@ import os
 import pwd
 import time
 from collections import OrderedDict
+from contextlib import aclosing
 from hashlib import sha256
 
 from sriovctl.api.contract.messages import OPERATORS, Caller, Peer, Request, Role
@@ -37,7 +38,7 @@ from sriovctl.model.record import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import AsyncGenerator, Callable, Mapping
 
     from sriovctl.api.sessions import Session
 
@@ -100,11 +101,36 @@ class Access:
             return (await self.stored_of(token)).caller()
         if request.peer is not None:
             return await self._of_peer(request.peer)
-        session = self.session_of(request)
+        return await self._of_session(request, is_use=True)
+
+    async def _of_session(self, request: Request, *, is_use: bool) -> Caller | None:
+        session = self.sessions.find(request, is_use=is_use)
         if session is None or not await self._still_stands(session):
             return None
         check_csrf(request, session)
         return session.caller
+
+    async def while_let_in(
+        self, request: Request, stream: AsyncGenerator[bytes, None]
+    ) -> AsyncGenerator[bytes, None]:
+        """Pass on what follows a request, until whoever asked would be let in no more.
+
+        To follow is no use of a session: whoever left their browser open has gone all the same.
+        """
+        async with aclosing(stream):
+            async for part in stream:
+                if not await self._is_let_in(request):
+                    return
+                yield part
+
+    async def _is_let_in(self, request: Request) -> bool:
+        has_session = request.peer is None and "authorization" not in request.headers
+        try:
+            if has_session:
+                return await self._of_session(request, is_use=False) is not None
+            return await self.caller_of(request) is not None
+        except Refusal:
+            return False
 
     def session_of(self, request: Request) -> Session | None:
         """Find the session of a browser that is signed in; on a unix socket nobody is."""

@@ -113,7 +113,10 @@ class Relay:
             check_content_type(route, request.headers.get("content-type"))
             return await self._reception.sign_in(request)
         require_role(caller, Role.READ)
-        return await self._upstream.ask(request)
+        response = await self._upstream.ask(request)
+        if response.stream is None:
+            return response
+        return response._replace(stream=self._access.while_let_in(request, response.stream))
 
     def log_bug(self, bug: Exception) -> None:
         """Say in the log what a client is not told."""

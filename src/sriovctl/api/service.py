@@ -257,6 +257,7 @@ class Service:
         if ask.request.method == "HEAD":
             return Response(200, content_type=EVENTS)
         stream = self.feed.follow(ask.request.headers.get("last-event-id"))
+        stream = self._access.while_let_in(ask.request, stream)
         return Response(200, content_type=EVENTS, stream=stream)
 
     # --- sessions of browsers ------------------------------------------------------------

@@ -72,10 +72,12 @@ class Sessions:
             self._sessions.popitem(last=False)
         return secret, session
 
-    def find(self, request: Request) -> Session | None:
-        """Find the session that a request's cookie names, and let it last on.
+    def find(self, request: Request, *, is_use: bool = True) -> Session | None:
+        """Find the session that a request's cookie names.
 
         Another user of this host cannot have it, whatever cookies they got hold of.
+
+        :param is_use: let it last on.
         """
         secret = _secret_in(request)
         if secret is None:
@@ -87,8 +89,9 @@ class Sessions:
         if self._now() - session.used_at > IDLE_S:
             del self._sessions[key]
             return None
-        session.used_at = self._now()
-        self._sessions.move_to_end(key)
+        if is_use:
+            session.used_at = self._now()
+            self._sessions.move_to_end(key)
         return session
 
     def end(self, session: Session) -> None:

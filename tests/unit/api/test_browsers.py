@@ -54,6 +54,12 @@ def test_a_name_that_was_made_to_point_here_is_refused(host: str, path: str) -> 
     assert refusal_of(headers, path=path) == "403 foreign-host"
 
 
+def test_an_old_browser_is_known_by_what_it_calls_itself() -> None:
+    headers = {"host": "evil.example:8470", "user-agent": "Mozilla/5.0 (Macintosh) Safari/605.1.15"}
+    assert refusal_of(headers, method="GET", path="/v1/pfs") == "403 foreign-host"
+    assert refusal_of({**headers, "host": "localhost:8470"}, method="GET") is None
+
+
 @pytest.mark.parametrize("site", ["cross-site", "same-site", "nonsense", ""])
 @pytest.mark.parametrize("method", ["GET", "POST", "DELETE"])
 def test_what_another_site_asks_is_refused(site: str, method: str) -> None:

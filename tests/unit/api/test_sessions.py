@@ -152,6 +152,56 @@ def test_it_ends_at_once_when_the_tokens_are_read_again(
     assert ask(rig, "GET", "/v1/health", cookie).status == 401
 
 
+class Follower:
+    """A browser that follows the events."""
+
+    def __init__(self, rig: Rig, headers: Mapping[str, str]) -> None:
+        self.rig = rig
+        request = Request("GET", "/v1/events", "", headers)
+        stream = rig.run(rig.service.handle(request)).stream
+        assert stream is not None
+        self.stream = stream
+
+    def hears(self) -> bool:
+        self.rig.call(self.rig.service.host_changed)
+
+        async def next_part() -> bytes:
+            return await anext(self.stream, b"")
+
+        return bool(self.rig.run(next_part()))
+
+
+def test_who_signed_out_hears_no_more_of_what_happens(rig: Rig) -> None:
+    signed = sign_in(rig, peer=None)
+    cookie = cookie_of(signed)
+    follower = Follower(rig, cookie)
+    assert follower.hears()
+    assert follower.hears()
+    ask(rig, "DELETE", "/v1/session", {**cookie, "x-csrf-token": signed.json["csrf"]})
+    assert not follower.hears()
+    assert rig.service.feed.followers == 0
+
+
+def test_to_follow_is_no_use_of_a_session(rig: Rig) -> None:
+    cookie = cookie_of(sign_in(rig, peer=None))
+    follower = Follower(rig, cookie)
+    rig.now += 11 * 3600
+    assert follower.hears()
+    rig.now += 2 * 3600
+    assert not follower.hears()
+    assert ask(rig, "GET", "/v1/health", cookie).status == 401
+
+
+def test_a_token_that_was_taken_out_is_told_no_more(
+    rig: Rig, tokens: dict[str, StoredToken]
+) -> None:
+    follower = Follower(rig, {"authorization": f"Bearer {TOKEN}"})
+    assert follower.hears()
+    tokens.clear()
+    rig.call(rig.access.forget)
+    assert not follower.hears()
+
+
 def test_of_too_many_sessions_the_longest_unused_ends(rig: Rig) -> None:
     first, second = (cookie_of(sign_in(rig, peer=None)) for _ in range(2))
     for _ in range(MOST_SESSIONS - 1):

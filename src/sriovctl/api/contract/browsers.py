@@ -2,8 +2,8 @@
 
 A browser sends what any site tells it to, from where its user sits: so it reaches a unix socket
 through ``ssh -L`` and what listens on localhost, where the caller is known without a password.  It
-also says, in headers that no script can set, for whom it asks.  Whoever is no browser can say there
-what they like, and gains nothing.
+also says, in headers that no script can set, for whom it asks; an old one says at least what it is.
+Whoever is no browser can say there what they like, and gains nothing.
 
 Source: https://fetch.spec.whatwg.org/#origin-header, https://www.w3.org/TR/fetch-metadata/.
 """
@@ -34,13 +34,18 @@ def check_browser(request: Request) -> None:
     :raises Refusal: it came for another site, or under a name that another site may have made up.
     """
     headers = request.headers
-    if "origin" not in headers and not any(one.startswith("sec-fetch-") for one in headers):
+    if not _is_from_browser(headers):
         return
     if not request.tls:
         _check_host(headers)
     if is_of_interface(request.path):
         _check_site(headers)
         _check_origin(request)
+
+
+def _is_from_browser(headers: Mapping[str, str]) -> bool:
+    told = "origin" in headers or any(one.startswith("sec-fetch-") for one in headers)
+    return told or "mozilla/" in headers.get("user-agent", "").lower()
 
 
 # A name of another site may be made to point here.  With TLS its certificate would be wrong.
