@@ -16,7 +16,7 @@ from sriovctl.api import changing, reading
 from sriovctl.api.access import Access, require_role
 from sriovctl.api.audit import AuditLog, entry_of_job
 from sriovctl.api.bodies import read_json_body, read_state_body
-from sriovctl.api.contract.browsers import check_browser, is_of_interface
+from sriovctl.api.contract.browsers import check_browser, is_from_browser, is_of_interface
 from sriovctl.api.contract.matching import (
     check_content_type,
     match_route,
@@ -374,10 +374,12 @@ class Service:
         self._log("".join(traceback.format_exception(bug)))
 
 
-# Reading anew costs the host, so that others are shown what is on the shelf.
+# Reading anew costs the host, so that others are shown what is on the shelf; and so are browsers,
+# which ask for it each time that a page has them keep nothing.
 def _wants_anew(ask: Ask) -> bool:
     may = ask.role is not None and ask.role.includes(Role.OPERATE)
-    return may and wants_anew(ask.request.headers.get("cache-control"))
+    headers = ask.request.headers
+    return may and not is_from_browser(headers) and wants_anew(headers.get("cache-control"))
 
 
 def _with_etag(ask: Ask, answer: Answer) -> Response:

@@ -21,7 +21,7 @@ MOST_BYTES = 1 << 28
 _READ_BYTES = 65536
 # What was said to us, and not to the daemon, stays here: cookies, tokens, origins.
 _PASSED_ON = (
-    *("accept", "accept-encoding", "cache-control", "content-type"),
+    *("accept", "accept-encoding", "content-type"),
     *("if-match", "if-none-match", "last-event-id"),
 )
 # What our own server says of each response by itself.

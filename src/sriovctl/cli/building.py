@@ -19,7 +19,7 @@ def building_of(context: Context) -> Building:
 
     :raises InputError: there is only a dump of one.
     """
-    context.host()  # a dump is none, and that is to be said before anybody listens
+    host = context.host()  # a dump is none, and that is to be said before anybody listens
     if context.kind is HostKind.LIVE:
         return Building(
             lambda: closing(context.opened_anew()),
@@ -31,6 +31,6 @@ def building_of(context: Context) -> Building:
         no_guests=f"{context.kind} has no guests",
         read_only="a recording is read-only" if context.kind is HostKind.RECORDED else None,
         close=context.close,
-        hostname=str(context.kind),
+        hostname=host.description,
         is_simulated=context.kind is HostKind.SIMULATED,
     )

@@ -118,6 +118,16 @@ def test_counters_are_those_of_metrics_and_made_once_for_all(rig: Rig) -> None:
     assert rig.get("/v1/counters").json["time_s"] > first.json["time_s"]
 
 
+def test_browsers_cost_no_more_than_one_however_little_they_keep(rig: Rig) -> None:
+    rig.apply()
+    asked = {"cache-control": "no-cache"}
+    browser = {**asked, "host": "localhost", "sec-fetch-site": "same-origin"}
+    first = rig.handle("GET", "/v1/counters").json
+    rig.host.clock.sleep(5.0)
+    assert rig.handle("GET", "/v1/counters", headers=browser).json == first
+    assert rig.handle("GET", "/v1/counters", headers=asked).json["time_s"] > first["time_s"]
+
+
 # --- metrics ---------------------------------------------------------------------------------
 
 

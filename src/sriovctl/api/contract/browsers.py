@@ -34,7 +34,7 @@ def check_browser(request: Request) -> None:
     :raises Refusal: it came for another site, or under a name that another site may have made up.
     """
     headers = request.headers
-    if not _is_from_browser(headers):
+    if not is_from_browser(headers):
         return
     if not request.tls:
         _check_host(headers)
@@ -43,7 +43,8 @@ def check_browser(request: Request) -> None:
         _check_origin(request)
 
 
-def _is_from_browser(headers: Mapping[str, str]) -> bool:
+def is_from_browser(headers: Mapping[str, str]) -> bool:
+    """Say whether a browser sent these headers."""
     told = "origin" in headers or any(one.startswith("sec-fetch-") for one in headers)
     return told or "mozilla/" in headers.get("user-agent", "").lower()
 
