@@ -12,6 +12,11 @@ from sriovctl.model.record import NamedTuple
 
 MOST_PATH_CHARACTERS = 2048
 _SEGMENTS = {route.path: tuple(route.path.split("/")[1:]) for route in ROUTES}
+_SAME = 2  # so many segments are words in each route, and tell most of them apart
+_ROUTES_LIKE: dict[tuple[object, ...], list[Route]] = {}
+for _route in ROUTES:
+    _like = (len(_SEGMENTS[_route.path]), *_SEGMENTS[_route.path][:_SAME])
+    _ROUTES_LIKE.setdefault(_like, []).append(_route)
 
 
 class Match(NamedTuple):
@@ -28,7 +33,8 @@ def match_route(method: str, path: str) -> Match:
     :raises InputError: the path is written in a way that only tricks are.
     """
     segments = split_path(path)
-    fitting = [route for route in ROUTES if _fits(segments, _SEGMENTS[route.path])]
+    like = _ROUTES_LIKE.get((len(segments), *segments[:_SAME]), ())
+    fitting = [route for route in like if _fits(segments, _SEGMENTS[route.path])]
     wanted = "GET" if method == "HEAD" else method
     for route in fitting:
         if route.method == wanted:
@@ -65,7 +71,7 @@ def split_path(path: str) -> tuple[str, ...]:
 
 
 def _fits(segments: tuple[str, ...], pattern: tuple[str, ...]) -> bool:
-    return len(segments) == len(pattern) and all(
+    return all(
         want == segment or want.startswith("{")
         for want, segment in zip(pattern, segments, strict=True)
     )
