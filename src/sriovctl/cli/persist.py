@@ -20,6 +20,7 @@ EXAMPLES = """\
   sriovctl persist --status
   sriovctl persist --remove              # the VFs stay until the next boot
   sriovctl persist host.yaml --daemon    # and keep it so while the host runs
+  sriovctl persist host.yaml --daemon --socket
   sriovctl persist host.yaml --by-parameter igb
   sriovctl persist host.yaml --root /mnt/image
 """
@@ -69,6 +70,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="also have sriovctld keep the state while the host runs",
     )
     parser.add_argument(
+        "--socket",
+        action="store_true",
+        help="with --daemon: systemd opens the socket of its REST interface, so that clients wait "
+        "while it is started anew",
+    )
+    parser.add_argument(
         "--by-parameter",
         action="append",
         default=[],
@@ -81,7 +88,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace, context: Context) -> int:
     """Install, remove, or say what there is.
 
-    :raises InputError: neither a file nor ``--remove`` or ``--status`` was given, or two of them.
+    :raises InputError: neither a file nor ``--remove`` or ``--status`` was given, or two of them,
+        or ``--socket`` without the daemon.
     """
     if (args.file is None) != (args.remove or args.status):
         raise InputError(
@@ -89,6 +97,8 @@ def run(args: argparse.Namespace, context: Context) -> int:
             subject="persist",
             hint="sriovctl persist --help",
         )
+    if args.socket and not args.daemon:
+        raise InputError("is for the daemon, so it needs --daemon", subject="--socket")
     if args.status:
         return _status(args, context)
     return _remove(args, context) if args.remove else _install(args, context)

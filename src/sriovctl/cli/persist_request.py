@@ -6,7 +6,7 @@ import os
 import sys
 
 from sriovctl.codec.state_file import parse_states
-from sriovctl.engine.persistence.persist import Request
+from sriovctl.engine.persistence.persist import Request, ServedSocket
 from sriovctl.errors import InputError
 from sriovctl.model.record import NamedTuple
 
@@ -49,6 +49,7 @@ def make_request(args: argparse.Namespace, context: Context, doors: BootDoors) -
         source="standard input" if args.file == "-" else os.path.abspath(args.file),
         program=program,
         daemon=_daemon(program, doors) if args.daemon else None,
+        socket=_socket(doors) if args.socket else None,
         wait_s=int(args.wait),
         allowed=tuple(args.allow),
     )
@@ -98,6 +99,16 @@ def _daemon(program: tuple[str, ...], doors: BootDoors) -> tuple[str, ...]:
             "there is no such program", subject=words[0], hint="install all of sriovctl"
         )
     return words
+
+
+def _socket(doors: BootDoors) -> ServedSocket:
+    from sriovctl.api.contract.messages import OPERATORS
+    from sriovctl.api.place import SOCKET
+
+    # systemd opens no socket for a group that is not there, and knows no directory so early.
+    groups = (doors.files.read_through("/etc/group") or "").splitlines()
+    is_there = any(line.startswith(f"{OPERATORS}:") for line in groups)
+    return ServedSocket(SOCKET, OPERATORS if is_there else None)
 
 
 def _daemon_words(program: tuple[str, ...]) -> tuple[str, ...]:

@@ -17,10 +17,12 @@ MODULES_LOAD_FILE: Final = "/etc/modules-load.d/sriovctl.conf"
 APPLY_UNIT: Final = "sriovctl-apply.service"
 VERIFY_UNIT: Final = "sriovctl-verify-boot.service"
 UNITS: Final = (APPLY_UNIT, VERIFY_UNIT)
-DAEMON_UNIT: Final = "sriovctld.service"  # only where somebody asked for it
+DAEMON_UNIT: Final = "sriovctld.service"  # this and the next only where somebody asked for them
+SOCKET_UNIT: Final = "sriovctld.socket"
 UNIT_DIRECTORY: Final = "/etc/systemd/system"
 PACKAGED_UNIT_DIRECTORIES: Final = ("/usr/lib/systemd/system", "/lib/systemd/system")
 WANTS_DIRECTORY: Final = f"{UNIT_DIRECTORY}/multi-user.target.wants"
+SOCKETS_DIRECTORY: Final = f"{UNIT_DIRECTORY}/sockets.target.wants"
 
 MANIFEST_NAME: Final = "persisted.json"  # in the directory of the journal
 LAST_CHECK_NAME: Final = "verify-boot.json"
@@ -64,11 +66,10 @@ class Manifest(NamedTuple):
     @property
     def units(self) -> tuple[str, ...]:
         """The units that are installed with it."""
-        has_daemon = f"{UNIT_DIRECTORY}/{DAEMON_UNIT}" in self.digests or any(
-            path.startswith((f"{UNIT_DIRECTORY}/{DAEMON_UNIT}.d/", f"{WANTS_DIRECTORY}/sriovctld"))
-            for path in self.digests
-        )
-        return (*UNITS, DAEMON_UNIT) if has_daemon else UNITS
+        return (*UNITS, *(unit for unit in (DAEMON_UNIT, SOCKET_UNIT) if self._has_part_of(unit)))
+
+    def _has_part_of(self, unit: str) -> bool:
+        return any(path.endswith(f"/{unit}") or f"/{unit}.d/" in path for path in self.digests)
 
 
 class ChangeKind(StrEnum):

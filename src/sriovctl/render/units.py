@@ -19,7 +19,7 @@ Why they are as they are:
 
 from __future__ import annotations
 
-from sriovctl.model.persistence import APPLY_UNIT, DAEMON_UNIT
+from sriovctl.model.persistence import APPLY_UNIT, DAEMON_UNIT, SOCKET_UNIT
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -151,6 +151,7 @@ def format_daemon_unit(
     state: str,
     timeout_s: int,
     writable: str,
+    has_socket: bool = False,
 ) -> str:
     """Write the unit that keeps the state while the host runs.
 
@@ -159,7 +160,10 @@ def format_daemon_unit(
     it gives to a group (CAP_CHOWN); what others have there stays.
 
     The parameters are those of :func:`format_apply_unit`.
+
+    :param has_socket: there is the unit of :func:`format_socket_unit`, too.
     """
+    socket = f"Wants={SOCKET_UNIT}\n" if has_socket else ""
     return f"""\
 # Written by 'sriovctl persist'; 'sriovctl persist --remove' takes it away again.
 # Changes of your own: 'systemctl edit {DAEMON_UNIT}'.
@@ -169,7 +173,7 @@ DefaultDependencies=no
 ConditionPathExists={_specifiers(state)}
 RequiresMountsFor={" ".join(format_word(path) for path in mounts)}
 Wants=network-pre.target
-After=local-fs.target systemd-modules-load.service
+{socket}After=local-fs.target systemd-modules-load.service
 After=systemd-udevd.service systemd-udev-trigger.service
 After={APPLY_UNIT}
 {_lines("Before", _USERS_OF_VFS)}
@@ -197,6 +201,38 @@ ProtectKernelLogs=yes
 {_HARDENING}
 [Install]
 WantedBy=multi-user.target
+"""
+
+
+def format_socket_unit(path: str, *, group: str | None, state: str) -> str:
+    """Write the unit whose socket is there before the daemon, and while it is started anew.
+
+    systemd has the daemon come after its socket, so this may come after no more than the daemon
+    does; what the daemon comes before, ``sysinit.target`` for some, it comes before as well.
+
+    :param path: of the unix socket.
+    :param group: to whom it is given; None: it is for root alone.
+    :param state: the file or directory without which there is no daemon.
+    """
+    access = "SocketMode=0600" if group is None else f"SocketMode=0660\nSocketGroup={group}"
+    return f"""\
+# Written by 'sriovctl persist'; 'sriovctl persist --remove' takes it away again.
+# Changes of your own: 'systemctl edit {SOCKET_UNIT}'.
+[Unit]
+Description=Socket of the REST interface of sriovctld
+DefaultDependencies=no
+ConditionPathExists={_specifiers(state)}
+Before=sockets.target
+Conflicts=shutdown.target
+Before=shutdown.target
+
+[Socket]
+ListenStream={_specifiers(path)}
+DirectoryMode=0755
+{access}
+
+[Install]
+WantedBy=sockets.target
 """
 
 

@@ -288,6 +288,22 @@ def test_the_daemon_is_started_from_beside_it(desk: Desk, monkeypatch: pytest.Mo
         desk.run("persist FILE --daemon")
 
 
+def test_the_socket_of_the_daemon_is_for_the_operators_where_there_are_any(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = ("/usr/bin/python3", "-m", "sriovctl")
+    monkeypatch.setattr("sriovctl.cli.persist_request.program_words", lambda *_: words)
+    unit = "/etc/systemd/system/sriovctld.socket"
+    assert desk.run("persist FILE --daemon --socket")[0] == 0
+    assert "SocketMode=0600\n" in desk.stage.read(unit)
+    desk.stage.write("/etc/group", "root:x:0:\nsriovctl:x:77:me\n")
+    assert desk.run("persist FILE --daemon --socket")[0] == 0
+    assert "SocketMode=0660\nSocketGroup=sriovctl\n" in desk.stage.read(unit)
+    assert "ListenStream=/run/sriovctl/api.sock\n" in desk.stage.read(unit)
+    with pytest.raises(InputError, match="needs --daemon"):
+        desk.run("persist FILE --socket")
+
+
 @pytest.mark.parametrize(
     ("directory", "words"),
     [("/tmp/venv/bin", "is not there any more at the next boot"), ('/opt/a"b', "with quotes")],

@@ -13,6 +13,7 @@ from sriovctl.engine.persistence.persist import (
     DROP_IN,
     Outcome,
     Request,
+    ServedSocket,
     install,
     manifest_path,
     plan_persist,
@@ -27,6 +28,8 @@ from sriovctl.model.persistence import (
     DAEMON_UNIT,
     MODPROBE_FILE,
     MODULES_LOAD_FILE,
+    SOCKET_UNIT,
+    SOCKETS_DIRECTORY,
     STATE_DIRECTORY,
     STATE_FILE,
     UNIT_DIRECTORY,
@@ -141,6 +144,35 @@ def test_the_daemon_is_installed_where_it_is_asked_for(stage: Stage) -> None:
     persist(stage)
     assert not stage.exists(f"{UNIT_DIRECTORY}/{DAEMON_UNIT}")
     assert not stage.exists(f"{WANTS_DIRECTORY}/{DAEMON_UNIT}")
+
+
+def test_the_socket_of_the_daemon_is_opened_by_systemd_where_that_is_asked_for(
+    stage: Stage,
+) -> None:
+    request = REQUEST._replace(daemon=("/usr/bin/sriovctld",))
+    persist(stage, request._replace(socket=ServedSocket("/run/x", "operators")))
+    unit = stage.read(f"{UNIT_DIRECTORY}/{SOCKET_UNIT}").splitlines()
+    assert {"ListenStream=/run/x", "SocketMode=0660", "SocketGroup=operators"} <= set(unit)
+    assert "/sriovctl apply --direct --wait " in stage.read(f"{UNIT_DIRECTORY}/{APPLY_UNIT}")
+    assert f"Wants={SOCKET_UNIT}\n" in stage.read(f"{UNIT_DIRECTORY}/{DAEMON_UNIT}")
+    assert stage.exists(f"{SOCKETS_DIRECTORY}/{SOCKET_UNIT}")
+    manifest = read_manifest(stage.doors)
+    assert manifest is not None
+    assert manifest.units == (APPLY_UNIT, VERIFY_UNIT, DAEMON_UNIT, SOCKET_UNIT)
+    persist(stage, request)
+    assert not stage.exists(f"{UNIT_DIRECTORY}/{SOCKET_UNIT}")
+    assert not stage.exists(f"{SOCKETS_DIRECTORY}/{SOCKET_UNIT}")
+    assert SOCKET_UNIT not in stage.read(f"{UNIT_DIRECTORY}/{DAEMON_UNIT}")
+    assert "--direct" not in stage.read(f"{UNIT_DIRECTORY}/{APPLY_UNIT}")
+
+
+def test_a_packages_socket_is_used_as_it_is(stage: Stage) -> None:
+    stage.write(f"/usr/lib/systemd/system/{SOCKET_UNIT}", "[Socket]\nListenStream=/run/x\n")
+    socket = ServedSocket("/run/x", None)
+    persist(stage, REQUEST._replace(daemon=("/usr/bin/sriovctld",), socket=socket))
+    assert not stage.exists(f"{UNIT_DIRECTORY}/{SOCKET_UNIT}")
+    assert not stage.exists(f"{UNIT_DIRECTORY}/{SOCKET_UNIT}.d")
+    assert stage.exists(f"{SOCKETS_DIRECTORY}/{SOCKET_UNIT}")
 
 
 def test_removal_leaves_the_root_as_it_was(stage: Stage) -> None:

@@ -15,6 +15,7 @@ from sriovctl.render.units import (
     format_command,
     format_daemon_unit,
     format_drop_in,
+    format_socket_unit,
     format_verify_unit,
     format_word,
 )
@@ -45,13 +46,14 @@ def verify_unit(program: str) -> str:
     )
 
 
-def daemon_unit(program: str) -> str:
+def daemon_unit(program: str, *, has_socket: bool = False) -> str:
     return format_daemon_unit(
         (f"{program}d", STATE),
         mounts=("/etc/sriovctl", WRITABLE, program),
         state=STATE,
         timeout_s=600,
         writable=WRITABLE,
+        has_socket=has_socket,
     )
 
 
@@ -72,15 +74,20 @@ def program(tmp_path: Path) -> str:
 
 
 def complaints(directory: Path, **units: str) -> str:
-    for name, text in units.items():
-        (directory / f"{name.replace('_', '-')}.service").write_text(text)
-    paths = [str(directory / f"{name.replace('_', '-')}.service") for name in units]
+    files = {f"{name.replace('_', '-')}.{_kind(text)}": text for name, text in units.items()}
+    for name, text in files.items():
+        (directory / name).write_text(text)
+    paths = [str(directory / name) for name in files]
     done = subprocess.run(
         (str(ANALYSER), "verify", "--man=no", *paths), capture_output=True, text=True, check=False
     )
     lines = (done.stdout + done.stderr).splitlines()
     ours = [line for line in lines if "sriovctl" in line or "cycle" in line]
     return "\n".join(ours)
+
+
+def _kind(unit: str) -> str:
+    return "socket" if "[Socket]\n" in unit else "service"
 
 
 @needs_systemd
@@ -115,6 +122,23 @@ def test_systemd_understands_the_daemons_unit_which_has_room_for_its_socket(
     assert complaints(tmp_path, sriovctld=unit) == ""
     assert values(unit, "RuntimeDirectory") == ["sriovctl"]
     assert values(unit, "RuntimeDirectoryPreserve") == ["yes"], "others may have a socket there"
+
+
+@needs_systemd
+@pytest.mark.parametrize("group", [None, "root"])
+def test_systemd_opens_the_socket_before_the_daemon_and_without_a_circle(
+    tmp_path: Path, program: str, group: str | None
+) -> None:
+    Path(f"{program}d").symlink_to(program)
+    (tmp_path / "sriovctld.service").write_text(daemon_unit(program, has_socket=True))
+    unit = format_socket_unit("/run/sriovctl/api.sock", group=group, state=STATE)
+    assert complaints(tmp_path, sriovctld=unit) == ""
+    assert values(unit, "SocketMode") == ["0600" if group is None else "0660"]
+    assert values(unit, "SocketGroup") == [] if group is None else [group]
+    # What the daemon comes before may come before its socket alone if that waits for no more.
+    assert "DefaultDependencies=no" in unit
+    assert values(unit, "After") == []
+    assert values(daemon_unit(program, has_socket=True), "Wants")[-1] == "sriovctld.socket"
 
 
 @needs_systemd

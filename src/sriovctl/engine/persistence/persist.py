@@ -18,6 +18,8 @@ from sriovctl.model.persistence import (
     MODPROBE_FILE,
     MODULES_LOAD_FILE,
     PACKAGED_UNIT_DIRECTORIES,
+    SOCKET_UNIT,
+    SOCKETS_DIRECTORY,
     STATE_DIRECTORY,
     STATE_FILE,
     UNIT_DIRECTORY,
@@ -38,6 +40,7 @@ from sriovctl.render.units import (
     format_command,
     format_daemon_unit,
     format_drop_in,
+    format_socket_unit,
     format_verify_unit,
 )
 
@@ -53,11 +56,22 @@ APPLY_BEYOND_WAIT_S = 540
 DROP_IN = "sriovctl-persist.conf"
 
 
+class ServedSocket(NamedTuple):
+    """A socket that systemd is to open for the daemon.
+
+    :param group: to whom it is given; None: it is for root alone.
+    """
+
+    path: str
+    group: str | None
+
+
 class Request(NamedTuple):
     """What is to be there at the next boot.
 
     :param program: words that start sriovctl, the first an absolute path.
     :param daemon: words that start the daemon; None: it is not wanted.
+    :param socket: of the daemon; None: it opens one itself.
     """
 
     texts: tuple[tuple[str, str], ...]  # name (without directory) and content of the state files
@@ -69,6 +83,7 @@ class Request(NamedTuple):
     options: tuple[ModuleOption, ...] = ()
     modules: tuple[str, ...] = ()
     daemon: tuple[str, ...] | None = None
+    socket: ServedSocket | None = None
 
     @property
     def state(self) -> str:
@@ -133,17 +148,20 @@ class _Unit(NamedTuple):
     command: tuple[str, ...]
     timeout_s: int
     text: str
+    wants: str = WANTS_DIRECTORY
 
 
 def _units(doors: BootDoors, request: Request) -> tuple[_Unit, ...]:
     mounts = (CONFIG_DIRECTORY, doors.state_directory, request.program[0])
     allowed = tuple(word for token in request.allowed for word in ("--allow", token))
     wait = ("--wait", str(request.wait_s), "--skip-missing")
-    apply = (*request.program, "apply", *wait, *allowed, request.state)
+    # Its socket is there before a daemon that starts no sooner than this has ended.
+    direct = () if request.socket is None else ("--direct",)
+    apply = (*request.program, "apply", *direct, *wait, *allowed, request.state)
     apply_timeout_s = request.wait_s + APPLY_BEYOND_WAIT_S
     verify = (*request.program, "verify-boot", "--record")
     writable, state = doors.state_directory, request.state
-    daemon = () if request.daemon is None else (_daemon_unit(request, mounts, writable),)
+    daemon = () if request.daemon is None else _daemon_units(request, mounts, writable)
     return (
         _Unit(
             APPLY_UNIT,
@@ -163,7 +181,7 @@ def _units(doors: BootDoors, request: Request) -> tuple[_Unit, ...]:
     )
 
 
-def _daemon_unit(request: Request, mounts: tuple[str, ...], writable: str) -> _Unit:
+def _daemon_units(request: Request, mounts: tuple[str, ...], writable: str) -> tuple[_Unit, ...]:
     assert request.daemon is not None
     allowed = tuple(word for token in request.allowed for word in ("--allow", token))
     command = (*request.daemon, *allowed, request.state)
@@ -173,8 +191,14 @@ def _daemon_unit(request: Request, mounts: tuple[str, ...], writable: str) -> _U
         state=request.state,
         timeout_s=APPLY_BEYOND_WAIT_S,
         writable=writable,
+        has_socket=request.socket is not None,
     )
-    return _Unit(DAEMON_UNIT, command, APPLY_BEYOND_WAIT_S, text)
+    daemon = _Unit(DAEMON_UNIT, command, APPLY_BEYOND_WAIT_S, text)
+    if request.socket is None:
+        return (daemon,)
+    path, group = request.socket
+    socket = format_socket_unit(path, group=group, state=request.state)
+    return daemon, _Unit(SOCKET_UNIT, (), 0, socket, SOCKETS_DIRECTORY)
 
 
 def _unit_entries(
@@ -184,10 +208,12 @@ def _unit_entries(
     packaged = _packaged(files, unit.name)
     if packaged is None:
         yield Entry(path, unit.text)
-    elif f"ExecStart={format_command(unit.command)}\n" not in (files.read_through(packaged) or ""):
+    elif unit.command and f"ExecStart={format_command(unit.command)}\n" not in (
+        files.read_through(packaged) or ""
+    ):
         text = format_drop_in(unit.command, state=request.state, timeout_s=unit.timeout_s)
         yield Entry(f"{path}.d/{DROP_IN}", text)
-    link = Entry(f"{WANTS_DIRECTORY}/{unit.name}", packaged or path, EntryKind.LINK)
+    link = Entry(f"{unit.wants}/{unit.name}", packaged or path, EntryKind.LINK)
     if not _enabled_by_somebody(files.look(link.path), link, manifest):
         yield link
 
