@@ -1,4 +1,5 @@
 // A plan, or what a run did: step by step, with before and after.
+import { useDocument } from "../core/documents.js";
 import { classes, html, useMemo, useState } from "../core/dom.js";
 import { href } from "../core/router.js";
 import { t } from "../core/texts.js";
@@ -44,16 +45,16 @@ export function PlanSummary({ steps }) {
 
 /**
  * Steps in their order.  Those that say the same of VFs side by side stand together.
- * @param {{steps: any[], evidence?: Map<string, string>, label: string}} props
- *   evidence: how each user is known, by token
+ * @param {{steps: any[], evidence?: Map<string, string>, names?: Map<string, string>, label: string}} props
+ *   evidence: how each user is known, by token; names: netdev of each PF, by device
  */
-export function PlanView({ steps, evidence, label }) {
+export function PlanView({ steps, evidence, names, label }) {
   const groups = useMemo(() => gatherSteps(steps), [steps]);
   const [isWhole, setWhole] = useState(false);
   const shown = isWhole ? groups : groups.slice(0, MOST_AT_ONCE);
   return html`<div class="plan">
     <ol class="plan-steps" aria-label=${label}>
-      ${shown.map((group) => html`<${Group} key=${group.steps[0].number} group=${group} evidence=${evidence} />`)}
+      ${shown.map((group) => html`<${Group} key=${group.steps[0].number} group=${group} evidence=${evidence} names=${names} />`)}
     </ol>
     ${shown.length < groups.length && html`<button type="button" onClick=${() => setWhole(true)}>
       ${t("plan.show_all", { steps: steps.length })}
@@ -66,7 +67,13 @@ export function CopyCommands({ steps }) {
   return html`<${CopyButton} text=${() => steps.map((one) => one.command).join("\n")} label=${t("plan.copy_commands")} />`;
 }
 
-function Group({ group, evidence }) {
+/** The netdev of each PF, by device: people know a PF by its name. */
+export function useNames() {
+  const { document } = useDocument("/v1/pfs");
+  return useMemo(() => new Map((document?.pfs ?? []).filter((pf) => pf.netdev).map((pf) => [pf.device, pf.netdev])), [document]);
+}
+
+function Group({ group, evidence, names }) {
   const { step } = group.steps[0];
   const numbers = formatIndices(group.steps.map((one) => one.number));
   return html`<li class="plan-step" data-action=${step.action}>
@@ -75,7 +82,7 @@ function Group({ group, evidence }) {
       <div class="plan-head">
         ${step.status && html`<${StepStatus} status=${step.status} />`}
         <span class="plan-action">${t(`plan.action.${step.action.replaceAll("-", "_")}`)}</span>
-        <${Subject} group=${group} />
+        <${Subject} group=${group} name=${names?.get(group.subject)} />
         ${step.disruption !== "none" && html`<${DisruptionBadge} disruption=${step.disruption} />`}
       </div>
       <${Changes} step=${step} />
@@ -93,10 +100,10 @@ function StepStatus({ status }) {
   </span>`;
 }
 
-function Subject({ group }) {
+function Subject({ group, name }) {
   const vfs = group.indices.length > 0
     && html`<span class="plan-vfs">${t("plan.vfs", { vfs: formatIndices(group.indices) })}</span>`;
-  return html`<span class="plan-subject"><a class="is-code" href=${href("pf", group.subject)}>${group.subject}</a>${vfs}</span>`;
+  return html`<span class="plan-subject">${name && html`<span class="plan-netdev">${name}</span>`}<a class="is-code" href=${href("pf", group.subject)}>${group.subject}</a>${vfs}</span>`;
 }
 
 function Changes({ step }) {

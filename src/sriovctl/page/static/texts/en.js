@@ -446,6 +446,7 @@ export default {
 
   // --- the host meanwhile ---
   "meanwhile.title": "The host has changed since this draft was begun",
+  "meanwhile.short": "Host changed",
   "meanwhile.text": "Somebody, or something, changed this meanwhile:",
   "meanwhile.theirs": "Changed meanwhile",
   "meanwhile.conflicts": "Both changed these; the draft keeps yours:",

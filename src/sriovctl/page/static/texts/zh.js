@@ -446,6 +446,7 @@ export default {
 
   // --- the host meanwhile ---
   "meanwhile.title": "草稿开始后，主机发生了变化",
+  "meanwhile.short": "主机已变化",
   "meanwhile.text": "期间发生了以下变化：",
   "meanwhile.theirs": "期间的变化",
   "meanwhile.conflicts": "双方都改动了以下各项；草稿保留您的改动：",

@@ -71,12 +71,10 @@ function Workplace({ draft, host, reload, query }) {
     draft.edit({ kind: "restart", base: host });
     forget();
   };
-  const bar = { draft, host, wrong, isBusy: preview.isBusy, onPreview: look, onRestart: restart };
+  const bar = { draft, host, wrong, isBehind, isBusy: preview.isBusy, onPreview: look, onRestart: restart };
   return html`
     <${PageHead} title=${t("change.title")} lead=${t("change.lead")} />
     <${UnderWay} own=${job} onJob=${setJob} />
-    ${isBehind && html`<${Meanwhile} draft=${draft} host=${host} onRebase=${() => draft.edit({ kind: "rebase", base: host })}
-      onRestart=${restart} />`}
     <div class="change">
       <div class="change-edit">
         <${Tabs} label=${t("change.views")} value=${tab} onChoose=${setTab} tabs=${[
@@ -87,8 +85,12 @@ function Workplace({ draft, host, reload, query }) {
         </${Tabs}>
       </div>
       <div class="change-side stack" tabindex="-1" ref=${side} role="region" aria-label=${t("change.what_will")}>
+        ${isBehind && html`<${Meanwhile} draft=${draft} host=${host} onRestart=${restart} onRebase=${() => {
+    draft.edit({ kind: "rebase", base: host });
+    forget();
+  }} />`}
         <${DraftCard} ...${bar} />
-        <${PlanCard} preview=${preview} isStale=${preview.forText !== draft.text} job=${job} onStarted=${start} onJob=${setJob} onEnd=${end}
+        <${PlanCard} preview=${preview} isStale=${preview.forText !== draft.text} isBehind=${isBehind} job=${job} onStarted=${start} onJob=${setJob} onEnd=${end}
           onClose=${() => setJob(null)} onPlace=${showPlace} onPreview=${look} />
       </div>
       <${DraftFoot} ...${bar} />

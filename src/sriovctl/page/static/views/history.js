@@ -11,7 +11,7 @@ import { Empty } from "../parts/empty.js";
 import { UndoRun } from "../parts/history/undo_run.js";
 import { Confirmation, JobProgress, Problem } from "../parts/job_progress.js";
 import { PageHead } from "../parts/page_head.js";
-import { CopyCommands, PlanView } from "../parts/plan_view.js";
+import { CopyCommands, PlanView, useNames } from "../parts/plan_view.js";
 import { undoable, whoDidWhat, withoutDoor } from "../parts/run_words.js";
 import { Table } from "../parts/table.js";
 import { Tabs } from "../parts/tabs.js";
@@ -63,6 +63,7 @@ function RunStatus({ status }) {
 function Run({ run, canUndo }) {
   const whole = useDocument(`/v1/runs/${run.run}`);
   const [job, setJob] = useState(null);
+  const names = useNames();
   return html`<section class="card run stack" aria-labelledby="run-title" data-run=${run.run}>
     <header class="run-head"><h2 id="run-title">${t("history.run_title", { run: run.run })}</h2><${RunStatus} status=${run.status} /></header>
     <p class="hint">${[kindText(run), withoutDoor(run.source), moment(run.started), run.ended && t("history.took", { seconds: took(run) })].filter(Boolean).join(" · ")}</p>
@@ -75,7 +76,7 @@ function Run({ run, canUndo }) {
         ${canUndo && !job && run.status !== "unconfirmed" && html`<${UndoRun} run=${run.run} steps=${steps} onJob=${setJob} />`}
         ${steps.length > 0 && html`<${CopyCommands} steps=${steps} />`}
       </div>
-      <${PlanView} steps=${steps} label=${t("history.run_title", { run: run.run })} />
+      <${PlanView} steps=${steps} names=${names} label=${t("history.run_title", { run: run.run })} />
     </div>`}</${Shown}>
   </section>`;
 }

@@ -1,14 +1,15 @@
 // What the draft says otherwise than the host, and what to do with it.
 import { html, useMemo } from "../../core/dom.js";
 import { t } from "../../core/texts.js";
+import { Badge } from "../badge.js";
 import { gather } from "../draft/compare.js";
 import { Differences } from "../meanwhile.js";
 
 /**
- * @param {{draft: any, host: any, wrong: number, isBusy: boolean, onPreview: () => void, onRestart: () => void}} props
- *   wrong: how many fields hold nonsense
+ * @param {{draft: any, host: any, wrong: number, isBehind: boolean, isBusy: boolean, onPreview: () => void, onRestart: () => void}} props
+ *   wrong: how many fields hold nonsense; isBehind: the host has changed since the draft was begun
  */
-export function DraftCard({ draft, host, wrong, isBusy, onPreview, onRestart }) {
+export function DraftCard({ draft, host, wrong, isBehind, isBusy, onPreview, onRestart }) {
   const count = useMemo(() => gather(draft.changes).length, [draft.changes]);
   const cannot = wrong > 0 ? t("change.wrong_fields", { fields: wrong }) : null;
   return html`<section class="card draft-card" aria-labelledby="draft-title">
@@ -18,12 +19,13 @@ export function DraftCard({ draft, host, wrong, isBusy, onPreview, onRestart }) 
     ${host?.leftOut.length > 0 && html`<details class="left-out"><summary>${t("change.left_out", { things: host.leftOut.length })}</summary>
       <ul>${host.leftOut.map((one) => html`<li key=${one}>${one}</li>`)}</ul></details>`}
     ${cannot && html`<p class="field-wrong" role="status">${cannot}</p>`}
-    <${DraftBar} ...${{ draft, count, cannot, isBusy, onPreview, onRestart }} />
+    <${DraftBar} ...${{ draft, count, cannot, isBehind, isBusy, onPreview, onRestart }} />
   </section>`;
 }
 
-function DraftBar({ draft, count, cannot, isBusy, onPreview, onRestart }) {
+function DraftBar({ draft, count, cannot, isBehind, isBusy, onPreview, onRestart }) {
   return html`<div class="draft-bar">
+    ${isBehind && html`<${Badge} kind="warn" sign>${t("meanwhile.short")}</${Badge}>`}
     <span class="draft-count">${t("change.count", { changes: count })}</span>
     <button type="button" class="quiet" onClick=${onRestart} disabled=${!count && !draft.isHandWritten}>${t("change.restart")}</button>
     <button type="button" class="primary" onClick=${onPreview} disabled=${isBusy || cannot !== null} title=${cannot}>

@@ -9,12 +9,12 @@ import { Alert, ErrorAlert } from "../alert.js";
 import { ApplyDialog } from "../apply_dialog.js";
 import { JobProgress } from "../job_progress.js";
 import { placeOf } from "./place.js";
-import { CopyCommands, PlanSummary, PlanView } from "../plan_view.js";
+import { CopyCommands, PlanSummary, PlanView, useNames } from "../plan_view.js";
 
 const EXPLAINED = [400, 403, 404, 409, 412, 422, 423, 429, 502];
 
 /**
- * @param {{preview: any, isStale: boolean, job: any, onStarted: (job: any) => void, onJob: (job: any) => void,
+ * @param {{preview: any, isStale: boolean, isBehind: boolean, job: any, onStarted: (job: any) => void, onJob: (job: any) => void,
  *   onEnd: (job: any) => void, onClose: () => void, onPlace: (place: object) => void, onPreview: () => void}} props
  */
 export function PlanCard(props) {
@@ -22,6 +22,7 @@ export function PlanCard(props) {
   if (job) {
     return html`<section class="card plan-card"><${JobProgress} key=${job.job} first=${job} onEnd=${props.onEnd} onJob=${props.onJob} onClose=${props.onClose} /></section>`;
   }
+  if (preview.error?.status === 412 && props.isBehind) return null; // said above, with what to do
   if (preview.error) return html`<${Refused} error=${preview.error} onPlace=${props.onPlace} onPreview=${props.onPreview} />`;
   if (!preview.plan) return html`<p class="hint plan-none">${t("change.no_plan")}</p>`;
   return html`<${Planned} ...${props} />`;
@@ -33,6 +34,7 @@ function Planned({ preview, isStale, onStarted, onPreview }) {
   const { allowed, why } = useRights("operate");
   const now = useStore(session);
   const owners = useDocument("/v1/owners");
+  const names = useNames();
   const evidence = useMemo(
     () => new Map((owners.document?.owners ?? []).map((one) => [one.token, one.evidence])), [owners.document],
   );
@@ -43,7 +45,7 @@ function Planned({ preview, isStale, onStarted, onPreview }) {
     <div class="plan-title-row"><h2 id="plan-title">${t("plan.title")}</h2><${CopyCommands} steps=${plan.steps} /></div>
     <${PlanSummary} steps=${plan.steps} />
     ${isStale && html`<${Alert} kind="warn" title=${t("change.stale")} actions=${html`<button type="button" onClick=${onPreview}>${t("change.preview")}</button>`} />`}
-    <${PlanView} steps=${plan.steps} evidence=${evidence} label=${t("plan.title")} />
+    <${PlanView} steps=${plan.steps} evidence=${evidence} names=${names} label=${t("plan.title")} />
     <div class="plan-apply">
       <button type="button" class="primary" disabled=${!allowed || isStale} title=${why} onClick=${() => setAsking(true)}>${t("change.apply")}</button>
       ${!allowed && html`<span class="hint">${why}</span>`}
