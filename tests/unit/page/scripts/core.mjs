@@ -9,7 +9,7 @@ globalThis.location ??= { hash: "" };
 const from = (name) => import(`${process.env.PAGE}/core/${name}.js`);
 const api = await from("api");
 const live = await from("live");
-const { concerns } = await from("documents");
+const { concerns, Reading } = await from("documents");
 const router = await from("router");
 const format = await from("format");
 const { session } = await from("session");
@@ -160,4 +160,30 @@ test("after a gap a rate needs two looks again", () => {
   rates.forgetLast();
   rates.take(counted(2, 10, null), 2);
   assert.equal(rates.of("a"), null);
+});
+
+test("however much happens, one reading is under way, and the last word is read", async (t) => {
+  t.mock.timers.enable({ apis: ["setTimeout"] });
+  const ends = [];
+  const reading = new Reading(() => new Promise((resolve) => ends.push(resolve)));
+  const turn = async (milliseconds) => {
+    t.mock.timers.tick(milliseconds);
+    await new Promise(setImmediate);
+  };
+  reading.now();
+  reading.soon();
+  reading.soon();
+  await turn(5000);
+  assert.equal(ends.length, 1);
+  ends[0]();
+  await turn(0);
+  await turn(2000);
+  assert.equal(ends.length, 2);
+  ends[1]();
+  await turn(5000);
+  assert.equal(ends.length, 2);
+  reading.soon();
+  reading.stop();
+  await turn(5000);
+  assert.equal(ends.length, 2);
 });

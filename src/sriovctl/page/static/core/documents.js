@@ -4,6 +4,7 @@ import { useCallback, useEffect, useMemo, useReducer, useRef } from "./dom.js";
 import { onEvent } from "./live.js";
 
 const GATHER_MS = 120; // events come in flocks; one reading for each flock
+const LEAST_MS = 800; // between two readings, however much happens
 const REFRESH_MS = 30_000; // for what no event tells of
 
 // Which paths each kind of event puts out of date.
@@ -35,7 +36,7 @@ export function concerns(kind, payload, path) {
 const EMPTY = { document: null, error: null, isLoading: true };
 
 function reduce(before, action) {
-  if (action.kind === "start") return action.fresh ? EMPTY : { ...before, isLoading: true };
+  if (action.kind === "start") return EMPTY;
   if (action.kind === "error") return { ...before, error: action.error, isLoading: false };
   const isSame = before.document === action.document && !before.error && !before.isLoading;
   return isSame ? before : { document: action.document, error: null, isLoading: false };
@@ -50,52 +51,92 @@ function reduce(before, action) {
  */
 export function useDocument(path, { accept } = {}) {
   const [state, dispatch] = useReducer(reduce, EMPTY);
-  const current = useRef({});
+  const latest = useRef({ number: 0, controller: null });
 
+  // Of two readings at once the later one counts; neither ends the other, or none would ever end.
   const load = useCallback(async () => {
-    current.current.controller?.abort();
-    const controller = new AbortController();
-    current.current.controller = controller;
+    const { controller } = latest.current;
+    const number = ++latest.current.number;
+    const isWanted = () => !controller.signal.aborted && number === latest.current.number;
     try {
       const document = await read(path, { accept, signal: controller.signal });
-      if (!controller.signal.aborted) dispatch({ kind: "document", document });
+      if (isWanted()) dispatch({ kind: "document", document });
     } catch (error) {
-      if (!controller.signal.aborted) dispatch({ kind: "error", error });
+      if (isWanted()) dispatch({ kind: "error", error });
     }
   }, [path, accept]);
 
   useEffect(() => {
     if (path === null) return undefined;
-    dispatch({ kind: "start", fresh: true });
-    load();
+    const controller = new AbortController();
+    latest.current.controller = controller;
+    dispatch({ kind: "start" });
     const stop = keepUpToDate(path, load);
     return () => {
       stop();
-      current.current.controller?.abort();
+      controller.abort();
     };
   }, [path, load]);
 
   return useMemo(() => ({ ...state, reload: load }), [state, load]);
 }
 
+// Reads now, and again whenever something says that it is out of date.
 function keepUpToDate(path, load) {
-  let timer = null;
-  const soon = () => {
-    timer ??= setTimeout(() => {
-      timer = null;
-      load();
-    }, GATHER_MS);
-  };
+  const reading = new Reading(load);
+  reading.now();
   const stop = onEvent((kind, payload) => {
-    if (concerns(kind, payload, path)) soon();
+    if (concerns(kind, payload, path)) reading.soon();
   });
-  const refresh = setInterval(() => document.hidden || load(), REFRESH_MS);
-  const onShown = () => document.hidden || soon();
+  const refresh = setInterval(() => document.hidden || reading.soon(), REFRESH_MS);
+  const onShown = () => document.hidden || reading.soon();
   document.addEventListener("visibilitychange", onShown);
   return () => {
     stop();
-    clearTimeout(timer);
+    reading.stop();
     clearInterval(refresh);
     document.removeEventListener("visibilitychange", onShown);
   };
+}
+
+/** One reading at a time, and not too many of them. */
+export class Reading {
+  #load;
+  #timer = null;
+  #isBusy = false;
+  #isDue = false;
+  #ended = -Infinity;
+  #isStopped = false;
+
+  /** @param {() => Promise<void>} load which does not fail */
+  constructor(load) {
+    this.#load = load;
+  }
+
+  /** Read at once. */
+  async now() {
+    this.#timer = null;
+    this.#isBusy = true;
+    this.#isDue = false;
+    await this.#load();
+    this.#isBusy = false;
+    this.#ended = performance.now();
+    if (this.#isDue) this.soon();
+  }
+
+  /** Read in a moment, or after the reading that is under way. */
+  soon() {
+    if (this.#isStopped) return;
+    if (this.#isBusy) this.#isDue = true;
+    else this.#timer ??= setTimeout(() => this.now(), this.#wait());
+  }
+
+  stop() {
+    this.#isStopped = true;
+    clearTimeout(this.#timer);
+  }
+
+  #wait() {
+    return Math.max(GATHER_MS, this.#ended + LEAST_MS - performance.now());
+  }
 }

@@ -81,6 +81,7 @@ function Navigation() {
           <${Entry} route=${one} current=${current} />
         </li>`)}
       </ul>
+      <${Who} now=${useStore(session)} />
     </${Dialog}>
   </nav>`;
 }

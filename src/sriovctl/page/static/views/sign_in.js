@@ -30,7 +30,7 @@ export function SignIn({ host }) {
         autofocus spellcheck="false" />
       ${error && html`<${ErrorAlert} error=${error} />`}
       <button type="submit" class="primary" disabled=${isBusy}>${t("sign_in.submit")}</button>
-      <p class="hint">${t("sign_in.hint")} <code>sriovctl api token NAME --role read</code></p>
+      <p class="hint">${t("sign_in.hint")}<br /><code>sriovctl api token NAME --role read</code></p>
     </form>
     <div class="actions"><${ThemeSwitch} /><${LanguageSwitch} /></div>
   </main>`;
