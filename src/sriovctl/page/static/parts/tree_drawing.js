@@ -67,6 +67,7 @@ function movable(root) {
   moved.dataset.height = root.getAttribute("height");
   for (const name of ["style", "viewBox", "width", "height", "aria-label"]) root.removeAttribute(name);
   root.setAttribute("role", "group");
+  root.setAttribute("lang", "en"); // the words are those of the command
   root.append(moved);
   return root;
 }

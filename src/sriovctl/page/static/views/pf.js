@@ -32,7 +32,7 @@ function useUsage() {
 
 function Page({ pf, usage, query }) {
   const cells = useMemo(() => cellsOf(pf, usage, { most: 256 }), [pf, usage]);
-  const capacity = useDocument(pf.address && "/v1/capacity").document?.pfs.find((one) => one.address === pf.address);
+  const capacity = useDocument(pf.address && `/v1/capacity?pf=${encodeURIComponent(pf.device)}`).document?.pfs[0];
   const shown = useDocument(pf.address && `/v1/show/${encodeURIComponent(pf.address)}`).document;
   return html`
     <${Head} pf=${pf} />
