@@ -2,7 +2,7 @@
 import { announce } from "../core/announce.js";
 import { read, send } from "../core/api.js";
 import { useDocument } from "../core/documents.js";
-import { classes, html, useEffect, useState } from "../core/dom.js";
+import { classes, html, useEffect, useRef, useState } from "../core/dom.js";
 import { clock } from "../core/format.js";
 import { connection, onEvent } from "../core/live.js";
 import { useRights } from "../core/rights.js";
@@ -63,19 +63,24 @@ function followJob(first, setState) {
 
 /**
  * One job from its start to its end.
- * @param {{first: any, onEnd?: (job: any) => void, onJob?: (job: any) => void, onClose?: () => void}} props
- *   onJob: told of the job that undoes or keeps this one
+ * @param {{first: any, takesFocus?: boolean, onEnd?: (job: any) => void, onJob?: (job: any) => void,
+ *   onClose?: () => void}} props onJob: told of the job that undoes or keeps this one;
+ *   takesFocus: it stands where the button was that started it
  */
-export function JobProgress({ first, onEnd, onJob, onClose }) {
+export function JobProgress({ first, takesFocus = false, onEnd, onJob, onClose }) {
   const { job, error } = useJob(first);
   const isOver = hasEnded(job);
+  const place = useRef(null);
+  useEffect(() => {
+    if (takesFocus) place.current?.focus({ preventScroll: true });
+  }, [takesFocus]);
   useEffect(() => {
     if (!isOver) return;
     announce(t(`job.said.${job.state}`, { kind: t(`job.kind.${job.kind}`) }));
     onEnd?.(job);
   }, [isOver, job?.job]);
   if (!job) return null;
-  return html`<section class="job" aria-label=${t("job.label", { job: job.job })} data-job-state=${job.state}>
+  return html`<section class="job" ref=${place} tabindex="-1" aria-label=${t("job.label", { job: job.job })} data-job-state=${job.state}>
     ${isOver ? html`<${Outcome} job=${job} onJob=${onJob} onClose=${onClose} />` : html`<${Running} job=${job} error=${error} />`}
   </section>`;
 }

@@ -12,7 +12,7 @@ import {
   affectedBy, changesOf, destroyedBy, formatValue, gatherSteps, partsOfToken, worstOf,
 } from "./plan_words.js";
 
-const MOST_AT_ONCE = 60; // groups of steps that are drawn before somebody asks for the rest
+const MOST_AT_ONCE = 50; // groups of steps that are drawn at first, and each time somebody asks for more
 const KINDS = { "link flap": "warn", "VF destroyed": "bad", "guest affected": "bad" };
 const STATUS_ICONS = { done: "good", started: "warn", planned: "minus" };
 
@@ -50,14 +50,14 @@ export function PlanSummary({ steps }) {
  */
 export function PlanView({ steps, evidence, names, label }) {
   const groups = useMemo(() => gatherSteps(steps), [steps]);
-  const [isWhole, setWhole] = useState(false);
-  const shown = isWhole ? groups : groups.slice(0, MOST_AT_ONCE);
+  const [most, setMost] = useState(MOST_AT_ONCE);
+  const shown = groups.slice(0, most);
   return html`<div class="plan">
     <ol class="plan-steps" aria-label=${label}>
       ${shown.map((group) => html`<${Group} key=${group.steps[0].number} group=${group} evidence=${evidence} names=${names} />`)}
     </ol>
-    ${shown.length < groups.length && html`<button type="button" onClick=${() => setWhole(true)}>
-      ${t("plan.show_all", { steps: steps.length })}
+    ${shown.length < groups.length && html`<button type="button" onClick=${() => setMost(most + MOST_AT_ONCE)}>
+      ${t("plan.show_more", { steps: steps.length - shown.at(-1).steps.at(-1).number })}
     </button>`}
   </div>`;
 }

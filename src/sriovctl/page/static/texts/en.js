@@ -348,7 +348,7 @@ export default {
   "plan.command": "The classic command",
   "plan.undo": "The way back",
   "plan.copy_commands": "Copy commands",
-  "plan.show_all": "Show all {steps} steps",
+  "plan.show_more": "Show more of the {steps} steps that follow",
   "plan.destroys": "{vfs} {vfs:VF is|VFs are} destroyed:",
   "plan.nothing": "Nothing to do",
   "plan.nothing_text": "The host is as the draft wants it.",

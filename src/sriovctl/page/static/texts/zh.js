@@ -348,7 +348,7 @@ export default {
   "plan.command": "传统命令",
   "plan.undo": "撤销时恢复为",
   "plan.copy_commands": "复制命令",
-  "plan.show_all": "显示全部 {steps} 步",
+  "plan.show_more": "显示其余 {steps} 步中的更多",
   "plan.destroys": "将销毁 {vfs} 个 VF：",
   "plan.nothing": "无事可做",
   "plan.nothing_text": "主机已符合草稿。",

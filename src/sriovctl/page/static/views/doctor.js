@@ -102,7 +102,7 @@ const isAddress = (text) => /^[0-9a-f]{4,8}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7]$/.tes
 
 function Subject({ subject }) {
   if (!isAddress(subject)) return html`<span class="finding-subject">${subject === "host" || !subject ? t("doctor.host") : subject}</span>`;
-  return html`<a class="finding-subject is-code" href=${`${href("topology")}?function=${subject}`}>${subject}</a>`;
+  return html`<a class="finding-subject is-code" href=${`${href("topology")}?at=${subject}`}>${subject}</a>`;
 }
 
 function Fix({ text }) {

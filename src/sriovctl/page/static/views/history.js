@@ -70,7 +70,7 @@ function Run({ run, canUndo }) {
     <p>${t(`history.means.${run.status.replaceAll(" ", "_")}`)}</p>
     ${run.note && html`<p class="run-note">${run.note}</p>`}
     ${run.status === "unconfirmed" && !job && html`<${Confirmation} run=${run.run} onJob=${setJob} />`}
-    ${job && html`<${JobProgress} key=${job.job} first=${job} onJob=${setJob} onClose=${() => setJob(null)} />`}
+    ${job && html`<${JobProgress} key=${job.job} first=${job} takesFocus onJob=${setJob} onClose=${() => setJob(null)} />`}
     <${Shown} of=${whole}>${({ run: { steps = [] } }) => html`<div class="stack">
       <div class="actions">
         ${canUndo && !job && run.status !== "unconfirmed" && html`<${UndoRun} run=${run.run} steps=${steps} onJob=${setJob} />`}

@@ -20,7 +20,7 @@ const EXPLAINED = [400, 403, 404, 409, 412, 422, 423, 429, 502];
 export function PlanCard(props) {
   const { preview, job } = props;
   if (job) {
-    return html`<section class="card plan-card"><${JobProgress} key=${job.job} first=${job} onEnd=${props.onEnd} onJob=${props.onJob} onClose=${props.onClose} /></section>`;
+    return html`<section class="card plan-card"><${JobProgress} key=${job.job} first=${job} takesFocus onEnd=${props.onEnd} onJob=${props.onJob} onClose=${props.onClose} /></section>`;
   }
   if (preview.error?.status === 412 && props.isBehind) return null; // said above, with what to do
   if (preview.error) return html`<${Refused} error=${preview.error} onPlace=${props.onPlace} onPreview=${props.onPreview} />`;

@@ -22,6 +22,11 @@ export function Rows({ label, wanted, rows, host, abilities, changes, edit, onWr
   const count = wanted.num_vfs ?? host?.num_vfs ?? 0;
   const others = indicesWithout(rows, count);
   const shown = isWhole ? rows : rows.slice(0, MOST_AT_ONCE);
+  const adder = useRef(null);
+  const remove = (key) => {
+    edit({ kind: "remove-row", label, key });
+    adder.current?.focus();
+  };
   const add = (key) => {
     edit({ kind: "row", label, key, wanted: {} });
     setOpen(key);
@@ -30,14 +35,14 @@ export function Rows({ label, wanted, rows, host, abilities, changes, edit, onWr
   return html`<section class="card form-part" aria-labelledby="form-vfs">
     <div class="form-part-head">
       <h3 id="form-vfs">${t("form.of_vfs")}</h3>
-      <button type="button" disabled=${free === null} onClick=${() => add(free)} title=${free === null ? t(count ? "form.all_have_rows" : "form.no_vfs") : undefined}>
+      <button type="button" ref=${adder} aria-disabled=${free === null ? "true" : undefined} onClick=${() => free !== null && add(free)} title=${free === null ? t(count ? "form.all_have_rows" : "form.no_vfs") : undefined}>
         <${Icon} name="plus" />${t("form.add_row")}
       </button>
     </div>
     <ul class="vf-rows">
       ${shown.map((row) => html`<${Row} key=${row.first} label=${label} row=${row} rows=${rows} count=${count} wanted=${wanted}
         abilities=${abilities} changes=${changes} isOpen=${open === row.key} onToggle=${() => setOpen(open === row.key ? null : row.key)}
-        onRenamed=${setOpen} edit=${edit} onWrong=${onWrong} />`)}
+        onRenamed=${setOpen} onRemove=${() => remove(row.key)} edit=${edit} onWrong=${onWrong} />`)}
       ${others.length > 0 && html`<li class="vf-row is-default">
         <div class="vf-line"><span class="vf-indices">${t("plan.vfs", { vfs: formatIndices(others) })}</span>
           <${Summary} wanted=${{}} inherited=${wanted.vf_default ?? {}} /></div>
@@ -54,7 +59,7 @@ function indicesWithout(rows, count) {
   return Array.from({ length: Math.min(count, 65536) }, (_, index) => index).filter((index) => !taken.has(index));
 }
 
-function Row({ label, row, rows, count, wanted, abilities, changes, isOpen, onToggle, onRenamed, edit, onWrong }) {
+function Row({ label, row, rows, count, wanted, abilities, changes, isOpen, onToggle, onRenamed, onRemove, edit, onWrong }) {
   const id = useId();
   const changed = changesIn(changes, label, row);
   const inherited = wanted.vf_default ?? {};
@@ -67,7 +72,7 @@ function Row({ label, row, rows, count, wanted, abilities, changes, isOpen, onTo
       </button>
       <${Summary} wanted=${row.wanted} inherited=${inherited} changed=${changed} />
       <button type="button" class="icon-button" aria-label=${t("form.remove_row", { vfs: row.key })} title=${t("form.remove_row", { vfs: row.key })}
-        onClick=${() => edit({ kind: "remove-row", label, key: row.key })}><${Icon} name="close" /></button>
+        onClick=${onRemove}><${Icon} name="close" /></button>
     </div>
     ${isOpen && html`<div class="vf-open" id=${id}>
       <${IndexField} row=${row} others=${rows.filter((one) => one !== row).map((one) => one.key)} count=${count} takesFocus=${isNew.current}
