@@ -180,14 +180,20 @@ def metrics(doors: Doors, *, recorded: bool, is_open: bool) -> str:
     return (format_openmetrics if is_open else format_prometheus)(metric_families(found))
 
 
-def counters(doors: Doors) -> Document:
-    """Tell what PFs and VFs have sent and received so far, and nothing else."""
-    from sriovctl.engine.counters import read_settled_traffic
+def counters(doors: Doors, *, recorded: bool) -> Document:
+    """Tell what PFs and VFs have sent and received so far, and how each PF is.
+
+    :param recorded: the journal is of this host, and tells nothing of a recording.
+    """
+    from sriovctl.engine.counters import read_settled_traffic, read_wedged
     from sriovctl.render.metrics import traffic_as_json
 
     host = doors.host()
-    pfs = [traffic_as_json(one) for one in read_settled_traffic(host)]
-    return document("counters", {"time_s": host.clock.now(), "pfs": pfs})
+    pfs = read_settled_traffic(host)
+    if not recorded:
+        pfs = read_wedged(doors.journal(), pfs)
+    told = [traffic_as_json(one) for one in pfs]
+    return document("counters", {"time_s": host.clock.now(), "pfs": told})
 
 
 # --- changes and leases ----------------------------------------------------------------------

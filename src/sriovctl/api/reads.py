@@ -61,7 +61,7 @@ class Reads:
         heard = self._heard(named, query)
         if route in heard:
             return heard[route], self._heard_s
-        return _of_a_moment(named, query)[route], MOMENT_S
+        return self._of_a_moment(named, query)[route], MOMENT_S
 
     # What changes only when the kernel tells of it.
     def _heard(self, named: Values, query: Values) -> dict[str, Read]:
@@ -80,19 +80,18 @@ class Reads:
             "raw": read_raw,
         }
 
-
-def _of_a_moment(named: Values, query: Values) -> dict[str, Read]:
-    return {
-        "counters": reading.counters,
-        "list_owners": partial(reading.list_owners, query=query),
-        "list_guests": partial(reading.list_guests, query=query),
-        "list_runs": partial(reading.list_runs, query=query),
-        "list_leases": partial(reading.list_leases, query=query),
-        "list_pools": partial(reading.list_pools, query=query),
-        "show_pool": partial(reading.show_pool, name=str(named.get("pool"))),
-        "show_run": partial(reading.show_run, run_id=_number(named, "run")),
-        "show_lease": partial(reading.show_lease, lease_id=_number(named, "lease")),
-    }
+    def _of_a_moment(self, named: Values, query: Values) -> dict[str, Read]:
+        return {
+            "counters": partial(reading.counters, recorded=self._recorded),
+            "list_owners": partial(reading.list_owners, query=query),
+            "list_guests": partial(reading.list_guests, query=query),
+            "list_runs": partial(reading.list_runs, query=query),
+            "list_leases": partial(reading.list_leases, query=query),
+            "list_pools": partial(reading.list_pools, query=query),
+            "show_pool": partial(reading.show_pool, name=str(named.get("pool"))),
+            "show_run": partial(reading.show_run, run_id=_number(named, "run")),
+            "show_lease": partial(reading.show_lease, lease_id=_number(named, "lease")),
+        }
 
 
 def _number(named: Values, name: str) -> int:

@@ -311,6 +311,7 @@ def traffic_as_json(one: PFTraffic) -> dict[str, object]:
         "netdev": one.pf.netdev,
         "at_s": one.at_s,
         "link": {"up": one.pf.up, "carrier": one.carrier},
+        "wedged": one.wedged,
         "counters": counters_as_json(one.counters),
         "vfs": [
             {

@@ -108,6 +108,7 @@ def test_counters_are_those_of_metrics_and_made_once_for_all(rig: Rig) -> None:
     first = rig.get("/v1/counters")
     pf = next(one for one in first.json["pfs"] if one["address"] == PF)
     assert pf["link"]["up"] in (True, False)
+    assert pf["wedged"] is False
     assert [vf["vf_index"] for vf in pf["vfs"]] == [0, 1]
     families = {one.name: one for one in text_string_to_metric_families(metrics_text(rig))}
     sent = {one.labels["pf"]: one.value for one in families["sriov_pf_transmit_bytes"].samples}

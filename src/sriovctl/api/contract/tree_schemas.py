@@ -116,6 +116,7 @@ COUNTERS = {
     "netdev": TEXT_OR_NULL,
     "at_s": NUMBER,
     "link": object_of({"up": BOOLEAN_OR_NULL, "carrier": BOOLEAN_OR_NULL}),
+    "wedged": BOOLEAN_OR_NULL,
     "counters": _TRAFFIC,
     "vfs": list_of(
         object_of(
