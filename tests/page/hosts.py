@@ -57,8 +57,8 @@ class StagedHost:
 
     def apply(self, **pfs: dict[str, object]) -> None:
         """Bring the host to a state, as a run of its journal."""
-        plan = make_plan(self.doors, json.dumps({"version": 1, "pfs": pfs}))
-        apply_plan(self.doors.site(), plan, options=ApplyOptions(source="host.yaml"))
+        made = make_plan(self.doors, json.dumps({"version": 1, "pfs": pfs}))
+        apply_plan(self.doors.site(), made.plan, options=ApplyOptions(source="host.yaml"))
 
     def make_vfs_by_hand(self, pf: str, count: int) -> None:
         """Make VFs that sriovctl has not made."""

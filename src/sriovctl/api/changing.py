@@ -59,19 +59,28 @@ class PlanShelf:
         return self._plans[name]
 
 
-def make_plan(doors: Doors, text: str) -> Plan:
+class NotedPlan(NamedTuple):
+    """A plan, and what may make it less than it seems."""
+
+    plan: Plan
+    notes: Sequence[str] = ()
+
+
+def make_plan(doors: Doors, text: str) -> NotedPlan:
     """Plan the way to a state.
 
     :raises InputError: the state is wrong, or does not fit this host.
     """
+    notes = doors.hear()
     state = parse_state(text, source="body")
     pfs = read_wanted_pfs(doors.host(), state)
-    return plan_state(state, pfs, owners=doors.owners(pfs))
+    return NotedPlan(plan_state(state, pfs, owners=doors.owners(pfs)), notes)
 
 
-def plan_document(name: str, plan: Plan) -> dict[str, object]:
+def plan_document(name: str, made: NotedPlan) -> dict[str, object]:
     """Shape a plan, with what it is called."""
-    return document("plan", {"plan": name, **plan_as_json(plan)})
+    shaped = {"plan": name, **plan_as_json(made.plan), "notes": list(made.notes)}
+    return document("plan", shaped)
 
 
 # --- runs ------------------------------------------------------------------------------------
@@ -116,6 +125,7 @@ def apply(doors: Doors, job: Job, plan: Plan, wish: Wish) -> None:
 
     :raises SriovctlError: as the engine does.
     """
+    job.notes = doors.hear()
     site = _told(doors, job)
     users = doors.users()
     options = ApplyOptions(
@@ -156,6 +166,7 @@ def undo(doors: Doors, job: Job, wish: Wish) -> None:
 
     :raises SriovctlError: as the engine does.
     """
+    job.notes = doors.hear()
     check = doors.users().checking(wish.allowed)
     undone = undo_run(_told(doors, job), wish.run_id, check=check)
     if undone.run is None:
@@ -250,8 +261,9 @@ def take_leases(doors: Doors, said: Mapping[str, object], by: str) -> dict[str, 
     else:
         pool = read_stored(find_stored(doors.leases(), name))
     terms = Terms(_seconds(said), pinned=bool(said.get("pinned")))
+    notes = doors.hear()
     leases = doors.desk().take(pool, _request(said, by), terms)
-    return document("lease-take", {"leases": leases_as_json(doors, leases)})
+    return document("lease-take", {"leases": leases_as_json(doors, leases), "notes": notes})
 
 
 def _request(said: Mapping[str, object], by: str) -> Request:
@@ -302,7 +314,9 @@ def release_leases(doors: Doors, said: Mapping[str, object]) -> dict[str, object
     ids = list(dict.fromkeys(named))
     if "owner" in said:
         ids = [one.lease_id for one in desk.leases() if one.owner == said["owner"]]
-    return document("lease-release", {"leases": leases_as_json(doors, desk.release(ids))})
+    notes = doors.hear()
+    released = leases_as_json(doors, desk.release(ids))
+    return document("lease-release", {"leases": released, "notes": notes})
 
 
 def renew_lease(doors: Doors, lease_id: int, said: Mapping[str, object]) -> dict[str, object]:

@@ -62,6 +62,7 @@ class Job:
         self.bug: Exception | None = None
         self.progress: deque[str] = deque(maxlen=_PROGRESS_LINES)
         self.lines_told = 0  # of progress in all
+        self.notes: Sequence[str] = ()  # what may make it less than it seems
         self.cancel_wanted = False
         self.confirm_within_s: float | None = None  # its run waits to be confirmed
         self._is_stopping = False
@@ -104,6 +105,7 @@ class Job:
             "status": None if self.status is None else str(self.status),
             "progress": list(self.progress),
             "lines_told": self.lines_told,
+            "notes": list(self.notes),
             "steps": steps_as_json(self.steps),
             "error": None if self.error is None else error_as_json(self.error),
         }

@@ -275,8 +275,8 @@ class Service:
 
     async def _plan_state(self, ask: Ask) -> Response:
         text = read_state_body(ask.request)
-        plan = await self._workers.read(lambda doors: changing.make_plan(doors, text))
-        return _json(200, changing.plan_document(self._plans.keep(plan), plan))
+        made = await self._workers.read(lambda doors: changing.make_plan(doors, text))
+        return _json(200, changing.plan_document(self._plans.keep(made.plan), made))
 
     async def _plan_edited_state(self, ask: Ask) -> Response:
         header = ask.request.headers.get("if-match")

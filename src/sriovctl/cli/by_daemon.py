@@ -61,6 +61,6 @@ def jobs_by_daemon(
     def ask_for_job(daemon: Daemon) -> T:
         from sriovctl.api.client.jobs import JobOffice
 
-        return ask(JobOffice(daemon, context.progress))
+        return ask(JobOffice(daemon, context.progress, context.warn))
 
     return by_daemon(context, ask_for_job, directly)

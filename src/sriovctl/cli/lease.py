@@ -8,9 +8,9 @@ from contextlib import suppress
 
 from sriovctl.cli.by_daemon import by_daemon
 from sriovctl.cli.change_arguments import refuse_recording
-from sriovctl.cli.durations import duration_s
 from sriovctl.cli.pool_argument import add_pool_argument, find_pool
 from sriovctl.cli.sub_verbs import SubVerbs, run_sub_verb
+from sriovctl.codec.durations import duration_s
 from sriovctl.engine.leases.lease_owners import no_such_lease
 from sriovctl.engine.leases.lease_sight import read_process
 from sriovctl.engine.leases.on_host import seen_on_host
@@ -141,7 +141,7 @@ def _take(args: argparse.Namespace, context: Context) -> int:
     _warn_of_pool(args, context)
 
     def ask(daemon: Daemon) -> int:
-        office = _office(daemon)
+        office = _office(daemon, context)
         shown = office.take(args.pool, request, ttl_s=args.ttl, pinned=args.pin)
         _print_shown(context, args, "lease-take", shown)
         return EXIT_DONE
@@ -172,10 +172,10 @@ def _take_here(args: argparse.Namespace, context: Context, request: Request) -> 
     return EXIT_DONE
 
 
-def _office(daemon: Daemon) -> LeaseOffice:
+def _office(daemon: Daemon, context: Context) -> LeaseOffice:
     from sriovctl.api.client.leases import LeaseOffice
 
-    return LeaseOffice(daemon)
+    return LeaseOffice(daemon, context.warn)
 
 
 def _this_user() -> str:
@@ -192,7 +192,7 @@ def _renew(args: argparse.Namespace, context: Context) -> int:
     refuse_recording(args)
     shown = by_daemon(
         context,
-        lambda daemon: _office(daemon).renew(args.lease, args.ttl),
+        lambda daemon: _office(daemon, context).renew(args.lease, args.ttl),
         lambda: seen_on_host(context.host(), [context.desk().renew(args.lease, args.ttl)]),
     )
     _print_shown(context, args, "lease-renew", shown)
@@ -208,7 +208,7 @@ def _release(args: argparse.Namespace, context: Context) -> int:
         raise InputError("needs leases, or --owner, and not both", subject="lease release")
     shown = by_daemon(
         context,
-        lambda daemon: _office(daemon).release(args.leases, owner=args.owner),
+        lambda daemon: _office(daemon, context).release(args.leases, owner=args.owner),
         lambda: seen_on_host(context.host(), _release_here(args, context)),
     )
     _tell_returned(context, args, "lease-release", shown)

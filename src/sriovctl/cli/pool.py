@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 
+from sriovctl.cli.by_daemon import by_daemon
 from sriovctl.cli.pool_argument import add_pool_argument, find_pool, stamp_of
 from sriovctl.cli.state_arguments import add_file_argument
 from sriovctl.cli.sub_verbs import SubVerbs, run_sub_verb
@@ -25,7 +26,10 @@ from sriovctl.render.pools import (
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Callable
 
+    from sriovctl.api.client.daemon import Daemon
+    from sriovctl.api.client.leases import LeaseOffice
     from sriovctl.cli.context import Context
     from sriovctl.model.lease import Lease, Pool, PoolShare
 
@@ -66,8 +70,13 @@ def _define(args: argparse.Namespace, context: Context) -> int:
     named = args.file == "-"
     source = "<stdin>" if named else os.path.abspath(args.file)
     stamp = "" if named else stamp_of(texts)
-    pools = describe_pools(parse_states(texts), source=source, stamp=stamp)
-    context.leases().store_pools(pools)
+    state = parse_states(texts)
+    pools = describe_pools(state, source=source, stamp=stamp)
+    _by_whom_may(
+        context,
+        lambda office: office.define_pools(state),
+        lambda: context.leases().store_pools(pools),
+    )
     if args.json:
         context.print_json("pool-define", {"pools": [pool.name for pool in pools]})
     else:
@@ -76,9 +85,29 @@ def _define(args: argparse.Namespace, context: Context) -> int:
     return EXIT_DONE
 
 
+# Whoever may write the book does: it then has the file that a pool came from, too.
+def _by_whom_may(
+    context: Context, ask: Callable[[LeaseOffice], object], directly: Callable[[], object]
+) -> None:
+    if context.teller() is None:
+        directly()
+        return
+
+    def ask_office(daemon: Daemon) -> object:
+        from sriovctl.api.client.leases import LeaseOffice
+
+        return ask(LeaseOffice(daemon, context.warn))
+
+    by_daemon(context, ask_office, directly)
+
+
 def _remove(args: argparse.Namespace, context: Context) -> int:
     find_stored(context.leases(), args.pool)
-    context.leases().remove_pool(args.pool)
+    _by_whom_may(
+        context,
+        lambda office: office.remove_pool(args.pool),
+        lambda: context.leases().remove_pool(args.pool),
+    )
     if args.json:
         context.print_json("pool-remove", {"pool": args.pool})
     else:

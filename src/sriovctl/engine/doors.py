@@ -51,6 +51,7 @@ class Doors:
         self._has_guests = has_guests
         self._progress = progress
         self._warn = warn
+        self._heard: list[str] | None = None
         self._host: Host | None = None
         self._journal: Journal | None = None
         self._leases: LeaseBook | None = None
@@ -137,9 +138,19 @@ class Doors:
                 self.site(),
                 open_libvirt=self.libvirt if self._has_guests else None,
                 open_leases=self._written_leases,
-                warn=self._warn,
+                warn=self._tell,
             )
         return self._users
+
+    def hear(self) -> list[str]:
+        """Return a list to which is added, from now on, what is told besides."""
+        self._heard = []
+        return self._heard
+
+    def _tell(self, note: str) -> None:
+        self._warn(note)
+        if self._heard is not None:
+            self._heard.append(note)
 
     def owner_report(self, pfs: Sequence[PF]) -> OwnerReport:
         """Read who uses *pfs* and their VFs, and what could not be seen.

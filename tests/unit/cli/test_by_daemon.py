@@ -322,6 +322,31 @@ def test_a_file_that_says_something_else_than_its_pool_is_told_of(pair: Pair) ->
     assert "has changed since pool finance was defined" in warning
 
 
+def bind_to_vfio(side: Side, vf: str) -> None:
+    side.host.files.write_text(f"/sys/bus/pci/devices/{vf}/driver_override", "vfio-pci")
+    side.host.files.write_text("/sys/bus/pci/drivers_probe", vf)
+
+
+@pytest.mark.parametrize("verb", ["apply", "take", "release"])
+def test_what_could_not_be_seen_is_told_alike(pair: Pair, verb: str) -> None:
+    for side in (pair.direct, pair.served):  # without the daemon, which tells each thing once here
+        side.run("apply", pair.direct.state(2), "--write-timeout", "1m")
+    if verb == "release":
+        for side in (pair.direct, pair.served):
+            side.run("lease", "take", "finance", "--state", pair.direct.state(2))
+    for side in (pair.direct, pair.served):
+        bind_to_vfio(side, "0000:01:10.2")
+        process = side.host.processes.start("qemu-system-x86")
+        side.host.files.fail(f"/proc/{process.pid}/fd", errno.EACCES, times=20)
+    words = {
+        "apply": ["apply", pair.direct.state(2, vlan=5)],
+        "take": ["lease", "take", f"address={PF}", "--owner", "anna"],
+        "release": ["lease", "release", "1"],
+    }
+    (warning,) = pair.both(*words[verb]).warnings
+    assert "could not be looked into" in warning
+
+
 def test_what_the_interface_does_not_have_is_done_here(pair: Pair) -> None:
     file = pair.direct.state(2)
     pair.both("apply", file, "--write-timeout", "1m")
@@ -446,6 +471,7 @@ def job(**said: object) -> bytes:
         "status": None,
         "progress": [],
         "lines_told": 0,
+        "notes": [],
         "steps": [],
         "error": None,
     }
@@ -456,7 +482,7 @@ def job(**said: object) -> bytes:
 def test_a_daemon_that_is_lost_is_told_with_what_is_known(short_path: Path, moment: str) -> None:
     side = make_side(short_path / "s", short_path)
     health = {"schema": "sriovctl/health/1", "state_directory": str(side.directory)}
-    plan = {"schema": "sriovctl/plan/1", "plan": "p", "steps": [{}]}
+    plan = {"schema": "sriovctl/plan/1", "plan": "p", "steps": [{}], "notes": []}
     answers = [as_http(health), as_http(plan)]
     answers += {
         "asked": [],

@@ -184,6 +184,18 @@ def test_a_plan_names_users_whom_only_root_sees(side: Side) -> None:
     assert "affects: lease:1" in as_other(side, "plan", str(file)).out
 
 
+def test_a_member_defines_and_removes_pools(side: Side) -> None:
+    file = Path(side.state(2))
+    file.write_text(file.read_text().replace("finance:", '"b c":'))
+    assert as_other(side, "pool", "define", str(file)).out == "pool b c is defined\n"
+    listed = json.loads(as_other(side, "pool", "list", "--json").out)["pools"]
+    assert [(one["name"], one["source"]) for one in listed if one["name"] != "finance"] == [
+        ("b c", "api: uid 4242 (no name)")
+    ]
+    assert "is forgotten" in as_other(side, "pool", "remove", "b c").out
+    assert as_other(side, "pool", "remove", "b c").status == 2
+
+
 def test_whoever_is_told_nothing_is_refused_as_ever(short_path: Path) -> None:  # noqa: F811
     side = make_side(short_path / "s", short_path)
     with serving(side, policy=PeerPolicy(), peer=OPERATOR):

@@ -51,6 +51,7 @@ class _Job(NamedTuple):
     steps: tuple[Step, ...]
     told: tuple[str, ...]  # the last lines of its progress
     lines_told: int
+    notes: tuple[str, ...]
     problem: Document | None
 
     @property
@@ -63,6 +64,7 @@ class JobOffice:
     """Where the daemon is asked for runs.
 
     :param progress: told how far a run is.
+    :param warn: told what may make an answer less than it seems.
     :param sleep: lets time pass.
     """
 
@@ -70,10 +72,13 @@ class JobOffice:
         self,
         daemon: Daemon,
         progress: Callable[[str], None],
+        warn: Callable[[str], None] = lambda _: None,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._daemon = daemon
         self._progress = progress
+        self._warn = warn
+        self._warned: set[str] = set()
         self._sleep = sleep
 
     def apply(
@@ -89,6 +94,7 @@ class JobOffice:
             return Outcome(None, ())
         tree = state_as_tree(state._replace(pools=()))  # what is lent from them changes nothing
         plan = self._plan(tree)
+        self._tell(read_answer(lambda said: tuple(said["notes"]), plan))
         if not plan.get("steps"):
             return Outcome(None, ())
         said = {"kind": "apply", "plan": plan.get("plan"), "allow": sorted(allowed)}
@@ -96,6 +102,12 @@ class JobOffice:
             said["confirm_within_s"] = confirm_within_s
         job = self._carry_out(said, can_cancel=True)
         return Outcome(job.run_id, job.steps, job.status or RunStatus.DONE)
+
+    def _tell(self, notes: Collection[str]) -> None:
+        for note in notes:
+            if note not in self._warned:
+                self._warned.add(note)
+                self._warn(note)
 
     # It changes nothing, so that one who is lost over it has begun nothing.
     def _plan(self, tree: object) -> Document:
@@ -140,18 +152,22 @@ class JobOffice:
 
     def _carry_out(self, said: Mapping[str, object], *, can_cancel: bool) -> _Job:
         said = {key: value for key, value in said.items() if value != []}
-        with _held_back():
-            job = self._begin(said)
+        job: _Job | None = None
         follower = _Follower(self._ask_after, self._progress, self._sleep)
         try:
+            with _held_back():
+                job = self._begin(said)
             job = follower.to_its_end(job)
         except (KeyboardInterrupt, SystemExit):
+            if job is None:
+                raise
             if not can_cancel:
                 self._progress(f"the daemon goes on with {job.name}: 'sriovctl history' tells")
                 raise
             job = self._stop(follower, job)
             if job.state is not JobState.DONE and not _failed(job):
                 raise
+        self._tell(job.notes)
         if job.problem is not None:
             raise error_told(job.problem)
         return job
@@ -228,6 +244,7 @@ def _parse_job(document: Document) -> _Job:
         steps=tuple(parse_step(one) for one in said["steps"]),
         told=tuple(said["progress"]),
         lines_told=int(said["lines_told"]),
+        notes=tuple(said["notes"]),
         problem=said["error"],
     )
 

@@ -1,25 +1,33 @@
-"""Leases that the daemon takes, renews and gives back for us."""
+"""Leases that the daemon takes, renews and gives back for us, and pools that it keeps."""
 
 from __future__ import annotations
 
+from urllib.parse import quote
+
 from sriovctl.api.client.answers import parse_leases, read_answer
 from sriovctl.api.client.daemon import CHANGE_S
+from sriovctl.codec.state_text import state_as_tree
 from sriovctl.errors import LostError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from sriovctl.api.client.daemon import Daemon
     from sriovctl.model.lease import Request
+    from sriovctl.model.state import DesiredState
     from sriovctl.render.leases import ShownLease
 
 
 class LeaseOffice:
-    """Where the daemon is asked for leases."""
+    """Where the daemon is asked for leases.
 
-    def __init__(self, daemon: Daemon) -> None:
+    :param warn: told what may make an answer less than it seems.
+    """
+
+    def __init__(self, daemon: Daemon, warn: Callable[[str], None]) -> None:
         self._daemon = daemon
+        self._warn = warn
 
     def take(
         self, pool: str, request: Request, *, ttl_s: float | None, pinned: bool
@@ -61,6 +69,20 @@ class LeaseOffice:
             "/v1/leases/release", {"leases": list(lease_ids) or None, "owner": owner}
         )
 
+    def define_pools(self, state: DesiredState) -> None:
+        """Have the pools of a state kept.
+
+        :raises SriovctlError: as for :meth:`take`.
+        """
+        self._daemon.ask("POST", "/v1/pools", state_as_tree(state), timeout_s=CHANGE_S)
+
+    def remove_pool(self, name: str) -> None:
+        """Have a pool forgotten.
+
+        :raises InputError: there is none of this name.
+        """
+        self._daemon.ask("DELETE", f"/v1/pools/{quote(name, safe='')}", timeout_s=CHANGE_S)
+
     def _change(self, target: str, said: dict[str, object]) -> list[ShownLease]:
         said = {key: value for key, value in said.items() if value is not None}
         try:
@@ -70,4 +92,6 @@ class LeaseOffice:
                 error.cause += "; whether it did what was asked is not known here"
                 error.hint = "'sriovctl lease list' tells"
             raise
+        for note in read_answer(lambda said: tuple(said.get("notes", ())), document):
+            self._warn(note)
         return read_answer(parse_leases, document)

@@ -47,31 +47,25 @@ _NOT_USERS = (OwnerKind.LEASE, OwnerKind.FOREIGN)
 
 
 class Teller:
-    """Asks the daemon, once for each thing."""
+    """Asks the daemon, anew each time: a command may last, and the host changes."""
 
     def __init__(self, daemon: Daemon) -> None:
         self._daemon = daemon
         self._is_silent = False
-        self._known: dict[str, Document] = {}
 
-    def tell(self, target: str, parse: Callable[[Document], T], *, anew: bool = False) -> T | None:
-        """Ask for a document, and read it; None: the daemon does not tell.
-
-        :param anew: also where it was asked for before.
-        """
+    def tell(self, target: str, parse: Callable[[Document], T]) -> T | None:
+        """Ask for a document, and read it; None: the daemon does not tell."""
         if self._is_silent:
             return None
         try:
-            if anew or target not in self._known:
-                self._known[target] = self._daemon.ask("GET", target)
-            return read_answer(parse, self._known[target])
+            return read_answer(parse, self._daemon.ask("GET", target))
         except (NotServed, SriovctlError):
             self._is_silent = True
             return None
 
     def owner_report(self) -> OwnerReport | None:
-        """Tell who uses what; each decision wants to know it anew."""
-        return self.tell("/v1/owners", parse_owner_report, anew=True)
+        """Tell who uses what."""
+        return self.tell("/v1/owners", parse_owner_report)
 
 
 class _Door:
@@ -157,6 +151,12 @@ def told_survey(pfs: tuple[PF, ...], report: OwnerReport) -> Survey:
 
 
 class _ToldFiles(_Door):
+    # All that is told of files is large, and comes at once: when it is first needed.
+
+    def __init__(self, files: FileTree, teller: Teller) -> None:
+        super().__init__(files, teller)
+        self._raw: RawBytes | None = None
+
     def read_bytes(self, path: str) -> bytes | None:
         try:
             data = cast("FileTree", self._behind).read_bytes(path)
@@ -177,8 +177,9 @@ class _ToldFiles(_Door):
         return None if data is None else data.decode("utf-8", "replace").removesuffix("\n")
 
     def _tell(self, path: str) -> bytes | None:
-        raw = self._teller.tell("/v1/raw", parse_raw)
-        return None if raw is None else _find(raw, path)
+        if self._raw is None:
+            self._raw = self._teller.tell("/v1/raw", parse_raw)
+        return None if self._raw is None else _find(self._raw, path)
 
 
 def _find(raw: RawBytes, path: str) -> bytes | None:

@@ -228,9 +228,11 @@ _JOB: dict[str, Schema] = {
     "status": _or_null(_choice(RunStatus)),
     "progress": _list(TEXT),
     "lines_told": INTEGER,
+    "notes": _list(TEXT),
     "steps": _list(reference("Step")),
     "error": _or_null(reference("Problem")),
 }
+_NOTED_LEASES: dict[str, Schema] = {"leases": _list(reference("Lease")), "notes": _list(TEXT)}
 _MORE_OF_GROUPS: dict[str, Schema] = {
     "ungrouped": _list(ANY_OBJECT),
     "unknown": _list(ANY_OBJECT),
@@ -245,8 +247,8 @@ _SESSION: dict[str, Schema] = {
 }
 _PLAN: dict[str, Schema] = {
     "plan": TEXT,
-    "state_etag": TEXT,
     "steps": _list(reference("Step")),
+    "notes": _list(TEXT),
 }
 
 # --- what is sent ----------------------------------------------------------------------------
@@ -356,8 +358,8 @@ def _documents() -> dict[str, Schema]:
         "JobList": _page("jobs", "jobs", "Job"),
         "JobDocument": _document("job", {"job": reference("Job")}),
         "LeaseList": _page("lease-list", "leases", "Lease"),
-        "TakenLeases": _document("lease-take", {"leases": _list(reference("Lease"))}),
-        "ReleasedLeases": _document("lease-release", {"leases": _list(reference("Lease"))}),
+        "TakenLeases": _document("lease-take", _NOTED_LEASES),
+        "ReleasedLeases": _document("lease-release", _NOTED_LEASES),
         "LeaseDocument": _document("lease-show", {"leases": _list(reference("Lease"))}),
         "PoolList": _page("pool-list", "pools", "Pool"),
         "ShownPool": _document("pool-show", _SHOWN_POOL),
