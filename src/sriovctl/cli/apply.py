@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from sriovctl.cli.by_daemon import jobs_by_daemon
 from sriovctl.cli.change_arguments import add_change_arguments, refuse_recording
-from sriovctl.cli.durations import duration_s
 from sriovctl.cli.state_arguments import (
     ReadyState,
     add_file_argument,
@@ -12,6 +11,7 @@ from sriovctl.cli.state_arguments import (
     read_state,
     read_state_when_ready,
 )
+from sriovctl.codec.durations import duration_s
 from sriovctl.engine.runs.apply import ApplyOptions, Outcome, apply_plan
 from sriovctl.errors import EXIT_DONE, EXIT_FAILED, InputError
 from sriovctl.host.signals import stopping_in_order

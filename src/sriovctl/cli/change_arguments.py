@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sriovctl.cli.durations import duration_s
+from sriovctl.codec.durations import duration_s
 from sriovctl.errors import PermissionDenied
 
 TYPE_CHECKING = False

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from sriovctl.cli.durations import duration_s
 from sriovctl.cli.pf_argument import find_pf
+from sriovctl.codec.durations import duration_s
 from sriovctl.engine.counters import read_wedged
 from sriovctl.engine.following import Follower
 from sriovctl.errors import EXIT_DONE, PermissionDenied

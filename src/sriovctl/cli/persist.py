@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from sriovctl.cli.durations import duration_s
 from sriovctl.cli.state_arguments import add_file_argument
+from sriovctl.codec.durations import duration_s
 from sriovctl.errors import EXIT_DONE, EXIT_FAILED, InputError
 
 TYPE_CHECKING = False

@@ -6,8 +6,8 @@ import argparse
 import sys
 
 from sriovctl.cli.context import HostKind
-from sriovctl.cli.durations import duration_s
 from sriovctl.cli.pf_argument import find_pf
+from sriovctl.codec.durations import duration_s
 from sriovctl.engine.counters import read_wedged
 from sriovctl.engine.inventory import read_inventory
 from sriovctl.engine.watching import Watcher

@@ -56,11 +56,12 @@ def _check(args: argparse.Namespace) -> int:
 
 
 def _keep(args: argparse.Namespace) -> int:
-    from sriovctl.daemon.log import Log
+    from sriovctl.daemon.log import Log, Priority
     from sriovctl.host.live import LiveHost
 
     path = find_state(args.state)
-    log = Log(sys.stderr, priorities="JOURNAL_STREAM" in os.environ)
+    least = Priority.DEBUG if args.debug else Priority.INFO
+    log = Log(sys.stderr, priorities="JOURNAL_STREAM" in os.environ, least=least)
     host = LiveHost(write_timeout_s=args.write_timeout)
     try:
         if args.once:

@@ -7,7 +7,7 @@ import os
 
 from sriovctl import __version__
 from sriovctl.api.options import add_serving_options, check_serving_options
-from sriovctl.codec.durations import parse_duration_s
+from sriovctl.codec.durations import duration_s
 from sriovctl.errors import InputError
 from sriovctl.model.persistence import STATE_DIRECTORY, STATE_FILE
 
@@ -53,7 +53,7 @@ def parse_arguments(arguments: list[str]) -> argparse.Namespace:
     what.add_argument("--check", action="store_true", help="check the files, and end")
     parser.add_argument(
         "--wait",
-        type=_seconds,
+        type=duration_s,
         default=DEFAULT_WAIT_S,
         metavar="TIME",
         help="how long what waits for the daemon is held up while the host is not as declared yet "
@@ -68,7 +68,7 @@ def parse_arguments(arguments: list[str]) -> argparse.Namespace:
     )
     parser.add_argument(
         "--write-timeout",
-        type=_seconds,
+        type=duration_s,
         default=WRITE_TIMEOUT_S,
         metavar="TIME",
         help="give up a write in which the kernel hangs for so long (default: 2m)",
@@ -76,7 +76,11 @@ def parse_arguments(arguments: list[str]) -> argparse.Namespace:
     served = parser.add_argument_group("the REST interface")
     served.add_argument("--no-api", action="store_true", help="do not serve it")
     add_serving_options(served, prefix="api-")
-    parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
+    parser.add_argument(
+        "--debug",
+        action="store_true",
+        help="log each step of a repair as well, and show the traceback of an error",
+    )
     parser.add_argument("--version", action="version", version=f"sriovctld {__version__}")
     return parser.parse_args(arguments)
 
@@ -88,13 +92,6 @@ def check_arguments(args: argparse.Namespace) -> None:
     """
     if not args.no_api:
         check_serving_options(args)
-
-
-def _seconds(text: str) -> float:
-    seconds = parse_duration_s(text)
-    if seconds is None:
-        raise argparse.ArgumentTypeError(f"'{text}' is no time: write 60s, 2m, 1h or 7d")
-    return seconds
 
 
 def find_state(given: str | None) -> str:

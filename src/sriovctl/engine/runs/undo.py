@@ -78,13 +78,13 @@ def _is_to_undo(run: Run) -> bool:
 
 
 def _named(journal: Journal, standing: Sequence[Run], run_id: int) -> Run:
-    by_id = {run.run_id: run for run in journal.runs()}
-    if run_id not in by_id:
+    named = journal.run(run_id)
+    if named is None:
         raise InputError("there is no such run", subject=f"run {run_id}", hint="sriovctl history")
     run = next((one for one in standing if one.run_id == run_id), None)
     if run is None or run.kind is RunKind.UNDO:
         raise InputError(
-            f"cannot be undone: it is {_state_of(by_id[run_id])}",
+            f"cannot be undone: it is {_state_of(named)}",
             subject=f"run {run_id}",
             hint="'sriovctl history' shows which runs stand",
         )
