@@ -45,11 +45,11 @@ class Daemon:
         assert answered.status < 300, answered.body
         return answered.json
 
-    def once(self) -> int:
+    def once(self, *words: str) -> int:
         """Look once; the exit code."""
         with self.log_file.open("ab") as log:
             return subprocess.run(
-                ["sriovctld", "--once", str(self.file)],
+                ["sriovctld", "--once", *words, str(self.file)],
                 stderr=log,
                 env=self.environment,
                 check=False,

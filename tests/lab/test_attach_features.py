@@ -304,6 +304,22 @@ def test_what_is_told_beforehand_is_refused_where_it_would_be_now(guest: str) ->
     assert on_card(1) == (NO_MAC, None)
 
 
+def test_firmware_boots_from_a_vf_in_the_order_that_was_given() -> None:
+    network = "<interface type='user'><model type='virtio'/><boot order='2'/></interface>"
+    xml = demo_guest_xml("Ordered", root_ports=2)
+    define(xml.replace("</devices>", f"{network}</devices>"))
+    try:
+        sriovctl("attach", "Ordered", "--vf", VF1, "--mac", MAC, "--boot-order", "1")
+        order = "devices/interface[@type='{}']/boot"
+        found = [domain("Ordered").find(order.format(kind)) for kind in ("hostdev", "user")]
+        assert [None if one is None else one.get("order") for one in found] == ["1", "2"]
+        taken = sriovctl("attach", "Ordered", "--vf", VF2, "--boot-order", "2", expect=2)
+        assert "--boot-order 2: is taken in Ordered" in taken
+    finally:
+        sriovctl("detach", "Ordered", "--all")
+        undefine("Ordered")
+
+
 def test_root_ports_for_the_next_start_keep_the_definition(defined: str) -> None:
     words = ("attach", defined, "--vf", VF1, "--mac", MAC, "--add-root-ports", "3")
     said = sriovctl(*words)

@@ -281,8 +281,9 @@ def test_a_full_and_a_read_only_disk_are_survived(directory: Path) -> None:
 def test_one_look_repairs_and_says_how_it_is(directory: Path) -> None:
     daemon = Daemon(directory, STATE)
     assert run("sriovctld", "--check", str(daemon.file)).count("right") == 1
-    assert daemon.once() == 0
+    assert daemon.once("--debug") == 0
     assert as_declared()
+    assert "] set-num-vfs " in daemon.log(), "each step of the repair"
     (PCI / OTHER / "sriov_numvfs").write_text("2")
     daemon.file.write_text(STATE.replace(PF, OTHER))
     assert daemon.once() == 4

@@ -110,6 +110,21 @@ def test_what_a_borrower_set_is_gone_by_the_word_of_ip(state: Path) -> None:
     assert vf_drivers(IGB) == [None, None]
 
 
+def test_a_lease_whose_time_is_over_goes_clean_to_the_next() -> None:
+    make_vfs(1)
+    began = time.monotonic()
+    lease_of("take", POOL, "--owner", "anna", "--ttl", "1s")
+    leave_traces(0)
+    time.sleep(max(0.0, began + 1.0 - time.monotonic()))
+    wait_until(lambda: lease_of("show", "1")["status"] == "expired")
+    assert seen(0) == USED, "looking changes nothing"
+    second = lease_of("take", POOL, "--owner", "bob")
+    assert (second["lease"], second["vf_index"], second["generation"]) == (2, 0, 2)
+    assert seen(0) == CLEAN
+    first = lease_of("show", "1")
+    assert (first["status"], first["reason"]) == ("ended", "expired")
+
+
 def test_a_vf_of_the_hosts_driver_gets_a_new_netdev_without_traces() -> None:
     ip("link", "set", "dev", netdev_of(IGB), "up")
     make_vfs(2, autoprobe=True)

@@ -46,6 +46,19 @@ def state(num_vfs: int, *, device: str = IGB, vlan: int | None = None) -> str:
     )
 
 
+def test_a_vlan_that_somebody_changed_by_ip_is_drift_until_it_is_applied_anew() -> None:
+    wanted = state(2, vlan=42)
+    sriovctl("apply", "-", stdin=wanted)
+    assert sriovctl("drift", "-", stdin=wanted).startswith("no drift")
+    ip("link", "set", "dev", netdev_of(IGB), "vf", "1", "vlan", "99")
+    (found,) = json.loads(sriovctl("drift", "-", "--json", stdin=wanted, expect=3))["drift"]
+    assert (found["subject"], found["key"]) == (f"{IGB} vf 1", "vlan")
+    assert "99" in sriovctl("drift", "-", stdin=wanted, expect=3)
+    sriovctl("apply", "-", stdin=wanted)
+    sriovctl("drift", "-", stdin=wanted)
+    assert vfs_by_ip(netdev_of(IGB))[1]["vlan_list"][0]["vlan"] == 42  # type: ignore[index]
+
+
 # --- kill -9 ---------------------------------------------------------------------------------
 
 OLD_IGB = f"""
