@@ -219,8 +219,9 @@ def _has_leases(args: argparse.Namespace) -> bool:
 def _live_journal() -> Journal:
     from sriovctl.host.database import state_directory
     from sriovctl.host.journal import SQLiteJournal
+    from sriovctl.host.whoever import describe_user
 
-    return SQLiteJournal(state_directory())
+    return SQLiteJournal(state_directory(), asked_by=describe_user)
 
 
 def _open_boot(args: argparse.Namespace, root: str | None) -> BootDoors:

@@ -148,6 +148,7 @@ def apply(doors: Doors, job: Job, plan: Plan, wish: Wish) -> None:
 
 
 def _told(doors: Doors, job: Job) -> Site:
+    doors.journal().speak_for(job.by)
     return doors.site()._replace(progress=job.tell)
 
 

@@ -115,6 +115,7 @@ def _choose_scope(args: argparse.Namespace, context: Context) -> None:
 
 def _attach(args: argparse.Namespace, context: Context) -> None:
     from sriovctl.engine.guests.attach import attach_all
+    from sriovctl.engine.guests.recording import recording
     from sriovctl.render.guests import attach_as_json, format_attach
 
     host, libvirt = context.host(), context.libvirt()
@@ -123,7 +124,9 @@ def _attach(args: argparse.Namespace, context: Context) -> None:
     with ExitStack() as reservations:
         _reserve(args, context, vfs, reservations)
         pairs = list(zip(vfs, wanted, strict=True))
-        results = attach_all(host, libvirt, guest=args.guest, wanted=pairs)
+        with recording(context.site(), "attach", args.guest, vfs, warn=context.warn) as recorded:
+            results = attach_all(host, libvirt, guest=args.guest, wanted=pairs)
+            recorded += results
     _warn_of_networks(context, results)
     if args.json:
         context.print_json("attach", attach_as_json(results))
@@ -186,16 +189,21 @@ def _warn_of_networks(context: Context, results: tuple[AttachResult, ...]) -> No
 
 def _attach_from_network(args: argparse.Namespace, context: Context) -> None:
     from sriovctl.engine.guests.network_attach import attach_from_network
+    from sriovctl.engine.guests.recording import recording, vfs_of_network
     from sriovctl.render.guests import format_network_attach, network_attach_as_json
 
-    result = attach_from_network(
-        context.host(),
-        context.libvirt(),
-        guest=args.guest,
-        network=args.network,
-        wanted=wanted_from(args),
-        lent=_lent(context),
-    )
+    host, libvirt = context.host(), context.libvirt()
+    vfs = vfs_of_network(host, libvirt, args.network)
+    with recording(context.site(), "attach", args.guest, vfs, warn=context.warn) as recorded:
+        result = attach_from_network(
+            host,
+            libvirt,
+            guest=args.guest,
+            network=args.network,
+            wanted=wanted_from(args),
+            lent=_lent(context),
+        )
+        recorded.append(result)
     if args.json:
         context.print_json("attach", network_attach_as_json(result))
     else:

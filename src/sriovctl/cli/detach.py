@@ -8,6 +8,7 @@ from sriovctl.cli.guest_arguments import (
     require_this_host,
 )
 from sriovctl.engine.guests.detach import DETACH_TIMEOUT_S, detach, held_vfs
+from sriovctl.engine.guests.recording import recording, vfs_of_network
 from sriovctl.errors import EXIT_DONE
 from sriovctl.model.address import parse_pci_address
 from sriovctl.render.guests import detach_as_json, format_detach
@@ -72,26 +73,35 @@ def _detach(args: argparse.Namespace, context: Context) -> Iterator[DetachResult
     for network in _networks(args, context):
         from sriovctl.engine.guests.network_attach import detach_from_network
 
-        yield from detach_from_network(
-            host,
-            libvirt,
-            guest=args.guest,
-            network=network,
-            live=args.live,
-            config=args.config,
-            timeout_s=args.timeout,
-        )
-    vfs = tuple(parse_pci_address(text) for text in args.vfs or ())
-    for vf in held_vfs(host, libvirt, guest=args.guest) if args.all else vfs:
-        yield detach(
-            host,
-            libvirt,
-            guest=args.guest,
-            vf=vf,
-            live=args.live,
-            config=args.config,
-            timeout_s=args.timeout,
-        )
+        vfs = vfs_of_network(host, libvirt, network)
+        with recording(context.site(), "detach", args.guest, vfs, warn=context.warn) as recorded:
+            results = list(
+                detach_from_network(
+                    host,
+                    libvirt,
+                    guest=args.guest,
+                    network=network,
+                    live=args.live,
+                    config=args.config,
+                    timeout_s=args.timeout,
+                )
+            )
+            recorded += results
+        yield from results
+    named = tuple(parse_pci_address(text) for text in args.vfs or ())
+    for vf in held_vfs(host, libvirt, guest=args.guest) if args.all else named:
+        with recording(context.site(), "detach", args.guest, [vf], warn=context.warn) as recorded:
+            result = detach(
+                host,
+                libvirt,
+                guest=args.guest,
+                vf=vf,
+                live=args.live,
+                config=args.config,
+                timeout_s=args.timeout,
+            )
+            recorded.append(result)
+        yield result
 
 
 def _networks(args: argparse.Namespace, context: Context) -> tuple[str, ...]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sriovctl.cli.state_arguments import add_file_argument
 from sriovctl.codec.durations import duration_s
-from sriovctl.errors import EXIT_DONE, EXIT_FAILED, InputError
+from sriovctl.errors import EXIT_DONE, EXIT_FAILED, InputError, SriovctlError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -128,6 +128,7 @@ def _remove(args: argparse.Namespace, context: Context) -> int:
     doors = context.boot(args.root)
     with doors.files.exclusive():
         outcome = remove(doors, force=args.force, dry_run=args.dry_run)
+    _record(args, context, outcome, "persist --remove")
     notes = ["the VFs stay as they are until the next boot"] if outcome.has_changed else []
     return _tell(args, context, outcome, notes)
 
@@ -143,7 +144,23 @@ def _install(args: argparse.Namespace, context: Context) -> int:
         if not args.dry_run:
             boot_id = _boot_id(args, context)
             outcome = install(doors, outcome.changes, source=request.source, boot_id=boot_id)
+    _record(args, context, outcome, f"persist {request.source}")
     return _tell(args, context, outcome._replace(warnings=(*warnings, *outcome.warnings)), notes)
+
+
+# The manifest has what was and what is; the journal tells when, and who.
+def _record(args: argparse.Namespace, context: Context, outcome: Outcome, source: str) -> None:
+    from sriovctl.model.persistence import ChangeKind
+
+    if args.dry_run or args.root is not None or not outcome.has_changed:
+        return
+    files = [f"{one.kind} {one.path}" for one in outcome.changes if one.kind is not ChangeKind.KEEP]
+    try:
+        context.journal().record(
+            (), source=source, boot_id=_boot_id(args, context), note=", ".join(files)
+        )
+    except SriovctlError as error:
+        context.warn(f"it could not be written down: {error}")
 
 
 def _tell(args: argparse.Namespace, context: Context, outcome: Outcome, notes: list[str]) -> int:

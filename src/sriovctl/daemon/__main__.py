@@ -187,6 +187,7 @@ def _make_keeper(
     from sriovctl.daemon.declaration import Declaration
     from sriovctl.daemon.keeper import Keeper
     from sriovctl.daemon.log import Priority
+    from sriovctl.daemon.mending import SOURCE
     from sriovctl.engine.boot import read_boot_id
     from sriovctl.engine.runs.execute import Site
     from sriovctl.engine.runs.users import Users
@@ -197,7 +198,8 @@ def _make_keeper(
     from sriovctl.host.state_files import read_state_texts
 
     directory = state_directory()
-    site = Site(host, SQLiteJournal(directory), lambda text: log.say(Priority.DEBUG, text))
+    journal = SQLiteJournal(directory, asked_by=lambda: SOURCE)
+    site = Site(host, journal, lambda text: log.say(Priority.DEBUG, text))
     book = SQLiteLeaseBook(directory)
     declaration = Declaration(
         lambda: read_state_texts(path),

@@ -248,6 +248,27 @@ class Journal(Protocol):
         :raises HostError: it cannot be written (disk full, read-only).
         """
 
+    def record(
+        self,
+        steps: Sequence[Step],
+        *,
+        source: str,
+        boot_id: str | None,
+        devices: Sequence[str] = ...,
+        note: str | None = ...,
+        failed: str | None = ...,
+    ) -> int:
+        """Write down what was done by other means than a run, to be read and not to be undone.
+
+        :param devices: PFs that it was about, beside those of the steps.
+        :param note: what the steps do not tell.
+        :param failed: why, when it did.
+        :raises HostError: it cannot be written.
+        """
+
+    def speak_for(self, who: str) -> None:
+        """Have what is begun from now on be asked for by somebody else."""
+
     def mark(
         self,
         run_id: int,

@@ -20,20 +20,27 @@ from sriovctl.render.json_text import format_json
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from _sqlite3 import Connection
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from typing import Any
 
 # In the order of Run's fields.
 _RUN_COLUMNS = (
-    "run_id, kind, status, started, ended, boot_id, devices, source, undoes, confirm_by, note"
+    "run_id, kind, status, started, ended, boot_id, devices, source, undoes, confirm_by, note, "
+    "asked_by"
 )
 
 
 class SQLiteJournal:
-    """A journal in *directory*, or in memory alone when that is None (simulated hosts)."""
+    """A journal in *directory*, or in memory alone when that is None (simulated hosts).
 
-    def __init__(self, directory: str | None) -> None:
+    :param asked_by: says who asks for what is begun; called when something is.
+    """
+
+    def __init__(
+        self, directory: str | None, *, asked_by: Callable[[], str | None] = lambda: None
+    ) -> None:
         self._directory = directory
+        self._asked_by = asked_by
         self._database = Database(directory, "journal.db", what="the journal", schema=SCHEMA)
 
     @contextmanager
@@ -70,23 +77,48 @@ class SQLiteJournal:
             cursor = connection.execute(
                 # An undo is about the PFs of what it undoes, also where nothing is left to do.
                 "INSERT INTO runs (kind, status, started, boot_id, source, undoes, confirm_by, "
-                "devices) VALUES (?, ?, ?, ?, ?, ?, ?, "
+                "asked_by, devices) VALUES (?, ?, ?, ?, ?, ?, ?, ?, "
                 "COALESCE((SELECT devices FROM runs WHERE run_id = ?), ?))",
                 (
                     *(kind, RunStatus.RUNNING, _now(), boot_id, source, undoes, confirm_by),
-                    *(undoes, devices),
+                    *(self._asked_by(), undoes, devices),
                 ),
             )
             run_id = cursor.lastrowid
             assert run_id is not None
-            connection.executemany(
-                "INSERT INTO steps VALUES (?, ?, 'planned', ?, ?, ?)",
-                [
-                    (run_id, position, step.action, step.device, encode_step(step))
-                    for position, step in enumerate(steps)
-                ],
-            )
+            _insert_steps(connection, run_id, steps, StepStatus.PLANNED)
         return run_id
+
+    def record(
+        self,
+        steps: Sequence[Step],
+        *,
+        source: str,
+        boot_id: str | None,
+        devices: Sequence[str] = (),
+        note: str | None = None,
+        failed: str | None = None,
+    ) -> int:
+        """Write down what was done by other means than a run, in one transaction."""
+        named = format_json(sorted({*devices, *(step.device for step in steps)}))
+        status = RunStatus.DONE if failed is None else RunStatus.FAILED
+        with self._database.transaction() as connection:
+            cursor = connection.execute(
+                "INSERT INTO runs (kind, status, started, ended, boot_id, source, note, asked_by, "
+                "devices) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                (
+                    *(RunKind.RECORD, status, _now(), _now(), boot_id, source, failed or note),
+                    *(self._asked_by(), named),
+                ),
+            )
+            run_id = cursor.lastrowid
+            assert run_id is not None
+            _insert_steps(connection, run_id, steps, StepStatus.DONE)
+        return run_id
+
+    def speak_for(self, who: str) -> None:
+        """Have what is begun from now on be asked for by somebody else."""
+        self._asked_by = lambda: who
 
     def mark(
         self,
@@ -184,6 +216,18 @@ class SQLiteJournal:
     def close(self) -> None:
         """Close the file."""
         self._database.close()
+
+
+def _insert_steps(
+    connection: Connection, run_id: int, steps: Sequence[Step], status: StepStatus
+) -> None:
+    connection.executemany(
+        "INSERT INTO steps VALUES (?, ?, ?, ?, ?, ?)",
+        [
+            (run_id, position, status, step.action, step.device, encode_step(step))
+            for position, step in enumerate(steps)
+        ],
+    )
 
 
 def _set_status(

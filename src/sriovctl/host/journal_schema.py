@@ -1,6 +1,7 @@
 """The tables of the journal, and how those of earlier versions become today's.
 
-A file whose ``user_version`` is 0 is a new one, or one of version 1, which did not say.
+A file whose ``user_version`` is 0 is a new one, or one of version 1, which did not say.  Version 3
+is the first that says who asked for a run.
 """
 
 from __future__ import annotations
@@ -23,7 +24,8 @@ CREATE TABLE runs (
     source TEXT NOT NULL,
     undoes INTEGER,
     confirm_by REAL,
-    note TEXT
+    note TEXT,
+    asked_by TEXT
 );
 CREATE TABLE steps (
     run_id INTEGER NOT NULL REFERENCES runs,
@@ -38,6 +40,9 @@ CREATE TABLE steps (
 
 
 def _upgrade(connection: sqlite3.Connection) -> None:
+    if connection.execute("PRAGMA user_version").fetchone() == (2,):
+        connection.execute("ALTER TABLE runs ADD COLUMN asked_by TEXT")
+        return
     (is_version_1,) = connection.execute(
         "SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name = 'runs'"
     ).fetchone()
@@ -73,4 +78,4 @@ def _copy_version_1(connection: sqlite3.Connection) -> None:
         connection.execute(f"DROP TABLE {table}")
 
 
-SCHEMA = Schema(version=2, upgrade=_upgrade)
+SCHEMA = Schema(version=3, upgrade=_upgrade)

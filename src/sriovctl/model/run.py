@@ -18,6 +18,8 @@ class RunKind(StrEnum):
     APPLY = "apply"
     UNDO = "undo"
     REPAIR = "repair"  # by the daemon: back to what was declared, so it declares nothing new
+    # Of what libvirt did, or the book of leases keeps: to be read, not to be undone here.
+    RECORD = "record"
 
 
 class RunStatus(StrEnum):
@@ -53,10 +55,11 @@ class Run(NamedTuple):
     ended: str | None
     boot_id: str | None  # of the kernel that it ran on; VFs do not outlive one
     devices: tuple[str, ...]  # sysfs device names of the PFs that it touches
-    source: str  # where the state came from: a file's name, "run 3" for an undo
+    source: str  # what it was to be: a file's name, "run 3" for an undo, "attach MyGuest"
     undoes: int | None = None  # of an undo: the run that it takes back
     confirm_by: float | None = None  # seconds on the host's monotonic clock
     note: str | None = None  # why it ended as it did
+    asked_by: str | None = None  # who asked for it; None: not known
 
 
 class Ending(NamedTuple):

@@ -27,6 +27,7 @@ def run_as_json(run: Run, steps: Sequence[RecordedStep], *, now_s: float) -> dic
         "boot_id": run.boot_id,
         "pfs": list(run.devices),
         "source": run.source,
+        "asked_by": run.asked_by,
         "undoes": run.undoes,
         "confirm_in_s": _left_s(run, now_s),
         "note": run.note,
@@ -49,6 +50,8 @@ def format_runs(runs: Sequence[Run]) -> str:
     """Show runs to a person, one line each."""
     if not runs:
         return "nothing was applied on this host yet"
+    # Simulated hosts and older runs do not tell who asked.
+    is_told = any(run.asked_by for run in runs)
     rows = [
         [
             str(run.run_id),
@@ -56,16 +59,21 @@ def format_runs(runs: Sequence[Run]) -> str:
             str(run.kind),
             str(run.status),
             run.source or "-",
+            *([run.asked_by or "-"] if is_told else []),
             " ".join(run.devices),
         ]
         for run in runs
     ]
-    return format_table(["run", "started (UTC)", "kind", "status", "from", "PFs"], rows)
+    asked_by = ["asked by"] if is_told else []
+    header = ["run", "started (UTC)", "kind", "status", "from", *asked_by, "PFs"]
+    return format_table(header, rows)
 
 
 def format_run(run: Run, steps: Sequence[RecordedStep]) -> str:
     """Show one run and each of its steps."""
     lines = [f"run {run.run_id}: {run.kind} from {run.source or '-'}, {run.status}"]
+    if run.asked_by:
+        lines.append(f"  asked for by {run.asked_by}")
     if run.note:
         lines.append(f"  {run.note}")
     lines += [

@@ -43,7 +43,9 @@ def test_the_run_says_who_asked_and_what_was_before_and_after(rig: Rig) -> None:
     )
     ended = rig.audit[-1]
     assert (ended["what"], ended["result"], ended["run"]) == ("job apply", "done", 1)
-    assert ended["who"] == run["source"].removeprefix("api: ")
+    assert ended["who"] == run["source"].removeprefix("api: ") == run["asked_by"]
+    rig.job({"kind": "undo"})
+    assert rig.get("/v1/runs/2").json["run"]["asked_by"] == ended["who"]
 
 
 def test_undo_takes_back(rig: Rig) -> None:

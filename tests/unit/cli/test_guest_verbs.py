@@ -9,10 +9,15 @@ import pytest
 
 from sriovctl.cli.context import Context
 from sriovctl.cli.main import parse_arguments, run_verb
+from sriovctl.engine.guests.recording import recording
+from sriovctl.engine.runs.execute import Site
+from sriovctl.engine.runs.undo import undo_run
 from sriovctl.engine.vf_attributes import write_link, write_vf_attributes
-from sriovctl.errors import BusyError, InputError
+from sriovctl.errors import BusyError, HostError, InputError
+from sriovctl.host.journal import SQLiteJournal
 from sriovctl.host.simulated import SimulatedHost, simulated_82576
 from sriovctl.host.simulated_libvirt import SimulatedGuest, SimulatedLibvirt
+from sriovctl.model.address import parse_pci_address
 from sriovctl.model.functions import VLAN
 from sriovctl.model.state import WantedVF
 
@@ -30,6 +35,7 @@ class Desk:
         write_link(self.host.rtnl, netdev, up=True)
         self.libvirt = SimulatedLibvirt(self.host.clock, set_on_card=self.set_on_card)
         self.libvirt.add("MyGuest")
+        self.journal = SQLiteJournal(None, asked_by=lambda: "uid 1000 (anna)")
 
     def set_on_card(self, source: str, mac: str, vlan: int) -> None:
         indexes = {VF: 0, "0000:01:10.2": 1}
@@ -42,7 +48,7 @@ class Desk:
         context = Context(
             open_host=lambda: self.host,
             open_libvirt=lambda: self.libvirt,
-            open_journal=lambda: pytest.fail("no verb on guests keeps a journal"),
+            open_journal=lambda: self.journal,
             out=out,
             color=False,
         )
@@ -67,6 +73,67 @@ def test_attach_and_attach_again_tell_what_was_done(desk: Desk) -> None:
     assert "attached, now and after its next boot" in first
     assert f"MAC {MAC}, VLAN 42, in the guest at 0000:01:00.0" in first
     assert "already attached" in desk.run(*words)
+
+
+def test_the_journal_tells_what_libvirt_did_and_who_asked_for_it(desk: Desk) -> None:
+    words = ("MyGuest", "--vf", VF)
+    desk.run("attach", *words, "--mac", MAC, "--vlan", "42", "--live")
+    desk.run("attach", *words, "--live")  # has it already
+    desk.run("detach", *words)
+    detach, attach = desk.journal.runs()
+    assert (attach.kind, attach.status, attach.source) == ("record", "done", "attach MyGuest")
+    assert (attach.asked_by, attach.devices) == ("uid 1000 (anna)", ("0000:01:00.0",))
+    (step,) = (one.step for one in desk.journal.steps(attach.run_id))
+    assert (step.action, step.vf_index, step.affected) == ("set-vf", 0, ("guest:MyGuest",))
+    assert step.before["admin_mac"] == "00:00:00:00:00:00"
+    assert step.after == {
+        "admin_mac": MAC,
+        "vlan": {"id": 42, "qos": 0, "protocol": "802.1q"},
+    }
+    assert (detach.source, detach.status) == ("detach MyGuest", "done")
+    history = json.loads(desk.run("history", "--json"))["runs"]
+    assert [one["asked_by"] for one in history] == ["uid 1000 (anna)"] * 2
+    assert "uid 1000 (anna)" in desk.run("history")
+    with pytest.raises(InputError, match="is a record of what was done by other means"):
+        undo_run(Site(desk.host, desk.journal, lambda _: None), attach.run_id)
+
+
+def test_what_is_for_the_next_boot_is_written_down_without_a_step(desk: Desk) -> None:
+    desk.run("attach", "MyGuest", "--vf", VF, "--config")
+    (attach,) = desk.journal.runs()
+    assert (attach.source, attach.devices) == ("attach MyGuest", ("0000:01:00.0",))
+    assert desk.journal.steps(attach.run_id) == ()
+
+
+def test_what_was_refused_or_taken_back_is_not_written_down(desk: Desk) -> None:
+    with pytest.raises(InputError):
+        desk.run("attach", "Nobody", "--vf", VF)
+    assert desk.journal.runs() == ()
+
+
+def test_a_failure_that_leaves_something_behind_is_written_down(desk: Desk) -> None:
+    site = Site(desk.host, desk.journal, lambda _: None)
+
+    def fail() -> None:
+        vf = parse_pci_address(VF)
+        with recording(site, "attach", "MyGuest", [vf], warn=pytest.fail):
+            desk.set_on_card(VF, MAC, 42)
+            raise BusyError("the guest is busy", subject="MyGuest")
+
+    with pytest.raises(BusyError):
+        fail()
+    (attach,) = desk.journal.runs()
+    assert (attach.status, attach.note) == ("failed", "MyGuest: the guest is busy")
+
+
+def test_what_cannot_be_written_down_is_done_all_the_same(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object, **__: object) -> int:
+        raise HostError("the journal cannot be used: database or disk is full")
+
+    monkeypatch.setattr(desk.journal, "record", full)
+    assert "attached" in desk.run("attach", "MyGuest", "--vf", VF)
 
 
 def test_attach_as_json(desk: Desk) -> None:

@@ -97,6 +97,11 @@ def test_persist_and_remove(desk: Desk) -> None:
     assert f"removed {STATE_FILE}\n" in text
     assert desk.stage.paths() == set()
     assert desk.run("persist --remove") == (0, "nothing to do: nothing is installed\n")
+    removed, installed = desk.journal.runs()
+    assert (installed.kind, installed.status) == ("record", "done")
+    assert (installed.source, removed.source) == (f"persist {desk.file}", "persist --remove")
+    assert f"written {STATE_FILE}" in (installed.note or "")
+    assert f"removed {STATE_FILE}" in (removed.note or "")
 
 
 def test_a_dry_run_shows_each_file_and_writes_none(desk: Desk) -> None:
@@ -106,6 +111,11 @@ def test_a_dry_run_shows_each_file_and_writes_none(desk: Desk) -> None:
     assert "\n    DefaultDependencies=no\n" in text
     assert f"    -> /etc/systemd/system/{APPLY_UNIT}\n" in text
     assert desk.stage.paths() == set()
+
+
+def test_what_was_not_done_is_not_written_down(desk: Desk) -> None:
+    desk.run("persist FILE --dry-run")
+    assert desk.journal.runs() == ()
 
 
 def test_json(desk: Desk) -> None:

@@ -66,6 +66,7 @@ def parse_run(said: Document) -> Run:
         source=said["source"],
         undoes=said["undoes"],
         note=said["note"],
+        asked_by=said.get("asked_by"),  # a daemon of an earlier version does not tell
     )
 
 

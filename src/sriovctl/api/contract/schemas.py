@@ -104,6 +104,7 @@ _RUN: dict[str, Schema] = {
     "boot_id": TEXT_OR_NULL,
     "pfs": _list(TEXT),
     "source": TEXT,
+    "asked_by": TEXT_OR_NULL,
     "undoes": INTEGER_OR_NULL,
     "confirm_in_s": NUMBER_OR_NULL,
     "note": TEXT_OR_NULL,

@@ -82,7 +82,7 @@ def _named(journal: Journal, standing: Sequence[Run], run_id: int) -> Run:
     if named is None:
         raise InputError("there is no such run", subject=f"run {run_id}", hint="sriovctl history")
     run = next((one for one in standing if one.run_id == run_id), None)
-    if run is None or run.kind is RunKind.UNDO:
+    if run is None or run.kind in (RunKind.UNDO, RunKind.RECORD):
         raise InputError(
             f"cannot be undone: it is {_state_of(named)}",
             subject=f"run {run_id}",
@@ -102,6 +102,8 @@ def _named(journal: Journal, standing: Sequence[Run], run_id: int) -> Run:
 def _state_of(run: Run) -> str:
     if run.kind is RunKind.UNDO:
         return "an undo itself"
+    if run.kind is RunKind.RECORD:
+        return "a record of what was done by other means; 'detach' or 'lease release' takes it back"
     if run.kind is RunKind.REPAIR and run.status is RunStatus.DONE:
         return "a repair, which the daemon would make again: change what is declared"
     return "of an earlier boot" if run.status in STANDING else str(run.status)

@@ -590,6 +590,7 @@ export default {
   "history.kinds.apply": "apply",
   "history.kinds.undo": "undo",
   "history.kinds.repair": "repair",
+  "history.kinds.record": "record",
   "history.statuses.running": "at work",
   "history.statuses.unconfirmed": "not kept yet",
   "history.statuses.done": "done",

@@ -590,6 +590,7 @@ export default {
   "history.kinds.apply": "应用",
   "history.kinds.undo": "撤销",
   "history.kinds.repair": "修复",
+  "history.kinds.record": "记录",
   "history.statuses.running": "进行中",
   "history.statuses.unconfirmed": "待保留",
   "history.statuses.done": "完成",
