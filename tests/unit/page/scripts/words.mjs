@@ -57,7 +57,8 @@ test("VFs that die are told apart from what else a step changes", () => {
 });
 
 test("how far a job is stands in the newest line that counts", () => {
-  assert.deepEqual(plans.progressOf(["[1/4] a", "[2/4] b", "waiting for the link"]), { done: 2, total: 4 });
+  assert.deepEqual(plans.progressOf(["[1/4] a", "[2/4] b", "waiting for the link"]), { done: 1, at: "2", total: 4 });
+  assert.deepEqual(plans.progressOf(["[3-4/8] set-vf 0000:01:00.0 (2 VFs)"]), { done: 2, at: "3-4", total: 8 });
   assert.equal(plans.progressOf(["reading"]), null);
 });
 
@@ -85,6 +86,12 @@ test("an event is told in few words", () => {
   const job = runs.describeEvent("job", { job: 3, kind: "apply", state: "failed", progress: ["[1/2] x"], error: { cause: "is in use" } });
   assert.deepEqual(job, { subject: "job 3", what: "apply: failed", detail: "is in use" });
   assert.equal(runs.describeEvent("host", { what: "link change", device: "0000:01:00.0" }).what, "link change");
+});
+
+test("events that say the same, one after the other, are one", () => {
+  const line = (number, detail, kind = "job") => ({ number, kind, subject: "job 1", what: "apply: running", detail });
+  const folded = runs.foldAlike([line(4, "b"), line(3, "a"), line(2, "a"), line(1, "a", "host")]);
+  assert.deepEqual(folded.map((one) => [one.number, one.times]), [[4, 1], [3, 2], [1, 1]]);
 });
 
 test("a command in a fix is found, and a sentence is none", () => {

@@ -93,7 +93,7 @@ function Running({ job, error }) {
       <strong>${words}</strong>
       ${far && html`<span class="job-count">${t("job.step_of", far)}</span>`}
     </div>
-    <progress class="job-bar" aria-label=${words} max=${far?.total ?? 1} value=${far ? far.done - 1 : undefined}></progress>
+    <progress class="job-bar" aria-label=${words} max=${far?.total ?? 1} value=${far?.done}></progress>
     <ol class="job-lines" aria-label=${t("job.lines")}>
       ${job.progress.slice(-6).map((line, at, all) => html`<li key=${line} class=${classes(at === all.length - 1 && "is-newest")}>${line}</li>`)}
     </ol>
@@ -124,19 +124,25 @@ function Cancel({ job }) {
 }
 
 function Outcome({ job, onJob, onClose }) {
-  const waits = job.status === "unconfirmed";
+  const waited = job.status === "unconfirmed";
+  const { document } = useDocument(waited ? `/v1/runs/${job.run}` : null);
+  const status = waited ? document?.run.status ?? job.status : job.status;
+  const waits = status === "unconfirmed";
   return html`
-    <${Verdict} job=${job} />
+    <${Verdict} job=${job} status=${status} />
     ${waits && html`<${Confirmation} run=${job.run} onJob=${onJob} />`}
     <div class="actions">
-      ${job.kind === "apply" && job.status === "done" && html`<${UndoButton} run=${job.run} onJob=${onJob} />`}
+      ${job.kind === "apply" && status === "done" && html`<${UndoButton} run=${job.run} onJob=${onJob} />`}
       ${job.run !== null && html`<a class="button" href=${`${href("history")}?run=${job.run}`}>${t("job.see_run", { run: job.run })}</a>`}
       ${onClose && !waits && html`<button type="button" class="quiet" onClick=${onClose}>${t("shell.close")}</button>`}
     </div>
   `;
 }
 
-function Verdict({ job }) {
+// What became of a run that waited may be somebody else's doing, or nobody's.
+const LATER = { done: ["good", "job.done.confirm"], undone: ["warn", "job.done.expire"] };
+
+function Verdict({ job, status }) {
   const kind = t(`job.kind.${job.kind}`);
   if (job.error) {
     const title = t(`job.${job.state}`, { kind, run: job.run ?? "" });
@@ -146,6 +152,10 @@ function Verdict({ job }) {
     </${Alert}>`;
   }
   if (job.state === "cancelled") return html`<${Alert} kind="info" live title=${t("job.cancelled", { kind })}><p>${t("job.after.undone")}</p></${Alert}>`;
+  if (job.status === "unconfirmed" && LATER[status]) {
+    const [colour, key] = LATER[status];
+    return html`<${Alert} kind=${colour} live title=${t(key, { run: job.run })} />`;
+  }
   const steps = job.steps?.length ?? 0;
   const key = job.status === "unconfirmed" ? "job.unconfirmed" : `job.done.${job.kind}`;
   return html`<${Alert} kind=${job.status === "unconfirmed" ? "warn" : "good"} live title=${t(key, { run: job.run, steps })} />`;

@@ -127,14 +127,15 @@ export function partsOfSubject(subject) {
 }
 
 /**
- * How far a job has come: the newest line of its progress that counts, "[3/9] set-vf …".
+ * How far a job has come: the newest line of its progress that counts, "[3/9] set-vf …" or
+ * "[4-7/9] set-vf …" for what is done at once.
  * @param {string[]} progress
- * @returns {{done: number, total: number} | null}
+ * @returns {{done: number, at: string, total: number} | null} done: steps before those at work
  */
 export function progressOf(progress) {
   for (const line of [...progress].reverse()) {
-    const found = /^\[(\d+)\/(\d+)\]/.exec(line);
-    if (found) return { done: Number(found[1]), total: Number(found[2]) };
+    const found = /^\[(\d+)(-\d+)?\/(\d+)\]/.exec(line);
+    if (found) return { done: Number(found[1]) - 1, at: found[1] + (found[2] ?? ""), total: Number(found[3]) };
   }
   return null;
 }

@@ -79,6 +79,23 @@ export function describeEvent(kind, payload) {
   return { subject: "", what: "", detail: plainly(payload) };
 }
 
+/**
+ * Fold lines that say the same, one after the other.
+ * @template {{kind: string, subject: string, what: string, detail: string}} Line
+ * @param {Line[]} lines
+ * @returns {(Line & {times: number})[]} the first of each
+ */
+export function foldAlike(lines) {
+  const folded = [];
+  for (const line of lines) {
+    const before = folded.at(-1);
+    const isSame = before && ["kind", "subject", "what", "detail"].every((key) => before[key] === line[key]);
+    if (isSame) before.times += 1;
+    else folded.push({ ...line, times: 1 });
+  }
+  return folded;
+}
+
 function plainly(payload) {
   return Object.entries(payload).filter(([, value]) => value !== null && value !== "").map(
     ([key, value]) => `${key} ${typeof value === "object" ? JSON.stringify(value) : value}`,

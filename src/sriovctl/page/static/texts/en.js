@@ -411,7 +411,7 @@ export default {
   "job.running.undo": "Undoing",
   "job.running.confirm": "Keeping",
   "job.running.expire": "Undoing, since nobody kept it",
-  "job.step_of": "{done} of {total}",
+  "job.step_of": "step {at} of {total}",
   "job.lines": "What it does",
   "job.asking_again": "No news from the host; asking again.",
   "job.cancel": "Stop and take back",
@@ -627,6 +627,13 @@ export default {
   "events.search": "Search",
   "events.hold": "Hold",
   "events.go_on": "Go on ({events} more)",
+  "events.times": "{times} times",
+  "events.kinds.host": "the host changed",
+  "events.kinds.job": "a job went on",
+  "events.kinds.runs": "the daemon repaired something",
+  "events.kinds.leases": "leases changed",
+  "events.kinds.health": "the host’s health changed",
+  "events.kinds.missed": "some events are gone; everything was read anew",
 
   // --- questions ---
   "ask.cancel": "Not now",

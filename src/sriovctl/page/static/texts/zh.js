@@ -411,7 +411,7 @@ export default {
   "job.running.undo": "正在撤销",
   "job.running.confirm": "正在保留",
   "job.running.expire": "无人保留，正在撤销",
-  "job.step_of": "{done} / {total}",
+  "job.step_of": "第 {at} 步，共 {total} 步",
   "job.lines": "正在做的事",
   "job.asking_again": "主机没有消息，正在重新询问。",
   "job.cancel": "停止并撤回",
@@ -627,6 +627,13 @@ export default {
   "events.search": "搜索",
   "events.hold": "暂停",
   "events.go_on": "继续（新增 {events}）",
+  "events.times": "{times} 次",
+  "events.kinds.host": "主机有变化",
+  "events.kinds.job": "任务有进展",
+  "events.kinds.runs": "守护进程做了修复",
+  "events.kinds.leases": "租约有变化",
+  "events.kinds.health": "主机的健康状态有变化",
+  "events.kinds.missed": "部分事件已丢失；已全部重新读取",
 
   // --- questions ---
   "ask.cancel": "暂不",

@@ -1,14 +1,15 @@
 // What happens on the host while the page is open, the newest first.
 import { classes, html, useMemo, useState } from "../core/dom.js";
+import { moment } from "../core/format.js";
 import { recent } from "../core/recent.js";
 import { href, setQuery } from "../core/router.js";
 import { useStore } from "../core/store.js";
 import { loadStyle } from "../core/styles.js";
-import { language, t } from "../core/texts.js";
+import { t } from "../core/texts.js";
 import { Badge } from "../parts/badge.js";
 import { Empty } from "../parts/empty.js";
 import { PageHead } from "../parts/page_head.js";
-import { describeEvent } from "../parts/run_words.js";
+import { describeEvent, foldAlike } from "../parts/run_words.js";
 
 await Promise.all([loadStyle("doctor"), loadStyle("history")]);
 
@@ -18,7 +19,7 @@ export default function Events({ query }) {
   const happened = useStore(recent);
   const [held, setHeld] = useState(null);
   const all = held ?? happened;
-  const shown = useMemo(() => all.map(asLine).filter((line) => fits(line, query)), [all, query]);
+  const shown = useMemo(() => foldAlike(all.map(asLine).filter((line) => fits(line, query))), [all, query]);
   const hold = html`<button type="button" aria-pressed=${String(held !== null)} onClick=${() => setHeld(held === null ? happened : null)}>
     ${held === null ? t("events.hold") : t("events.go_on", { events: happened.length - held.length })}</button>`;
   return html`
@@ -49,14 +50,13 @@ function Filters({ all, query }) {
 }
 
 function Line({ line }) {
-  const time = new Date(line.time);
-  const shown = new Intl.DateTimeFormat(language.get(), { timeStyle: "medium" }).format(time);
   const isFunction = /^[0-9a-f]{4,8}:/.test(line.subject);
   return html`<li class=${classes("event", `is-${line.kind}`)} data-kind=${line.kind}>
-    <time datetime=${line.time}>${shown}</time>
+    <time datetime=${line.time}>${moment(line.time)}</time>
     <${Badge} kind=${KINDS[line.kind] ?? "neutral"}>${line.kind}</${Badge}>
-    <span class="event-says"><strong>${line.what}</strong>
+    <span class="event-says"><strong>${line.what || t(`events.kinds.${line.kind}`)}</strong>
       ${line.subject && (isFunction ? html`<a class="is-code" href=${href("pf", line.subject)}>${line.subject}</a>` : html`<span class="is-code">${line.subject}</span>`)}
-      ${line.detail && html`<span class="hint">${line.detail}</span>`}</span>
+      ${line.detail && html`<span class="hint">${line.detail}</span>`}
+      ${line.times > 1 && html`<span class="hint">${t("events.times", { times: line.times })}</span>`}</span>
   </li>`;
 }
