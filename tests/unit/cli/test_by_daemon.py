@@ -261,7 +261,7 @@ def test_what_is_refused_is_refused_in_the_same_words(pair: Pair) -> None:
     assert f"--allow foreign:{PF}" in str(refused.error)
     if os.geteuid() == 0:  # who else may disturb nobody by the daemon
         pair.both("apply", file, "--allow", f"foreign:{PF}")
-    assert pair.both("undo", "7").status == 2
+    assert [pair.both("undo", number).status for number in ("7", "0")] == [2, 2]
     wrong = pair.direct.files / "wrong.yaml"
     wrong.write_text("version: 1\npfs:\n  a: {match: {netdev: eth9}, num_vfs: 1}\n")
     assert pair.both("apply", str(wrong)).status == 2
@@ -306,7 +306,9 @@ def test_leases_are_taken_renewed_and_given_back(pair: Pair) -> None:
     assert "released" in pair.both("lease", "release", "1", "2", "--json").out
     assert pair.both("lease", "release", "--owner", "anna").out == "no lease to take back\n"
     assert "is not held any more" in str(pair.both("lease", "renew", "1").error)
-    assert pair.both("lease", "renew", "9").status == 2
+    assert [pair.both("lease", "renew", number).status for number in ("9", "0")] == [2, 2]
+    assert pair.both("lease", "release", "0").status == 2
+    assert pair.both("lease", "take", "netdev=eth0", "--owner", "a" * 300).status == 0
     assert pair.both("lease", "list", "--all").out.count("ended") == 2
     assert {"take_leases", "renew_lease", "release_leases"} <= {
         str(one["what"]) for one in pair.rig.audit

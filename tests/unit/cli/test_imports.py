@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -51,3 +52,18 @@ def test_an_apply_takes_along_what_it_needs() -> None:
     )
     elsewhere = {f"sriovctl.{name}" for name in ("engine.binding", "engine.msix", "host.leases")}
     assert not {*COSTLY, *COSTLY_TOO, *elsewhere} & set(done.stdout.split())
+
+
+@pytest.mark.parametrize("words", [["undo"], ["confirm"], ["lease", "release", "3"], ["history"]])
+def test_where_no_daemon_runs_nothing_is_imported_for_it(words: list[str], tmp_path: Path) -> None:
+    code = f"import sys; from sriovctl.__main__ import main; main({words}); print(*sys.modules)"
+    environment = {"SRIOVCTL_SOCKET": str(tmp_path / "s"), "SRIOVCTL_STATE_DIR": str(tmp_path)}
+    done = subprocess.run(
+        (sys.executable, "-I", "-c", code),
+        capture_output=True,
+        text=True,
+        check=True,
+        env=environment,
+    )
+    imported = set(done.stdout.splitlines()[-1].split())
+    assert not {"http", "http.client", "email", "sriovctl.api.client"} & imported

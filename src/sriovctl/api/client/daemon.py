@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from http.client import HTTPException
 
 from sriovctl.api.client.connection import UnixConnection, may_be_trusted
@@ -30,7 +31,9 @@ if TYPE_CHECKING:
 HELLO_S = 5.0
 READ_S = 120.0  # a big host takes seconds, and others may have asked before
 CHANGE_S = 900.0  # jobs are carried out one after the other, and a write may take two minutes
-_PLACE = "path"  # what a refusal is about when no such route is served
+# What a refusal is about when it is not the host that refuses, but the interface, whose paths and
+# numbers have limits of their own, or which is of a version that knows less.
+_PLACES = ("path", "run", "lease", "pool", "body")
 _MEMBERS = f"ask root to make this user a member of the group '{OPERATORS}'"
 
 
@@ -69,7 +72,7 @@ class Daemon:
         problem = document.get("error")
         if not isinstance(problem, dict):
             raise _not_ours(self.path)
-        refusal = _as_refusal(answered.status, problem)
+        refusal = _as_refusal(answered.status, problem, said)
         raise error_told(problem) if refusal is None else refusal
 
     def close(self) -> None:
@@ -174,14 +177,18 @@ def _not_ours(path: str) -> HostError:
     )
 
 
-# What was refused because of what was asked is an error, as it would be without the daemon.  What
-# another version does not know, or this user may not have done by it, is to be tried without it.
-def _as_refusal(status: int, problem: Mapping[str, object]) -> NotServed | None:
-    code, subject = problem.get("code"), problem.get("subject")
+# What the host refuses is an error, as it would be without the daemon.  What another version does
+# not know, or this user may not have done by it, is to be tried without it.
+def _as_refusal(status: int, problem: Mapping[str, object], said: object) -> NotServed | None:
+    code, subject = problem.get("code"), str(problem.get("subject"))
     if code in ("forbidden", "unauthenticated"):
         return NotServed(f"{subject}: {problem.get('cause')}")
-    no_route = status == 405 or (status == 404 and subject == _PLACE)
-    if no_route or status in (413, 415):
+    key = re.split(r"[.:\[]", subject)[0]
+    is_unknown = status in (400, 404) and key in (
+        *_PLACES,
+        *(said if isinstance(said, dict) else ()),
+    )
+    if is_unknown or status in (405, 413, 415):
         return NotServed("does not know how to do that")
     return None
 
