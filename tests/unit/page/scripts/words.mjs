@@ -136,6 +136,16 @@ test("what is typed is taken by the kind of its key", () => {
   assert.deepEqual(fields.take({ kind: "flag" }, ""), { value: undefined });
 });
 
+test("keys that cannot be set for one reason are named together, and what is said keeps its field", () => {
+  const no = (key, why) => ({ key, can: "no", why });
+  const nvme = { abilities: [...fields.VF_KEYS.slice(0, 7).map(({ key }) => no(key, "no netdev")), no("node_guid", "no netdev"), no("msix_count", "not shared")] };
+  const shown = fields.keysToShow(nvme, { trust: true });
+  assert.deepEqual(shown.keys.map((spec) => spec.key), ["trust", "driver", "rss_query", "port_guid"]);
+  assert.deepEqual(shown.cannot.map((one) => one.why), ["no netdev", "not shared"]);
+  const igb = { abilities: [no("link_state", "no operation"), no("rss_query", "no operation"), no("min_tx_rate_mbps", "refuses")] };
+  assert.deepEqual(fields.keysToShow(igb, {}).cannot, [{ why: "no operation", keys: ["rss_query"] }]);
+});
+
 test("the room of a PF is what will work, and says what limits it", () => {
   const capacity = { total_vfs: 8, max_usable_vfs: 7, limits: [{ kind: "total-vfs", max_vfs: 8 }, { kind: "sriov-totalvfs", max_vfs: 7 }, { kind: "irqs", max_vfs: null }] };
   assert.deepEqual(fields.roomFor(capacity, null), { usable: 7, hardware: 8, limit: "sriov-totalvfs" });

@@ -123,7 +123,7 @@ function VLANField({ spec, value, onSet, inherited, ability, before, isChanged, 
     onSet(text === usual ? rest : { ...rest, [key]: key === "qos" ? Number(text) : text });
   };
   const [canQoS, canProtocol] = [parts["vlan.qos"], parts["vlan.protocol"]];
-  const noted = { can: ability.can, why: [ability.why, canProtocol.why, canQoS.why].filter(Boolean).join("; ") || null };
+  const noted = { can: ability.can, why: [...new Set([ability.why, canProtocol.why, canQoS.why].filter(Boolean))].join("; ") || null };
   return html`<${Framed} id=${id} group ...${{ spec, before, isChanged, wrong }} ability=${noted}>
     <div class="field-row field-vlan">
       <input id=${id} type="text" inputmode="numeric" value=${typed} disabled=${isOff} aria-label=${t("form.vlan_id")}

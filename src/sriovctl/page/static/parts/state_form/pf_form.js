@@ -4,7 +4,7 @@ import { t } from "../../core/texts.js";
 import { rowsOf } from "../draft/document.js";
 import { CountField } from "./count_field.js";
 import { Field } from "./fields.js";
-import { abilityFor, PF_KEYS, RARE_VF_KEYS, roomFor, VF_KEYS } from "./spec.js";
+import { abilityFor, keysToShow, PF_KEYS, roomFor } from "./spec.js";
 import { Rows } from "./rows.js";
 
 /**
@@ -48,9 +48,7 @@ export function PFForm({ label, wanted, host, abilities, capacity, changes, edit
  *   saysCannot?: boolean}} props saysCannot: whether to name the rare keys that this driver lacks
  */
 export function VFFields({ wanted, inherited = {}, abilities, onSet, changeOf = () => undefined, onWrong, saysCannot = false }) {
-  const isPossible = (spec) => abilityFor(abilities, spec.key).can !== "no" || wanted[spec.key] !== undefined;
-  const keys = [...VF_KEYS, ...RARE_VF_KEYS.filter(isPossible)];
-  const cannot = RARE_VF_KEYS.filter((spec) => !isPossible(spec));
+  const { keys, cannot } = keysToShow(abilities, wanted);
   const parts = {
     "vlan.qos": abilityFor(abilities, "vlan.qos"), "vlan.protocol": abilityFor(abilities, "vlan.protocol"),
   };
@@ -61,7 +59,7 @@ export function VFFields({ wanted, inherited = {}, abilities, onSet, changeOf = 
         before=${changeOf(spec.key)?.before} onWrong=${onWrong} onSet=${(value) => onSet(spec.key, value)} />`)}
     </div>
     ${cannot.length > 0 && saysCannot && html`<p class="hint form-cannot">${t("form.not_here")}
-      ${cannot.map((spec) => html`<span key=${spec.key}><code>${spec.key}</code> (${abilityFor(abilities, spec.key).why})</span>`)}
+      ${cannot.map(({ why, keys: named }) => html`<span key=${why}><code>${named.join(", ")}</code>${why && ` (${why})`}</span>`)}
     </p>`}
   `;
 }

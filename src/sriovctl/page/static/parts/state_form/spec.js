@@ -96,6 +96,29 @@ export function abilityFor(abilities, key) {
   return { can: found?.can ?? "unknown", why: found?.why || null };
 }
 
+const MOST_ALIKE = 4; // more keys that cannot be set for one reason are told in a line
+
+/**
+ * Which keys of a VF have a field, and which are named only, with why they cannot be set.
+ * @param {any} abilities of one PF
+ * @param {any} wanted what is said already has its field in any case
+ * @returns {{keys: Spec[], cannot: {why: string | null, keys: string[]}[]}}
+ */
+export function keysToShow(abilities, wanted) {
+  const whyNot = (spec) => {
+    const { can, why } = abilityFor(abilities, spec.key);
+    return can === "no" && wanted[spec.key] === undefined ? why ?? "" : null;
+  };
+  const isOfMany = (why) => VF_KEYS.filter((spec) => whyNot(spec) === why).length > MOST_ALIKE;
+  const isNamedOnly = (spec) => whyNot(spec) !== null && (RARE_VF_KEYS.includes(spec) || isOfMany(whyNot(spec)));
+  const all = [...VF_KEYS, ...RARE_VF_KEYS];
+  const reasons = new Map();
+  for (const spec of all.filter(isNamedOnly)) {
+    reasons.set(whyNot(spec), [...(reasons.get(whyNot(spec)) ?? []), spec.key]);
+  }
+  return { keys: all.filter((spec) => !isNamedOnly(spec)), cannot: [...reasons].map(([why, keys]) => ({ why, keys })) };
+}
+
 /**
  * How many VFs a PF may get: what works here, else what the driver says, else the hardware.
  * @param {any} capacity of one PF, as /v1/capacity lists them
