@@ -3,8 +3,9 @@
 Theory of operation.  Each connection is one task, from before TLS is agreed on until the last byte
 has left, and does one request after the other.  Whatever it waits for has an end: TLS, a head, a
 body, and a client that does not take what it is sent.  What a client can make us keep has one too:
-the size of heads and bodies, and the number of connections.  So a slow or a greedy client costs its
-own connection, and nobody else's.
+the size of heads and bodies, and the number of connections to each socket: who fills that of TCP
+leaves the unix socket to root.  So a slow or a greedy client costs its own connection, and nobody
+else's.
 
 A client that has gone away is noticed by its next read or write.  What it asked for goes on: a
 change of the host must not depend on who still listens.
@@ -43,7 +44,7 @@ _BACKLOG = 128
 class Limits(NamedTuple):
     """What one client may take."""
 
-    connections: int = 128
+    connections: int = 128  # to each socket
     head_bytes: int = 16384
     body_bytes: int = 1 << 20
     head_s: float = 10.0  # from the first byte, or from the connection
@@ -86,18 +87,20 @@ class Server:
     # asyncio's own servers count nobody before TLS is agreed on, and daemons share descriptors.
     async def _accept(self, listener: socket.socket, certificate: Certificate | None) -> None:
         loop = asyncio.get_running_loop()
+        here: set[asyncio.Task[None]] = set()
         while True:
             try:
                 client, _ = await loop.sock_accept(listener)
             except OSError:
                 await asyncio.sleep(_NO_ROOM_S)
                 continue
-            if len(self._tasks) >= self._limits.connections:
+            if len(here) >= self._limits.connections:
                 client.close()
                 continue
             task = loop.create_task(self._serve(client, certificate))
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+            for tasks in (here, self._tasks):
+                tasks.add(task)
+                task.add_done_callback(tasks.discard)
 
     async def _serve(self, client: socket.socket, certificate: Certificate | None) -> None:
         with suppress(OSError, TimeoutError, asyncio.CancelledError, h11.LocalProtocolError):

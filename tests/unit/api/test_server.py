@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import socket
 import ssl
 import time
+from asyncio.selector_events import BaseSelectorEventLoop
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -148,22 +151,54 @@ def is_let_in(rig: Rig) -> bool:
         return False
 
 
-def until_let_in(rig: Rig, *, wanted: bool) -> None:
+def until_let_in(rig: Rig) -> None:
     deadline = time.monotonic() + PATIENCE_S
-    while is_let_in(rig) is not wanted:
+    while not is_let_in(rig):
         assert time.monotonic() < deadline
 
 
-def test_who_has_not_agreed_on_tls_yet_takes_a_place(short_path: Path, tmp_path: Path) -> None:
+def test_who_has_not_agreed_on_tls_yet_takes_a_place_and_none_on_the_unix_socket(
+    short_path: Path, tmp_path: Path
+) -> None:
+    certificate = certificate_of(tmp_path)
     listener = open_tcp_socket("127.0.0.1", 0)
-    tls = [Listener(listener, certificate_of(tmp_path))]
+    port = listener.getsockname()[1]
+    limits = Limits(connections=1, head_s=PATIENCE_S)
     with (
-        rig_on(short_path, limits=Limits(connections=1, head_s=PATIENCE_S), more=tls) as rig,
+        rig_on(short_path, limits=limits, more=[Listener(listener, certificate)]) as rig,
         socket.create_connection(listener.getsockname(), PATIENCE_S) as silent,
     ):
-        until_let_in(rig, wanted=False)
+        with pytest.raises(OSError, match=r"EOF|reset|Broken"):
+            is_shown(certificate.path, port)
+        assert rig.get("/v1/health").status == 200
         silent.close()
-        until_let_in(rig, wanted=True)
+        deadline = time.monotonic() + PATIENCE_S
+        while not is_shown_at_all(certificate.path, port):
+            assert time.monotonic() < deadline
+
+
+def is_shown_at_all(pem: str, port: int) -> bool:
+    try:
+        return is_shown(pem, port)
+    except OSError:
+        return False
+
+
+def test_a_lack_of_file_descriptors_passes(
+    short_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lacks = [OSError(errno.EMFILE, "Too many open files")]
+    accept = BaseSelectorEventLoop.sock_accept
+
+    async def accept_later(self: Any, listener: socket.socket) -> Any:  # noqa: ANN401
+        if lacks:
+            raise lacks.pop()
+        return await accept(self, listener)
+
+    monkeypatch.setattr(BaseSelectorEventLoop, "sock_accept", accept_later)
+    with rig_on(short_path) as rig:
+        assert rig.get("/v1/health").status == 200
+    assert not lacks
 
 
 def test_who_does_not_take_the_end_of_an_answer_loses_its_place(short_path: Path) -> None:
@@ -178,7 +213,7 @@ def test_who_does_not_take_the_end_of_an_answer_loses_its_place(short_path: Path
         with socket.socket(socket.AF_UNIX) as client:
             client.connect(str(rig.path))
             client.sendall(b"GET /v1/capacity HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
-            until_let_in(rig, wanted=True)
+            until_let_in(rig)
             taken = sum(map(len, iter(lambda: client.recv(1 << 20), b"")))
     assert 0 < taken < len(answer.body)
 
