@@ -187,3 +187,38 @@ test("however much happens, one reading is under way, and the last word is read"
   await turn(5000);
   assert.equal(ends.length, 2);
 });
+
+test("a tab in the background leaves the connection to others, and comes back when it is seen", async (t) => {
+  t.mock.timers.enable({ apis: ["setTimeout"] });
+  const listeners = [];
+  globalThis.document = { hidden: false, addEventListener: (_, one) => listeners.push(one), removeEventListener: () => {} };
+  const open = (options) => new Promise((_, reject) => options.signal.addEventListener("abort", () => reject(new Error("cut"))));
+  const asked = answering(open);
+  const settle = async () => {
+    for (let n = 0; n < 20; n += 1) await new Promise(setImmediate);
+  };
+  const see = async (hidden) => {
+    document.hidden = hidden;
+    for (const listener of listeners) listener();
+    await settle();
+  };
+  live.startLive();
+  await settle();
+  await see(true);
+  t.mock.timers.tick(29_000);
+  await see(false); // a glance elsewhere is no reason
+  t.mock.timers.tick(60_000);
+  await settle();
+  assert.equal(asked.length, 1);
+  await see(true);
+  t.mock.timers.tick(31_000);
+  await settle();
+  assert.ok(asked[0].signal.aborted);
+  t.mock.timers.tick(600_000);
+  await settle();
+  assert.equal(asked.length, 1);
+  await see(false);
+  assert.equal(asked.length, 2);
+  live.stopLive();
+  delete globalThis.document;
+});

@@ -12,6 +12,8 @@ const FIRST_WAIT_MS = 500;
 const LONGEST_WAIT_MS = 15_000;
 const LOST_AFTER_MS = 12_000; // until then a gap is nothing to speak of
 const SILENCE_MS = 40_000; // the host says something every 15 s
+// A browser opens six connections to a host and no more, for all its tabs together.
+const REST_AFTER_MS = 30_000; // in the background
 
 const listeners = new Set();
 let stopCurrent = null;
@@ -50,16 +52,31 @@ class Follower {
     this.isStopped = false;
     this.retryNow = () => this.wake?.();
     this.cut = () => this.controller?.abort();
+    this.onSeen = () => this.seen();
     addEventListener("online", this.retryNow);
     addEventListener("offline", this.cut);
+    globalThis.document?.addEventListener("visibilitychange", this.onSeen);
   }
 
   stop() {
     this.isStopped = true;
     removeEventListener("online", this.retryNow);
     removeEventListener("offline", this.cut);
+    globalThis.document?.removeEventListener("visibilitychange", this.onSeen);
+    clearTimeout(this.restTimer);
     this.controller?.abort();
     this.wake?.();
+  }
+
+  seen() {
+    clearTimeout(this.restTimer);
+    if (document.hidden) this.restTimer = setTimeout(() => this.rest(), REST_AFTER_MS);
+    else if (this.isResting) this.wake?.();
+  }
+
+  rest() {
+    this.isResting = true;
+    this.controller?.abort();
   }
 
   async run() {
@@ -70,9 +87,22 @@ class Follower {
         // Whatever ended it, we come back.
       }
       if (this.isStopped) return;
-      this.sayAway();
-      await this.pause();
+      if (this.isResting) await this.untilSeen();
+      else await this.waitAway();
     }
+  }
+
+  async untilSeen() {
+    await new Promise((resolve) => {
+      this.wake = resolve;
+    });
+    this.wake = null;
+    this.isResting = false;
+  }
+
+  async waitAway() {
+    this.sayAway();
+    await this.pause();
   }
 
   async follow() {

@@ -10,6 +10,7 @@ import { AwayNotice } from "./away_notice.js";
 import { ConnectionState } from "./connection_state.js";
 import { Dialog } from "./dialog.js";
 import { Icon, Mark } from "./icons.js";
+import { NewVersion } from "./new_version.js";
 import { LanguageSwitch, ThemeSwitch } from "./switches.js";
 
 const FIRST = 4; // entries of the bar at the bottom of a small screen; "more" has the others
@@ -20,7 +21,7 @@ export function Shell({ children }) {
     <${Header} />
     <div class="frame">
       <${Navigation} />
-      <main id="main" tabindex="-1"><${AwayNotice} />${children}</main>
+      <main id="main" tabindex="-1"><${AwayNotice} /><${NewVersion} />${children}</main>
     </div>
     <${Footer} />
   `;

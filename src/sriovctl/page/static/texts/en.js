@@ -48,6 +48,9 @@ export default {
   "shell.view_failed": "This page could not be loaded",
   "shell.away": "The host has not answered since {time}",
   "shell.away_text": "What is shown is from then. This page goes on trying, and nothing can be changed until it answers.",
+  "shell.view_broke": "This page met an error of its own",
+  "shell.reload": "Load the page anew",
+  "shell.new_version": "The host runs sriovctl {version} now",
 
   // --- signing in ---
   "sign_in.title": "Sign in to {host}",

@@ -48,6 +48,9 @@ export default {
   "shell.view_failed": "此页面无法加载",
   "shell.away": "主机自 {time} 起没有应答",
   "shell.away_text": "所示内容停留在那时。本页会继续尝试；在主机应答之前，无法更改任何东西。",
+  "shell.view_broke": "此页面自身出错",
+  "shell.reload": "重新加载页面",
+  "shell.new_version": "主机现在运行 sriovctl {version}",
 
   // --- signing in ---
   "sign_in.title": "登录 {host}",

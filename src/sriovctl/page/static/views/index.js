@@ -5,6 +5,7 @@ import { session } from "../core/session.js";
 import { loadStyle } from "../core/styles.js";
 import { t } from "../core/texts.js";
 import { Alert } from "../parts/alert.js";
+import { Boundary } from "../parts/boundary.js";
 import { Loading } from "../parts/loading.js";
 
 /** In the order of the navigation; `icon` makes an entry there, `styles` are in style/views. */
@@ -43,7 +44,7 @@ export function CurrentView() {
   if (!found) return html`<${NotFound} />`;
   if (error) return html`<${Alert} kind="bad" title=${t("shell.view_failed")} />`;
   if (!view) return html`<${Loading} />`;
-  return html`<${view} key=${path} ...${found.params} query=${query} />`;
+  return html`<${Boundary} key=${path}><${view} ...${found.params} query=${query} /></${Boundary}>`;
 }
 
 function useView(route) {

@@ -10,6 +10,8 @@ import { PFCard } from "../parts/pf_card.js";
 import { Readiness } from "../parts/readiness.js";
 import { cellsOf, Legend, tally, usageOf } from "../parts/vf_state.js";
 
+const LARGE = 128; // cells, beyond which a card takes the room of two
+
 /** The host in five seconds. */
 export default function Overview() {
   const pfs = useDocument("/v1/pfs");
@@ -38,7 +40,7 @@ function Cards({ pfs, usage, doctor }) {
     <section aria-label=${t("overview.pfs")}>
       <div class="section-head"><h2>${t("overview.pfs")}</h2><${Legend} numbers=${numbers} /></div>
       <ul class="pf-cards">
-        ${pfs.map((pf) => html`<li key=${pf.device}>
+        ${pfs.map((pf) => html`<li key=${pf.device} class=${cells.get(pf.device).length > LARGE ? "is-large" : ""}>
           <${PFCard} pf=${pf} cells=${cells.get(pf.device)} usage=${usage}
             findings=${(doctor?.findings ?? []).filter((one) => one.subject === pf.device)} />
         </li>`)}
