@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from typing import TextIO
 
     from sriovctl.api.client.daemon import Daemon
-    from sriovctl.api.client.told import Teller
+    from sriovctl.api.client.teller import Teller
     from sriovctl.engine.leases.lending import Desk, Survey
     from sriovctl.host.api import Host, Journal
     from sriovctl.host.boot_api import BootDoors
@@ -170,7 +170,7 @@ class Context(Doors):
         from sriovctl.engine.leases.lending import Survey
 
         if told is not None:
-            from sriovctl.api.client.told import told_survey
+            from sriovctl.api.client.told_books import told_survey
 
             return told_survey(read_inventory(self.host(), name_of=lambda *_: None), told)
         return Survey(read_inventory(self.host(), name_of=lambda *_: None), None)
@@ -189,7 +189,7 @@ class Context(Doors):
         if self._teller is None and self._sees_little:
             daemon = self.daemon()
             if daemon is not None:
-                from sriovctl.api.client.told import Teller
+                from sriovctl.api.client.teller import Teller
 
                 self._teller = Teller(daemon)
         return self._teller
@@ -197,7 +197,7 @@ class Context(Doors):
     def host(self) -> Host:
         """Return the host to read and write; see :class:`~sriovctl.engine.doors.Doors`."""
         if self._host is None and (teller := self.teller()) is not None:
-            from sriovctl.api.client.told import told_host
+            from sriovctl.api.client.told_host import told_host
 
             self._host = told_host(self._open_host(), teller)
         return super().host()
@@ -205,7 +205,7 @@ class Context(Doors):
     def journal(self) -> Journal:
         """Return the journal of this host's runs."""
         if self._journal is None and (teller := self.teller()) is not None:
-            from sriovctl.api.client.told import told_journal
+            from sriovctl.api.client.told_books import told_journal
 
             self._journal = told_journal(self._open_journal(), teller)
         return super().journal()
@@ -213,7 +213,7 @@ class Context(Doors):
     def leases(self) -> LeaseBook:
         """Return the book of this host's leases."""
         if self._leases is None and (teller := self.teller()) is not None:
-            from sriovctl.api.client.told import told_book
+            from sriovctl.api.client.told_books import told_book
 
             self._leases = told_book(self._open_leases(), teller)
         return super().leases()
@@ -223,7 +223,7 @@ class Context(Doors):
         desk, teller = super().desk(), self.teller()
         if teller is None:
             return desk
-        from sriovctl.api.client.told import ToldDesk
+        from sriovctl.api.client.told_books import ToldDesk
 
         return ToldDesk(desk, teller)
 

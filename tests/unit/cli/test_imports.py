@@ -67,3 +67,22 @@ def test_where_no_daemon_runs_nothing_is_imported_for_it(words: list[str], tmp_p
     )
     imported = set(done.stdout.splitlines()[-1].split())
     assert not {"http", "http.client", "email", "sriovctl.api.client"} & imported
+
+
+def test_who_need_not_ask_the_daemon_does_not_import_how(tmp_path: Path) -> None:
+    socket = tmp_path / "s"
+    socket.touch()
+    code = (
+        "import os, sys; os.geteuid = lambda: 4242; from sriovctl.__main__ import main; "
+        "main(['ls']); print(*sys.modules)"
+    )
+    done = subprocess.run(
+        (sys.executable, "-I", "-c", code),
+        capture_output=True,
+        text=True,
+        check=True,
+        env={"SRIOVCTL_SOCKET": str(socket)},
+    )
+    imported = set(done.stdout.splitlines()[-1].split())
+    assert "sriovctl.api.client.told_host" in imported
+    assert not {"http.client", "json", "sriovctl.engine.leases.lending"} & imported

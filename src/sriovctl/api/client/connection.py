@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import socket
 import struct
-from http.client import HTTPConnection
+from http.client import HTTPConnection, HTTPException
+
+from sriovctl.api.contract.messages import JSON
 
 _PEER = struct.Struct("3i")  # struct ucred: pid, uid, gid
 
@@ -31,11 +33,27 @@ class UnixConnection(HTTPConnection):
             raise
         self.sock = connection
 
-    def wait_at_most(self, seconds: float) -> None:
-        """Give up reads and writes from now on that take longer."""
-        self.timeout = seconds
+    def exchange(
+        self, method: str, target: str, body: bytes | None, *, timeout_s: float
+    ) -> tuple[int, bytes]:
+        """Send a request and read the answer: its status, and its body.
+
+        :param timeout_s: for each read and write.
+        :raises TimeoutError: one took longer.
+        :raises OSError: the connection is lost, or what answers does not speak HTTP.
+        """
+        headers = {"Cache-Control": "no-cache"}
+        if body is not None:
+            headers["Content-Type"] = JSON
+        self.timeout = timeout_s
         if self.sock is not None:
-            self.sock.settimeout(seconds)
+            self.sock.settimeout(timeout_s)
+        try:
+            self.request(method, target, body, headers)
+            response = self.getresponse()
+            return response.status, response.read()
+        except HTTPException as error:
+            raise ConnectionError(str(error) or type(error).__name__) from error
 
     @property
     def peer(self) -> tuple[int, int]:

@@ -13,20 +13,18 @@ process, which would know nothing of our jobs.
 
 from __future__ import annotations
 
-import json
 import os
-import re
-from http.client import HTTPException
 
-from sriovctl.api.client.connection import UnixConnection, may_be_trusted
 from sriovctl.api.client.refusals import NotServed, error_told
-from sriovctl.api.contract.messages import JSON, OPERATORS
+from sriovctl.api.contract.messages import OPERATORS
 from sriovctl.errors import HostError, LostError
 from sriovctl.model.record import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from sriovctl.api.client.connection import UnixConnection
 
 HELLO_S = 5.0
 READ_S = 120.0  # a big host takes seconds, and others may have asked before
@@ -92,7 +90,7 @@ class Daemon:
             raise self._unheard(f"does not answer within {HELLO_S:.0f} s", is_late=True) from error
         except PermissionError as error:
             raise NotServed("may not be asked by this user", hint=_MEMBERS) from error
-        except (OSError, HTTPException, HostError) as error:
+        except (OSError, HostError) as error:
             raise self._unheard(f"cannot be asked: {error}") from error
         if answered.status in (401, 403):
             raise NotServed("may not be asked by this user", hint=_MEMBERS)
@@ -106,6 +104,8 @@ class Daemon:
         return NotServed(cause, is_late=is_late)
 
     def _connect(self) -> int:
+        from sriovctl.api.client.connection import UnixConnection, may_be_trusted
+
         self.close()
         connection = UnixConnection(self.path, timeout_s=HELLO_S)
         connection.connect()
@@ -124,7 +124,7 @@ class Daemon:
                 self._connect_again()
             try:
                 return self._once(method, target, said, timeout_s)
-            except (ConnectionError, HTTPException):
+            except ConnectionError:
                 if method != "GET":
                     raise
                 self._connect_again()
@@ -132,7 +132,7 @@ class Daemon:
         except TimeoutError as error:
             self.close()
             raise self._lost(f"did not answer within {timeout_s:.0f} s") from error
-        except (OSError, HTTPException, HostError) as error:
+        except (OSError, HostError) as error:
             self.close()
             raise self._lost("does not answer any more") from error
         except BaseException:  # Ctrl-C: half an answer may be on its way
@@ -147,23 +147,20 @@ class Daemon:
 
     def _once(self, method: str, target: str, said: object, timeout_s: float) -> _Answered:
         assert self._connection is not None
-        headers = {"Cache-Control": "no-cache"}
-        body = None
-        if said is not None:
-            body = json.dumps(said).encode()
-            headers["Content-Type"] = JSON
-        self._connection.wait_at_most(timeout_s)
-        self._connection.request(method, target, body, headers)
-        response = self._connection.getresponse()
-        return _Answered(response.status, response.read())
+        from json import dumps
+
+        body = None if said is None else dumps(said).encode()
+        return _Answered(*self._connection.exchange(method, target, body, timeout_s=timeout_s))
 
     def _lost(self, cause: str) -> LostError:
         return LostError(f"the daemon {cause}", subject=self.path)
 
 
 def _document(answered: _Answered, path: str) -> Mapping[str, object]:
+    from json import loads
+
     try:
-        document = json.loads(answered.body)
+        document = loads(answered.body)
     except ValueError as error:
         raise _not_ours(path) from error
     if not isinstance(document, dict) or not str(document.get("schema")).startswith("sriovctl/"):
@@ -183,11 +180,9 @@ def _as_refusal(status: int, problem: Mapping[str, object], said: object) -> Not
     code, subject = problem.get("code"), str(problem.get("subject"))
     if code in ("forbidden", "unauthenticated"):
         return NotServed(f"{subject}: {problem.get('cause')}")
-    key = re.split(r"[.:\[]", subject)[0]
-    is_unknown = status in (400, 404) and key in (
-        *_PLACES,
-        *(said if isinstance(said, dict) else ()),
-    )
+    key = subject.partition(".")[0].partition(":")[0].partition("[")[0]
+    keys = said if isinstance(said, dict) else {}
+    is_unknown = status in (400, 404) and (key in _PLACES or key in keys)
     if is_unknown or status in (405, 413, 415):
         return NotServed("does not know how to do that")
     return None
