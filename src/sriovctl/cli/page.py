@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 
 from sriovctl.api.place import SOCKET
 from sriovctl.cli.context import HostKind
@@ -162,7 +162,7 @@ class _Links:
         self._json = args.json
         self._context = context
         self._keys = access.keys
-        self._keys.on_used = self._tell
+        self._keys.on_used = self._tell_next
         self._open: Callable[[str], None] | None = None
         self.port = 0
         if not args.no_open:
@@ -172,6 +172,10 @@ class _Links:
         link = self._tell()
         if self._open is not None:
             self._open(link)
+
+    def _tell_next(self) -> None:
+        with suppress(BrokenPipeError):  # nobody wants to know; the page goes on
+            self._tell()
 
     def _tell(self) -> str:
         key = self._keys.make()

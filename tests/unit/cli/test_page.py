@@ -83,6 +83,16 @@ def test_a_link_lets_one_browser_in_and_another_link_the_next() -> None:
         assert page.sign_in(json.loads(page.next_line())["key"]).status == 201
 
 
+def test_who_reads_no_further_links_is_still_served() -> None:
+    with served("--simulated") as page:
+        assert page.process.stdout is not None
+        page.process.stdout.close()
+        signed = page.sign_in(page.key)
+        assert signed.status == 201
+        cookie = {"Cookie": signed.headers["set-cookie"].partition(";")[0]}
+        assert page.ask("GET", "/v1/health", headers=cookie).status == 200
+
+
 def test_other_users_of_this_host_do_not_get_in_without_the_key() -> None:
     with served("--simulated") as page:
         for path in ("/v1/pfs", "/v1/state", "/v1/events", "/v1/metrics", "/v1/leases"):
@@ -103,8 +113,8 @@ def test_it_listens_on_this_host_alone() -> None:
     with served("--simulated") as page:
         listening = [
             line.split()[1]
-            for name in ("tcp", "tcp6")
-            for line in Path(f"/proc/net/{name}").read_text().splitlines()[1:]
+            for table in Path("/proc/net").glob("tcp*")
+            for line in table.read_text().splitlines()[1:]
             if line.split()[3] == "0A" and line.split()[1].endswith(f":{page.port:04X}")
         ]
         assert listening == [f"0100007F:{page.port:04X}"]
