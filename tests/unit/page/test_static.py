@@ -6,6 +6,7 @@ import gzip
 import re
 from hashlib import sha256
 
+from tests.unit.page.preloads import with_preloads
 from tests.unit.page.static_files import STATIC, loaded_with, named, own_files
 from tests.unit.page.tree_colours import FILE, page_colours
 
@@ -99,3 +100,7 @@ def _versions() -> str:
 
 def test_the_page_draws_the_tree_in_the_colours_of_the_command() -> None:
     assert FILE.read_text() == page_colours()
+
+
+def test_a_browser_is_told_at_once_what_every_page_needs() -> None:
+    assert (STATIC / "index.html").read_text() == with_preloads()

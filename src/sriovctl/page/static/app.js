@@ -3,13 +3,14 @@ import { forgetDocuments, loadSession, signIn } from "./core/api.js";
 import { html, render, useEffect } from "./core/dom.js";
 import { connection, startLive, stopLive } from "./core/live.js";
 import "./core/recent.js";
+import { location_ } from "./core/router.js";
 import { session } from "./core/session.js";
 import { useStore } from "./core/store.js";
 import { loadLanguage, useLanguage } from "./core/texts.js";
 import { Announcer } from "./parts/announcer.js";
 import { Connecting } from "./parts/connecting.js";
 import { Shell } from "./parts/shell.js";
-import { CurrentView } from "./views/index.js";
+import { CurrentView, routeOf } from "./views/index.js";
 import { SignIn } from "./views/sign_in.js";
 
 const KEY = /^#key=(.+)$/;
@@ -60,6 +61,8 @@ session.follow((now) => {
   if (!now?.role) forgetDocuments();
 });
 
+// The view comes while the host is being asked who we are.
+routeOf(location_.get().path)?.route.load().catch(() => {});
 await loadLanguage();
 render(html`<${App} />`, document.getElementById("page"));
 await useKey();
