@@ -159,6 +159,20 @@ def test_the_kernel_has_mac_and_vlan() -> None:
 
 
 @pytest.mark.usefixtures("attached")
+def test_history_tells_what_libvirt_changed_and_who_asked(guest: str) -> None:
+    newest = sriovctl("history")["runs"][0]  # type: ignore[index]
+    assert (newest["kind"], newest["status"]) == ("record", "done")
+    assert (newest["source"], newest["pfs"]) == (f"attach {guest}", [PF])
+    assert newest["asked_by"].startswith("uid 0 (root)")
+    (shown,) = sriovctl("history", str(newest["run"]))["runs"]  # type: ignore[misc]
+    told = {key: value for step in shown["steps"] for key, value in step["after"].items()}  # type: ignore[has-type]
+    mac, vlan = mac_and_vlan(0)
+    assert (told["admin_mac"], told["vlan"]["id"]) == (mac, vlan)
+    assert told["driver"] == (PCI / VF0 / "driver").resolve().name
+    assert shown["steps"][0]["affected"] == [f"guest:{guest}"]  # type: ignore[has-type]
+
+
+@pytest.mark.usefixtures("attached")
 def test_qemu_has_the_vf(guest: str) -> None:
     assert "8086:10ca" in pci_as_qemu_sees_it(guest)
     assert (PCI / VF0 / "driver").resolve().name == "vfio-pci"

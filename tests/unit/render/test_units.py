@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -96,6 +97,30 @@ def test_systemd_finds_nothing_wrong(tmp_path: Path, program: str) -> None:
     assert (
         complaints(tmp_path, sriovctl_apply=apply, sriovctl_verify_boot=verify_unit(program)) == ""
     )
+
+
+@needs_systemd
+def test_the_units_are_as_safe_as_the_page_says(tmp_path: Path, program: str) -> None:
+    page = Path("docs/daemon.md").read_text()
+    rows = re.findall(
+        r"^\| `(sriovctl[\w-]*\.service)`.* \| (\d\.\d) \(OK\) \|$", page, re.MULTILINE
+    )
+    assert len(rows) == 3
+    units = {
+        "sriovctl-apply.service": [apply_unit(program)],
+        "sriovctl-verify-boot.service": [verify_unit(program)],
+        "sriovctld.service": [daemon_unit(program), daemon_unit(program, has_socket=True)],
+    }
+    for name, told in rows:
+        for unit in units[name]:
+            path = tmp_path / name
+            path.write_text(unit)
+            words = (str(ANALYSER), "security", "--no-pager", "--offline=true", str(path))
+            done = subprocess.run(words, capture_output=True, text=True, check=False)
+            rated = re.search(r"exposure level for .*: (\d+\.\d)", done.stdout)
+            assert rated is not None, done.stderr
+            # Another systemd may know more to ask for.
+            assert abs(float(rated[1]) - float(told)) <= 0.5
 
 
 @needs_systemd
