@@ -29,21 +29,32 @@ def refuse_duplicates(cases: Sequence[tuple[Case, dict[int, str]]], pfs: Sequenc
     """Refuse a state that gives a VF the MAC of another VF of this host.  Pure.
 
     :param cases: each PF that the state names, with its MACs of ``auto``.
-    :raises InputError: two VFs would have the same; what had it before is not judged.
+    :raises InputError: two VFs would have the same; what they have before is not judged.
     """
-    has: dict[str, str] = {}
+    kept: dict[str, str] = {}
     for owner, mac in _kept(cases, pfs):
-        has.setdefault(mac, owner)
+        kept.setdefault(mac, owner)
+    given: dict[str, str] = {}
     for case, autos in cases:
         for vf_index, mac in _given(case, autos):
             owner = f"{case.pf.device} vf {vf_index}"
-            other = has.setdefault(mac, owner)
+            other = given.setdefault(mac, owner)
+            if other == owner and mac in kept and not _has_it(case, vf_index, mac):
+                other = kept[mac]
             if other != owner:
                 raise InputError(
                     f"gets the MAC {mac}, and so does, or has, {other}",
                     subject=owner,
                     hint="give each VF a MAC of its own; 'admin_mac: auto' does",
                 )
+
+
+# Then nothing is given: that somebody else took its MAC must not keep a whole PF from its repair.
+def _has_it(case: Case, vf_index: int, mac: str) -> bool:
+    if case.recreated:
+        return False
+    known = next((vf.attributes for vf in case.pf.vfs if vf.vf_index == vf_index), None)
+    return known is not None and known.admin_mac == mac
 
 
 def _given(case: Case, autos: dict[int, str]) -> Iterator[tuple[int, str]]:

@@ -69,6 +69,18 @@ def test_who_fights_from_the_start_is_found_out_too() -> None:
     assert len(rig.runs()) <= 10
 
 
+def test_whoever_takes_the_mac_of_another_vf_keeps_nothing_from_its_repair(rig: Rig) -> None:
+    rig.ip_set(0, WantedVF(admin_mac="52:54:00:6d:90:01"))  # the files do not speak of VF 0's
+    rig.ip_set(2, WantedVF(vlan=VLAN(99)))
+    rig.pass_time(10)
+    assert rig.vlans() == [42, 43, 42]
+    assert rig.health() is Health.HEALTHY, rig.reason()
+    rig.ip_set(1, WantedVF(admin_mac="52:54:00:6d:90:09"))
+    rig.pass_time(10)
+    assert rig.vfs()[1].admin_mac == "52:54:00:6d:90:09", "two VFs would have the same"
+    assert "gets the MAC 52:54:00:6d:90:01, and so does, or has," in rig.reason()
+
+
 def test_a_look_is_at_the_pf_that_it_is_about(rig: Rig) -> None:
     rig.host.rtnl.requests.clear()
     rig.ip_set(0, WantedVF(spoofchk=True))
