@@ -129,10 +129,16 @@ def format_measured(measured: Measured) -> str:
     )
 
 
-def write_rows(path: Path, measured: Iterable[Measured]) -> None:
+def read_rows(path: Path) -> list[Row]:
+    """Read former results; none without the file."""
+    text = path.read_text(encoding="utf-8") if path.exists() else "[]"
+    return [Row(**row) for row in json.loads(text)]
+
+
+def write_rows(path: Path, rows: Iterable[Row]) -> None:
     """Write results for people and programs."""
-    rows = [one.row._asdict() for one in measured]
-    path.write_text(json.dumps(rows, indent=2) + "\n", encoding="utf-8")
+    text = json.dumps([row._asdict() for row in rows], indent=2)
+    path.write_text(text + "\n", encoding="utf-8")
 
 
 def append_line(path: Path, measured: Measured) -> None:

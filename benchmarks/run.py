@@ -24,6 +24,7 @@ from case import (
     append_line,
     format_measured,
     read_lines,
+    read_rows,
     run_case,
     write_rows,
 )
@@ -36,6 +37,8 @@ RESULTS = HERE / "results.json"
 PICTURE = HERE.parent / "docs/pictures/ratios.svg"
 LINES = "lines.jsonl"
 TIMEOUT_S = "5400"
+# As a lab's results name the cases.
+LIMITS = {(case.name.format(vfs=case.vfs), case.rival): case.limit for case in CASES}
 
 
 def main() -> None:
@@ -46,7 +49,12 @@ def main() -> None:
         metavar="ADDRESS",
         help="with --here: its VFs may be set (they are set back), and bound if none has a driver",
     )
-    parser.add_argument("--only", metavar="WORD", default="", help="cases whose name has it")
+    parser.add_argument(
+        "--only",
+        metavar="WORD",
+        default="",
+        help="cases whose name has it; others keep the results that they had",
+    )
     parser.add_argument("--runs", type=int, help="instead of each case's own number")
     parser.add_argument("--out", type=Path, metavar="FILE", help=f"instead of {RESULTS.name}")
     parser.add_argument("--inside", nargs="+", metavar="NUMBER", help=argparse.SUPPRESS)
@@ -59,11 +67,19 @@ def main() -> None:
     chosen = [case for case in CASES if args.only in f"{case.name} beside {case.rival}"]
     measured = run_here(chosen, args) if args.here else run_all(chosen, args)
     out = args.out or (Path("results-here.json") if args.here else RESULTS)
-    write_rows(out, measured)
+    rows = in_order([one.row for one in measured], kept=read_rows(out) if args.only else [])
+    write_rows(out, rows)
     print(f"written: {out}")
     if out == RESULTS:
-        PICTURE.write_text(draw_ratios(measured), encoding="utf-8")
+        PICTURE.write_text(draw_ratios(rows, LIMITS), encoding="utf-8")
         print(f"drawn: {PICTURE}")
+
+
+def in_order(new: list[Row], *, kept: list[Row]) -> list[Row]:
+    """Put results into the order of the cases; new ones take the place of older ones."""
+    rows = {(row.case, row.rival): row for row in (*kept, *new)}
+    places = {key: number for number, key in enumerate(LIMITS)}
+    return sorted(rows.values(), key=lambda row: places.get((row.case, row.rival), len(places)))
 
 
 def run_here(cases: list[Case], args: argparse.Namespace) -> list[Measured]:

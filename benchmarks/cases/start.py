@@ -45,6 +45,7 @@ CASES = (
         6.0,
         Place.SMALL,
         contextmanager(starting("ls")),
+        vfs=6,
         runs=11,
     ),
     Case(
@@ -53,6 +54,7 @@ CASES = (
         6.0,
         Place.SMALL,
         contextmanager(starting("ls", "--json")),
+        vfs=6,
         runs=11,
     ),
 )

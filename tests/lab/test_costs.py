@@ -1,0 +1,63 @@
+"""How often a real kernel is asked, as strace counts it: what a look and an apply cost."""
+
+from __future__ import annotations
+
+import subprocess
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from tests.lab.netdevsim import new_netdevsim
+
+PCI = Path("/sys/bus/pci/devices")
+ID = 43
+
+
+def calls(log: Path, *words: str, stdin: str = "") -> Counter[str]:
+    """Run sriovctl, and count its system calls by name."""
+    trace = ("strace", "-f", "-qq", "-o", str(log))
+    subprocess.run(
+        (*trace, "sriovctl", *words), input=stdin, text=True, capture_output=True, check=True
+    )
+    lines = (line.split(maxsplit=1)[1] for line in log.read_text(encoding="utf-8").splitlines())
+    return Counter(line.partition("(")[0] for line in lines if line[0].isalpha())
+
+
+@pytest.mark.lab("82576")
+def test_a_look_costs_two_links_for_each_vf_and_no_file(tmp_path: Path) -> None:
+    counts = {"0000:01:00.0": 7, "0000:05:00.0": 4}
+    before = calls(tmp_path / "log", "ls", "--json")
+    for address, number in counts.items():
+        (PCI / address / "sriov_drivers_autoprobe").write_text("0")
+        (PCI / address / "sriov_numvfs").write_text(str(number))
+    try:
+        after = calls(tmp_path / "log", "ls", "--json")
+    finally:
+        for address in counts:
+            (PCI / address / "sriov_numvfs").write_text("0")
+            (PCI / address / "sriov_drivers_autoprobe").write_text("1")
+    more = after - before
+    assert more["readlinkat"] == 2 * sum(counts.values())
+    # The two directories that the links are read from, and the PF's own, for each of the PFs.
+    assert more["openat"] <= 3 * len(counts)
+    assert more["read"] == more["sendto"] == 0
+
+
+@pytest.mark.lab("netdevsim")
+def test_an_apply_costs_as_much_for_a_thousand_vfs_as_for_ten(tmp_path: Path) -> None:
+    found = {}
+    with new_netdevsim(ID, max_vfs=1000, num_vfs=1000) as netdev:
+        for number in (10, 20, 1000):  # the first makes the journal's file
+            wanted = (
+                f"version: 1\npfs: {{sim: {{match: {{netdev: {netdev}}}, vfs: "
+                f'{{"0-{number - 1}": {{vlan: {{id: {number}}}, trust: true}}}}}}}}\n'
+            )
+            found[number] = calls(tmp_path / "log", "apply", "-", stdin=wanted)
+    few, many = found[20], found[1000]
+    assert many["execve"] == 1
+    assert many["clone"] + many["clone3"] + many["vfork"] + many["fork"] == 0
+    assert many["sendto"] == few["sendto"] <= 8
+    assert few["fsync"] == many["fsync"] == 0
+    assert many["fdatasync"] <= few["fdatasync"] + 2 <= 20
+    assert many["openat"] == few["openat"]
