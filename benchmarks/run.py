@@ -64,7 +64,11 @@ def main() -> None:
     if args.inside:
         run_inside([CASES[int(number)] for number in args.inside], args.runs)
         return
-    chosen = [case for case in CASES if args.only in f"{case.name} beside {case.rival}"]
+    chosen = [
+        case
+        for case in CASES
+        if args.only in f"{case.name.format(vfs=case.vfs)} beside {case.rival}"
+    ]
     measured = run_here(chosen, args) if args.here else run_all(chosen, args)
     out = args.out or (Path("results-here.json") if args.here else RESULTS)
     rows = in_order([one.row for one in measured], kept=read_rows(out) if args.only else [])
