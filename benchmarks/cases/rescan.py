@@ -11,6 +11,10 @@ from measure import seconds
 from sriovctl.engine.inventory import read_inventory, read_pf
 from sriovctl.host.live import LiveHost
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from sriovctl.codec.rtnl import KnownVFs
+
 
 def rescanning(most_vfs: bool) -> Callable[[Site], Iterator[Ways]]:
     """Read the PF with the fewest, or the most, VFs of its own after all were enabled."""
@@ -27,7 +31,8 @@ def rescanning(most_vfs: bool) -> Callable[[Site], Iterator[Ways]]:
         def all_of_it() -> float:
             return seconds(lambda: read_inventory(host, name_of=lambda *_: None))
 
-        yield Ways(lambda: seconds(lambda: read_pf(host, pf)), all_of_it, vfs)
+        known: KnownVFs = {}  # as the daemon keeps it from look to look
+        yield Ways(lambda: seconds(lambda: read_pf(host, pf, known=known)), all_of_it, vfs)
         host.close()
 
     return prepare

@@ -41,7 +41,10 @@ def read_inventory(host: Host, *, name_of: NameLookup, with_links: bool = True) 
     survey = _survey(host.files)._replace(links=with_links)
     return (
         *_pfs_on_pci(host, survey, name_of=name_of),
-        *(_read_pf(host, one, survey, name_of=name_of) for one in _pfs_elsewhere(host.files)),
+        *(
+            _read_pf(host, one, survey, name_of=name_of)
+            for one in _pfs_elsewhere(host.files, survey.netdevs or {})
+        ),
     )
 
 
@@ -55,11 +58,10 @@ def read_pf(host: Host, device: str, *, known: KnownVFs | None = None) -> PF | N
     """
     directory: str | None = f"{PCI_DEVICES}/{device}"
     if not host.files.exists(f"{directory}/sriov_totalvfs"):
-        found = (one for one in _pfs_elsewhere(host.files) if one.rpartition("/")[2] == device)
-        directory = None if is_pci_address(device) else next(found, None)
+        directory = None if is_pci_address(device) else _pf_elsewhere(host.files, device)
     if directory is None:
         return None
-    survey = _survey(host.files, drivers=False)._replace(known=known)
+    survey = _survey(host.files, of_all=False)._replace(known=known)
     return _read_pf(host, directory, survey, name_of=lambda *_: None)
 
 
@@ -68,14 +70,15 @@ class _Survey(NamedTuple):
     grouped: bool  # the host has IOMMU groups at all
     numa: bool  # the host has several NUMA nodes; with one, a VF's is that of its PF
     drivers: Mapping[str, str]  # sysfs device name -> driver; empty when it cannot be told so
+    netdevs: Mapping[str, list[str]] | None  # sysfs device name -> netdevs; None: look at each
     links: bool = True  # ask route netlink
     known: KnownVFs | None = None
 
 
-def _survey(files: FileTree, *, drivers: bool = True) -> _Survey:
+def _survey(files: FileTree, *, of_all: bool = True) -> _Survey:
     online = files.read_text(NODES_ONLINE)
-    # Listing them pays for many VFs only: then it spares a link for each.
-    names = files.list_dir(PCI_DRIVERS) if drivers else ()
+    # Listing drivers and netdevs pays for many VFs only: then it spares looking at each.
+    names = files.list_dir(PCI_DRIVERS) if of_all else ()
     bound = {
         device: driver
         for driver in names
@@ -87,7 +90,23 @@ def _survey(files: FileTree, *, drivers: bool = True) -> _Survey:
         grouped=bool(files.list_dir(IOMMU_GROUPS)) or not files.exists(IOMMU_GROUPS),
         numa=online is None or not online.isdigit(),
         drivers=bound,
+        netdevs=_netdevs_by_device(files) if of_all else None,
     )
+
+
+# Below its device a netdev costs four calls to find, and eight to miss; here it costs one.
+def _netdevs_by_device(files: FileTree) -> dict[str, list[str]] | None:
+    if not files.exists(NET_CLASS):  # an old recording
+        return None
+    found: dict[str, list[str]] = {}
+    for netdev in files.list_dir(NET_CLASS):
+        # …/0000:01:10.0/net/eth1, or …/0000:01:10.0/virtio3/net/eth1
+        above = (files.read_target(f"{NET_CLASS}/{netdev}") or "").split("/")[:-2]
+        if above and above[-1].startswith("virtio"):
+            above.pop()
+        if above:
+            found.setdefault(above[-1], []).append(netdev)
+    return found
 
 
 def _pfs_on_pci(host: Host, survey: _Survey, *, name_of: NameLookup) -> Iterator[PF]:
@@ -101,18 +120,20 @@ def _pfs_on_pci(host: Host, survey: _Survey, *, name_of: NameLookup) -> Iterator
         yield pf
 
 
-def _pfs_elsewhere(files: FileTree) -> Iterator[str]:
+def _pfs_elsewhere(files: FileTree, netdevs: Mapping[str, list[str]]) -> Iterator[str]:
     # netdevsim has sriov_numvfs, but is not on the PCI bus: its netdevs lead to it, one or several.
-    seen = set()
-    for netdev in files.list_dir(NET_CLASS):
+    for device, (netdev, *_) in netdevs.items():
         directory = f"{NET_CLASS}/{netdev}/device"
-        if not files.exists(f"{directory}/sriov_numvfs"):
+        if is_pci_address(device) or not files.exists(f"{directory}/sriov_numvfs"):
             continue
         target = files.resolve(directory)
-        if target is None or target in seen or is_pci_address(target.rpartition("/")[2]):
-            continue
-        seen.add(target)
-        yield target
+        if target is not None:
+            yield target
+
+
+def _pf_elsewhere(files: FileTree, device: str) -> str | None:
+    netdevs = (_netdevs_by_device(files) or {}).get(device)
+    return next(_pfs_elsewhere(files, {device: netdevs}), None) if netdevs else None
 
 
 def _address_order(name: str) -> tuple[int, str]:
@@ -197,7 +218,7 @@ def _read_functions(
             links,
             map(parse_pci_address, names),
             drivers,
-            _netdevs_of(files, names, drivers),
+            _netdevs_of(files, names, drivers, survey),
             _groups_of(files, names, survey),
             _nodes_of(files, names, survey, pf_node),
             map(attributes.get, links),
@@ -207,10 +228,16 @@ def _read_functions(
 
 # Only a driver makes a netdev: without one there is nothing to look for.
 def _netdevs_of(
-    files: FileTree, names: list[str], drivers: Sequence[str | None]
+    files: FileTree, names: list[str], drivers: Sequence[str | None], survey: _Survey
 ) -> Iterator[str | None]:
     for name, driver in zip(names, drivers, strict=True):
-        yield read_netdev(files, f"{PCI_DEVICES}/{name}") if driver else None
+        known = None if survey.netdevs is None else survey.netdevs.get(name, ())
+        if not driver:
+            yield None
+        elif known is None or len(known) > 1:
+            yield read_netdev(files, f"{PCI_DEVICES}/{name}")
+        else:
+            yield known[0] if known else None
 
 
 def _nodes_of(

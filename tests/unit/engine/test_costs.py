@@ -172,6 +172,18 @@ def test_a_look_asks_two_links_and_a_numa_node_for_each_vf_alone(card: CardModel
     assert sum(asked[0].values()) < 60
 
 
+def test_a_vf_with_a_driver_and_no_netdev_costs_a_look_no_more_than_one_without() -> None:
+    asked = []
+    for driver in (None, "vfio-pci"):
+        counted = Counted(Card(QEMU_NVME))
+        counted.apply(4, *([WantedVF(driver=driver)] * 4))
+        files = CountedFiles(counted.host)
+        (pf,) = read_inventory(counted.host, name_of=lambda *_: None)
+        assert {vf.driver for vf in pf.vfs} == {driver}
+        asked.append(files.asked)
+    assert asked[0] == asked[1]
+
+
 def test_a_look_at_a_thousand_vfs_asks_netlink_once_for_each_pf() -> None:
     cards = 4
     host = simulate(MachineSpec(cards=(Card(INTEL_E810),) * cards))
