@@ -57,12 +57,13 @@ def main() -> None:
     )
     parser.add_argument("--runs", type=int, help="instead of each case's own number")
     parser.add_argument("--out", type=Path, metavar="FILE", help=f"instead of {RESULTS.name}")
+    parser.add_argument("--host-load", default="", help=argparse.SUPPRESS)
     parser.add_argument("--inside", nargs="+", metavar="NUMBER", help=argparse.SUPPRESS)
     args = parser.parse_args()
     if args.pf and not args.here:
         parser.error("--pf lends a PF of this host: say --here too")
     if args.inside:
-        run_inside([CASES[int(number)] for number in args.inside], args.runs)
+        run_inside([CASES[int(number)] for number in args.inside], args)
         return
     chosen = [
         case
@@ -121,6 +122,7 @@ def run_in_lab(
     """Boot a machine, run this program inside, and take its results home."""
     numbers = [str(CASES.index(case)) for case in cases]
     words = [sys.executable, str(HERE / "run.py"), *(("--runs", str(runs)) if runs else ())]
+    words += ["--host-load", f"{os.getloadavg()[0]:.1f} on {os.cpu_count()} CPUs"]
     withs = [word for service in services for word in ("--with", service)]
     with tempfile.TemporaryDirectory() as directory:
         limits = ("--results", directory, "--timeout", TIMEOUT_S)
@@ -137,14 +139,14 @@ def unmeasured(case: Case, why: str) -> Measured:
     return shown(Measured(row, case.limit, None))
 
 
-def run_inside(cases: list[Case], runs: int | None) -> None:
+def run_inside(cases: list[Case], args: argparse.Namespace) -> None:
     """Run cases in this lab machine."""
     programs = Path(os.environ.get("XDG_CACHE_HOME", "/root/.cache")) / "sriovctl/bench"
     site = Site(programs, is_lab=True)
     out = Path(os.environ["SRIOVCTL_LAB_RESULTS"]) / LINES
     for case in cases:
-        machine = f"lab machine {case.place}: {describe_machine()}"
-        append_line(out, shown(run_case(case, site, machine, runs=runs or case.runs)))
+        machine = f"lab machine {case.place}: {describe_machine()}; host load {args.host_load}"
+        append_line(out, shown(run_case(case, site, machine, runs=args.runs or case.runs)))
 
 
 def machine_here() -> str:

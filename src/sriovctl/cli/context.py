@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import sys
-from enum import StrEnum
 
 from sriovctl.engine.doors import Doors
 from sriovctl.errors import UnsupportedError
+from sriovctl.model.words import StrEnum
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -6,10 +6,9 @@ written as 0 or an empty string.
 
 from __future__ import annotations
 
-from enum import StrEnum
-
 from sriovctl.model.address import PCIAddress
 from sriovctl.model.record import NamedTuple
+from sriovctl.model.words import StrEnum
 
 _INFINIBAND_CLASS = "0207"  # of PCI: network controller, InfiniBand
 # As an admin MAC: none was given, and the VF's driver chooses one.

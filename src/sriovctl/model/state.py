@@ -5,8 +5,6 @@
 
 from __future__ import annotations
 
-from enum import Enum
-
 from sriovctl.model.functions import VLAN
 from sriovctl.model.record import NamedTuple
 
@@ -21,21 +19,32 @@ NUMA_POLICIES = ("required", "preferred", "any")
 LENDING_POLICIES = ("spread", "pack")
 
 
-class _Unset(Enum):
-    UNSET = "unset"
-
-    def __repr__(self) -> str:
-        return "UNSET"
-
-    def __bool__(self) -> Literal[False]:
-        return False
-
-
-UNSET: Final = _Unset.UNSET
+# An enum of one, which a type checker can tell from all else; without enum's cost at each start.
 if TYPE_CHECKING:
+    from enum import Enum
+
+    class _Unset(Enum):
+        UNSET = "unset"
+
+        def __bool__(self) -> Literal[False]: ...
+
     Unset = Literal[_Unset.UNSET]
+    UNSET: Final = _Unset.UNSET
 else:
-    Unset = _Unset
+
+    class Unset:
+        """What has not been said; there is one such thing."""
+
+        def __repr__(self) -> str:
+            return "UNSET"
+
+        def __bool__(self) -> bool:
+            return False
+
+        def __reduce__(self) -> str:
+            return "UNSET"  # a copy is the thing itself
+
+    UNSET = Unset()
 
 
 # What a state file says for a MAC that is to follow from the PF's identity and the VF's index.

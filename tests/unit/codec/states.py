@@ -27,7 +27,9 @@ RATES = st.integers(0, 1000)
 HEX_IDS = st.integers(0, 0xFFFF).map(lambda number: f"{number:04x}")
 MACS = st.integers(1, 0xFFFFFF).map(lambda number: (0x525400 << 24 | number).to_bytes(6).hex(":"))
 GUIDS = st.integers(1, 2**64 - 1).map(lambda number: number.to_bytes(8).hex(":"))
-VLANS = st.builds(VLAN, st.integers(0, 4094), st.integers(0, 7), st.sampled_from(VLANProtocol))
+VLANS = st.builds(
+    VLAN, st.integers(0, 4094), st.integers(0, 7), st.sampled_from(tuple(VLANProtocol))
+)
 DRIVERS = st.one_of(st.none(), st.from_regex(r"[A-Za-z0-9_.-]{1,9}", fullmatch=True))
 RANGES = st.one_of(st.none(), st.sets(st.integers(0, MAX_INDEX), min_size=1).map(sorted).map(tuple))
 
@@ -63,7 +65,7 @@ def wanted_vfs(identities: st.SearchStrategy[str]) -> st.SearchStrategy[WantedVF
         vlan=said(VLANS),
         spoofchk=said(st.booleans()),
         trust=said(st.booleans()),
-        link_state=said(st.sampled_from(LinkState)),
+        link_state=said(st.sampled_from(tuple(LinkState))),
         rss_query=said(st.booleans()),
         msix_count=said(st.integers(0, 2048)),
         driver=said(DRIVERS),
