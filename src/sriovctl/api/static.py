@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
+from sriovctl.api.contract.browsers import check_browser
 from sriovctl.api.contract.matching import split_path
 from sriovctl.api.contract.messages import Request, Response
 from sriovctl.api.contract.problems import Refusal, not_found, response_to
@@ -55,6 +56,7 @@ async def answer_with_file(assets: Assets, request: Request) -> Response:
 
 
 async def _answer(assets: Assets, request: Request) -> Response:
+    check_browser(request)
     steps = _steps(request.path)
     if request.method not in ("GET", "HEAD"):
         raise Refusal(

@@ -96,8 +96,9 @@ def test_root_s_socket_refuses_what_a_browser_was_made_to_ask(rig: Rig) -> None:
     refused = rig.ask("DELETE", "/v1/jobs/1", headers=foreign)
     assert (refused.status, refused.code) == (403, "foreign-site")
     assert rig.audit[-1]["code"] == "foreign-site"
-    rebound = rig.get("/v1/pfs", {"Host": "evil.example", "Sec-Fetch-Site": "same-origin"})
-    assert (rebound.status, rebound.code) == (403, "foreign-host")
+    for path in ("/v1/pfs", "/v1/session", "/", "/page/app.js", "/nothing"):
+        rebound = rig.get(path, {"Host": "evil.example", "Sec-Fetch-Site": "same-origin"})
+        assert (rebound.status, rebound.code) == (403, "foreign-host")
     assert rig.get("/v1/pfs", {"Host": "localhost", "Sec-Fetch-Site": "same-origin"}).status == 200
 
 
