@@ -2,9 +2,10 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 
+const { readDraft, setIn, writeDraft, writeState } = await import(`${process.env.PAGE}/parts/draft/document.js`);
 const {
-  readDraft, removeRow, renameRow, rowsOf, setCount, setIn, setRow, setVF, takeOver, writeDraft, writeState,
-} = await import(`${process.env.PAGE}/parts/draft/document.js`);
+  removeRow, renameRow, rowsOf, setCount, setRow, setVF, takeOver,
+} = await import(`${process.env.PAGE}/parts/draft/vf_rows.js`);
 const { differences, meanwhile } = await import(`${process.env.PAGE}/parts/draft/compare.js`);
 
 const STATE = {

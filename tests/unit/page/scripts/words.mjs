@@ -122,6 +122,9 @@ test("a pool is said in a state that names its PFs by what stays with them", () 
   assert.deepEqual(state.pfs["0000:05:00.0"], { match: { address: "0000:05:00.0" } });
   assert.deepEqual(state.pools, { f: { from: ["eth0", "0000:05:00.0"], vfs: ["0", "2-3"], numa: "any", policy: "pack" } });
   assert.equal(pools.secondsOf("1.5", "h"), 5400);
+  const form = { pool: " f ", owner: "web", count: "2", ttl: "8", unit: "h", numa: "1", policy: "", disjoint: true, pinned: false };
+  assert.deepEqual(pools.leaseWish(form), { pool: "f", owner: "web", count: 2, ttl_s: 28800, numa_node: 1, group_disjoint: true });
+  assert.equal(pools.leaseWish({ ...form, pinned: true }).ttl_s, undefined);
   assert.equal(pools.secondsOf(" ", "h"), null);
 });
 

@@ -7,8 +7,8 @@ import { t } from "../core/texts.js";
 import { Alert, ErrorAlert } from "./alert.js";
 import { Dialog } from "./dialog.js";
 import { formatIndices } from "./draft/ranges.js";
-import { addressesOf, BeforeAfter, DisruptionBadge, User } from "./plan_view.js";
-import { affectedBy, changesOf, cutsLink, destroyedBy, gatherSteps, worstOf } from "./plan_words.js";
+import { addressesOf, ChangesInLine, DisruptionBadge, User } from "./plan_view.js";
+import { affectedBy, cutsLink, destroyedBy, gatherSteps, worstOf } from "./plan_words.js";
 
 const LEAST_S = 5;
 const USUAL_S = 60;
@@ -81,7 +81,7 @@ function Line({ group }) {
   const dead = destroyedBy(step);
   return html`<li>
     <code>${group.subject}</code>${vfs}:
-    ${changesOf(step).map(({ key, before, after }) => html`<span key=${key} class="apply-change"> ${key} <${BeforeAfter} before=${before} after=${after} /></span>`)}
+    <${ChangesInLine} step=${step} />
     ${dead.length > 0 && html`<span class="apply-dead">${t("plan.destroys", { vfs: dead.length })} <code>${addressesOf(dead)}</code></span>`}
   </li>`;
 }

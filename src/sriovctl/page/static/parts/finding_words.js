@@ -3,7 +3,10 @@
 export const SEVERITIES = ["error", "warning", "unknown", "info"];
 
 // What a fix may begin with, after "or" or a few words and a colon.
-const PROGRAMS = "sudo|ip|echo|modprobe|devlink|cat|dmesg|mokutil|bnxtnvm|sriovctl|update-grub|grub2-mkconfig|grubby|systemctl|lspci|mlxconfig|ethtool";
+const PROGRAMS = [
+  "sudo", "ip", "echo", "modprobe", "devlink", "cat", "dmesg", "mokutil", "bnxtnvm", "sriovctl", "update-grub",
+  "grub2-mkconfig", "grubby", "systemctl", "lspci", "mlxconfig", "ethtool",
+].join("|");
 const COMMAND = new RegExp(`^(?:or:? )?(?:[^:/]{0,60}: )?((?:${PROGRAMS}) .+)$`);
 const SENTENCE = /, then |, or | names | shows? | goes | ADDRESS .* are |; |, as | of the /;
 

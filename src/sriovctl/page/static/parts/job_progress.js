@@ -151,7 +151,10 @@ function Verdict({ job, status }) {
       <${Problem} problem=${job.error} /><p>${after}</p>
     </${Alert}>`;
   }
-  if (job.state === "cancelled") return html`<${Alert} kind="info" live title=${t("job.cancelled", { kind })}><p>${t("job.after.undone")}</p></${Alert}>`;
+  if (job.state === "cancelled") {
+    const title = t("job.cancelled", { kind });
+    return html`<${Alert} kind="info" live title=${title}><p>${t("job.after.undone")}</p></${Alert}>`;
+  }
   if (job.status === "unconfirmed" && LATER[status]) {
     const [colour, key] = LATER[status];
     return html`<${Alert} kind=${colour} live title=${t(key, { run: job.run })} />`;

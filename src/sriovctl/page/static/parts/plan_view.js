@@ -103,7 +103,10 @@ function StepStatus({ status }) {
 function Subject({ group, name }) {
   const vfs = group.indices.length > 0
     && html`<span class="plan-vfs">${t("plan.vfs", { vfs: formatIndices(group.indices) })}</span>`;
-  return html`<span class="plan-subject">${name && html`<span class="plan-netdev">${name}</span>`}<a class="is-code" href=${href("pf", group.subject)}>${group.subject}</a>${vfs}</span>`;
+  return html`<span class="plan-subject">
+    ${name && html`<span class="plan-netdev">${name}</span>`}
+    <a class="is-code" href=${href("pf", group.subject)}>${group.subject}</a>${vfs}
+  </span>`;
 }
 
 function Changes({ step }) {
@@ -112,6 +115,12 @@ function Changes({ step }) {
       <code>${key}</code> <${BeforeAfter} before=${before} after=${after} />
     </li>`)}
   </ul>`;
+}
+
+/** What a step changes, in one line. */
+export function ChangesInLine({ step }) {
+  return changesOf(step).map(({ key, before, after }) => html`<span key=${key} class="apply-change">
+    ${key} <${BeforeAfter} before=${before} after=${after} /></span>`);
 }
 
 /** What was, and what will be; a screen reader hears the words between. */

@@ -140,7 +140,10 @@ const colours = ({ HighlightStyle, tags }) => HighlightStyle.define([
 ]);
 
 const look = (EditorView) => EditorView.theme({
-  "&": { backgroundColor: "var(--surface)", color: "var(--text)", fontSize: "13px", minHeight: "320px", maxHeight: "70vh", border: "1px solid var(--line)", borderRadius: "var(--radius)" },
+  "&": {
+    backgroundColor: "var(--surface)", color: "var(--text)", fontSize: "13px", minHeight: "320px", maxHeight: "70vh",
+    border: "1px solid var(--line)", borderRadius: "var(--radius)",
+  },
   "&.cm-focused": { outline: "2px solid var(--accent)", outlineOffset: "1px" },
   ".cm-scroller": { fontFamily: "var(--mono)", lineHeight: "20px" },
   ".cm-content": { caretColor: "var(--text)", padding: "8px 0" },

@@ -209,7 +209,6 @@ export default {
   "doctor.copy": "Copy this finding as text",
   "doctor.copy_all": "Copy all as text",
   "doctor.filter": "Filter findings",
-  "doctor.all": "all",
   "doctor.subject": "Where",
   "doctor.everywhere": "everywhere",
   "doctor.host": "the host",
@@ -593,7 +592,6 @@ export default {
   "history.kinds.apply": "apply",
   "history.kinds.undo": "undo",
   "history.kinds.repair": "repair",
-  "history.kinds.record": "record",
   "history.statuses.running": "at work",
   "history.statuses.unconfirmed": "not kept yet",
   "history.statuses.done": "done",
@@ -627,7 +625,6 @@ export default {
   "events.none_text": "Changes of the kernel, jobs, runs and leases appear here by themselves.",
   "events.none_fits": "No event fits this filter",
   "events.filter": "Filter events",
-  "events.search": "Search",
   "events.hold": "Hold",
   "events.go_on": "Go on ({events} more)",
   "events.times": "{times} times",
@@ -640,6 +637,10 @@ export default {
 
   // --- questions ---
   "ask.cancel": "Not now",
+
+  // --- filters ---
+  "filter.all": "all",
+  "filter.search": "Search",
 
   // --- rates ---
   "rates.title": "Rates",

@@ -209,7 +209,6 @@ export default {
   "doctor.copy": "以文本形式复制这项发现",
   "doctor.copy_all": "以文本形式全部复制",
   "doctor.filter": "筛选发现",
-  "doctor.all": "全部",
   "doctor.subject": "位置",
   "doctor.everywhere": "所有位置",
   "doctor.host": "本机",
@@ -593,7 +592,6 @@ export default {
   "history.kinds.apply": "应用",
   "history.kinds.undo": "撤销",
   "history.kinds.repair": "修复",
-  "history.kinds.record": "记录",
   "history.statuses.running": "进行中",
   "history.statuses.unconfirmed": "待保留",
   "history.statuses.done": "完成",
@@ -627,7 +625,6 @@ export default {
   "events.none_text": "内核的变化、任务、运行和租约会自动出现在这里。",
   "events.none_fits": "没有符合筛选条件的事件",
   "events.filter": "筛选事件",
-  "events.search": "搜索",
   "events.hold": "暂停",
   "events.go_on": "继续（新增 {events}）",
   "events.times": "{times} 次",
@@ -640,6 +637,10 @@ export default {
 
   // --- questions ---
   "ask.cancel": "暂不",
+
+  // --- filters ---
+  "filter.all": "全部",
+  "filter.search": "搜索",
 
   // --- rates ---
   "rates.title": "速率",

@@ -10,6 +10,7 @@ import { Code } from "../parts/code.js";
 import { CopyButton } from "../parts/copy_button.js";
 import { Shown } from "../parts/document.js";
 import { Empty } from "../parts/empty.js";
+import { Filters } from "../parts/filters.js";
 import { bySeverity, commandIn, findingAsText, SEVERITIES } from "../parts/finding_words.js";
 import { PageHead } from "../parts/page_head.js";
 
@@ -30,12 +31,13 @@ export default function Doctor({ query }) {
 function Judgement({ document, query }) {
   const { findings, ready, notes } = document;
   const shown = useMemo(() => findings.filter((one) => fits(one, query)), [findings, query]);
+  const all = html`<button type="button" onClick=${() => setQuery({ severity: null, subject: null })}>
+    ${t("doctor.show_all")}</button>`;
   return html`<div class="stack">
     <${Verdict} ready=${ready} findings=${findings} />
-    ${findings.length > 0 && html`<${Filters} findings=${findings} query=${query} />`}
+    ${findings.length > 0 && html`<${FindingFilters} findings=${findings} query=${query} />`}
     ${findings.length === 0 && html`<${Empty} icon="good" title=${t("doctor.none")} />`}
-    ${findings.length > 0 && !shown.length && html`<${Empty} icon="search" title=${t("doctor.none_fits")}
-      actions=${html`<button type="button" onClick=${() => setQuery({ severity: null, subject: null })}>${t("doctor.show_all")}</button>`} />`}
+    ${findings.length > 0 && !shown.length && html`<${Empty} icon="search" title=${t("doctor.none_fits")} actions=${all} />`}
     ${bySeverity(shown).map((group) => html`<${Group} key=${group.severity} ...${group} />`)}
     ${notes.length > 0 && html`<section class="card"><h2>${t("doctor.notes")}</h2><ul class="notes">
       ${notes.map((note) => html`<li key=${note}>${note}</li>`)}</ul></section>`}
@@ -48,28 +50,26 @@ const fits = (finding, { severity, subject }) => (
 
 function Verdict({ ready, findings }) {
   const errors = findings.filter((one) => one.severity === "error").length;
-  if (ready) return html`<${Alert} kind="good" title=${t("doctor.ready")}>${!findings.length ? null : html`<p>${t("doctor.ready_text")}</p>`}</${Alert}>`;
+  if (ready) {
+    return html`<${Alert} kind="good" title=${t("doctor.ready")}>
+      ${findings.length > 0 && html`<p>${t("doctor.ready_text")}</p>`}</${Alert}>`;
+  }
   if (!errors) return html`<${Alert} kind="warn" title=${t("doctor.not_sure")}><p>${t("doctor.not_sure_text")}</p></${Alert}>`;
   return html`<${Alert} kind="bad" title=${t("doctor.not_ready")}><p>${t("doctor.errors", { errors })}</p></${Alert}>`;
 }
 
-function Filters({ findings, query }) {
+function FindingFilters({ findings, query }) {
   const subjects = [...new Set(findings.map((one) => one.subject ?? "host"))].sort();
-  const counts = SEVERITIES.map((severity) => [severity, findings.filter((one) => one.severity === severity).length]);
-  return html`<div class="filters" role="group" aria-label=${t("doctor.filter")}>
-    <div class="chips">
-      ${[["", findings.length], ...counts].filter(([severity, count]) => !severity || count).map(([severity, count]) => html`
-        <button key=${severity} type="button" class="chip" aria-pressed=${String((query.severity ?? "") === severity)}
-          onClick=${() => setQuery({ severity: severity || null })}>
-          ${severity ? t(`doctor.severities.${severity}`) : t("doctor.all")} <span class="chip-count">${count}</span>
-        </button>`)}
-    </div>
+  const words = SEVERITIES.map((word) => (
+    { word, text: t(`doctor.severities.${word}`), count: findings.filter((one) => one.severity === word).length }
+  )).filter((one) => one.count);
+  return html`<${Filters} label=${t("doctor.filter")} name="severity" chosen=${query.severity} words=${words} total=${findings.length}>
     <label class="filter-subject">${t("doctor.subject")}
       <select value=${query.subject ?? ""} onChange=${(event) => setQuery({ subject: event.currentTarget.value || null })}>
         <option value="">${t("doctor.everywhere")}</option>
         ${subjects.map((one) => html`<option key=${one} value=${one}>${one === "host" ? t("doctor.host") : one}</option>`)}
       </select></label>
-  </div>`;
+  </${Filters}>`;
 }
 
 function Group({ severity, findings }) {

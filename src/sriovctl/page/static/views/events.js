@@ -2,12 +2,13 @@
 import { classes, html, useMemo, useState } from "../core/dom.js";
 import { moment } from "../core/format.js";
 import { recent } from "../core/recent.js";
-import { href, setQuery } from "../core/router.js";
+import { href } from "../core/router.js";
 import { useStore } from "../core/store.js";
 import { loadStyle } from "../core/styles.js";
 import { t } from "../core/texts.js";
 import { Badge } from "../parts/badge.js";
 import { Empty } from "../parts/empty.js";
+import { Filters, SearchField } from "../parts/filters.js";
 import { PageHead } from "../parts/page_head.js";
 import { describeEvent, foldAlike } from "../parts/run_words.js";
 
@@ -24,11 +25,16 @@ export default function Events({ query }) {
     ${held === null ? t("events.hold") : t("events.go_on", { events: happened.length - held.length })}</button>`;
   return html`
     <${PageHead} title=${t("events.title")} lead=${t("events.lead")} actions=${hold} />
-    <${Filters} all=${all} query=${query} />
-    ${shown.length ? html`<ol class="events" aria-label=${t("events.title")}>${shown.map((line) => html`<${Line} key=${line.number} line=${line} />`)}</ol>`
-    : html`<${Empty} icon="events" title=${all.length ? t("events.none_fits") : t("events.none")}><p>${t("events.none_text")}</p></${Empty}>`}
+    <${EventFilters} all=${all} query=${query} />
+    ${shown.length ? html`<${Lines} lines=${shown} />` : html`<${Nothing} title=${t(all.length ? "events.none_fits" : "events.none")} />`}
   `;
 }
+
+const Lines = ({ lines }) => html`<ol class="events" aria-label=${t("events.title")}>
+  ${lines.map((line) => html`<${Line} key=${line.number} line=${line} />`)}
+</ol>`;
+
+const Nothing = ({ title }) => html`<${Empty} icon="events" title=${title}><p>${t("events.none_text")}</p></${Empty}>`;
 
 const asLine = ({ number, time, kind, payload }) => ({ number, time, kind, payload, ...describeEvent(kind, payload) });
 
@@ -37,26 +43,26 @@ function fits(line, { kind, text }) {
   return !text || `${line.kind} ${line.subject} ${line.what} ${line.detail}`.toLowerCase().includes(text.toLowerCase());
 }
 
-function Filters({ all, query }) {
+function EventFilters({ all, query }) {
   const kinds = [...new Set([...Object.keys(KINDS).slice(0, 5), ...all.map((one) => one.kind)])];
-  return html`<div class="filters" role="group" aria-label=${t("events.filter")}>
-    <div class="chips">
-      ${["", ...kinds].map((kind) => html`<button key=${kind} type="button" class="chip" aria-pressed=${String((query.kind ?? "") === kind)} onClick=${() => setQuery({ kind: kind || null })}>
-        ${kind || t("doctor.all")} <span class="chip-count">${kind ? all.filter((one) => one.kind === kind).length : all.length}</span></button>`)}
-    </div>
-    <label class="filter-subject">${t("events.search")}
-      <input type="search" value=${query.text ?? ""} autocomplete="off" spellcheck="false" onInput=${(event) => setQuery({ text: event.currentTarget.value || null })} /></label>
-  </div>`;
+  const words = kinds.map((word) => ({ word, count: all.filter((one) => one.kind === word).length }));
+  return html`<${Filters} label=${t("events.filter")} name="kind" chosen=${query.kind} words=${words} total=${all.length}>
+    <${SearchField} text=${query.text} />
+  </${Filters}>`;
 }
 
 function Line({ line }) {
-  const isFunction = /^[0-9a-f]{4,8}:/.test(line.subject);
   return html`<li class=${classes("event", `is-${line.kind}`)} data-kind=${line.kind}>
     <time datetime=${line.time}>${moment(line.time)}</time>
     <${Badge} kind=${KINDS[line.kind] ?? "neutral"}>${line.kind}</${Badge}>
     <span class="event-says"><strong>${line.what || t(`events.kinds.${line.kind}`)}</strong>
-      ${line.subject && (isFunction ? html`<a class="is-code" href=${href("pf", line.subject)}>${line.subject}</a>` : html`<span class="is-code">${line.subject}</span>`)}
+      <${Subject} subject=${line.subject} />
       ${line.detail && html`<span class="hint">${line.detail}</span>`}
       ${line.times > 1 && html`<span class="hint">${t("events.times", { times: line.times })}</span>`}</span>
   </li>`;
+}
+
+function Subject({ subject }) {
+  if (!/^[0-9a-f]{4,8}:/.test(subject)) return html`<span class="is-code">${subject}</span>`;
+  return html`<a class="is-code" href=${`${href("topology")}?at=${subject}`}>${subject}</a>`;
 }

@@ -1,12 +1,12 @@
 // Which guest has which VF, now and after its next boot.
 import { useDocument } from "../core/documents.js";
 import { html, useMemo } from "../core/dom.js";
-import { setQuery } from "../core/router.js";
 import { loadStyle } from "../core/styles.js";
 import { t } from "../core/texts.js";
 import { Badge } from "../parts/badge.js";
 import { Shown } from "../parts/document.js";
 import { Empty } from "../parts/empty.js";
+import { Filters, SearchField } from "../parts/filters.js";
 import { PageHead } from "../parts/page_head.js";
 import { inWords } from "../parts/plan_view.js";
 import { FunctionLink, vfsByAddress } from "../parts/vf_link.js";
@@ -39,7 +39,7 @@ function List({ guests, pfs, vfs, query }) {
   if (!guests.length) return html`<${Empty} icon="guests" title=${t("guests.none")}><p>${t("guests.none_text")}</p></${Empty}>`;
   const shown = guests.filter((guest) => fits(guest, query));
   return html`
-    ${(guests.length > FEW || query.text) && html`<${Filters} guests=${guests} query=${query} />`}
+    ${(guests.length > FEW || query.text) && html`<${GuestFilters} guests=${guests} query=${query} />`}
     ${!shown.length && html`<${Empty} icon="search" title=${t("guests.none_fits")} />`}
     <div class="guests">${shown.map((guest) => html`<${Guest} key=${guest.uuid} guest=${guest} pfs=${pfs} vfs=${vfs} />`)}</div>
   `;
@@ -51,16 +51,12 @@ function fits(guest, { state, text }) {
   return !text || said.toLowerCase().includes(text.toLowerCase());
 }
 
-function Filters({ guests, query }) {
+function GuestFilters({ guests, query }) {
   const states = [...new Set(guests.map((one) => one.state))].sort();
-  return html`<div class="filters" role="group" aria-label=${t("guests.filter")}>
-    <div class="chips">
-      ${["", ...states].map((state) => html`<button key=${state} type="button" class="chip" aria-pressed=${String((query.state ?? "") === state)} onClick=${() => setQuery({ state: state || null })}>
-        ${state || t("doctor.all")} <span class="chip-count">${state ? guests.filter((one) => one.state === state).length : guests.length}</span></button>`)}
-    </div>
-    <label class="filter-subject">${t("events.search")}
-      <input type="search" value=${query.text ?? ""} autocomplete="off" spellcheck="false" onInput=${(event) => setQuery({ text: event.currentTarget.value || null })} /></label>
-  </div>`;
+  const words = states.map((word) => ({ word, count: guests.filter((one) => one.state === word).length }));
+  return html`<${Filters} label=${t("guests.filter")} name="state" chosen=${query.state} words=${words} total=${guests.length}>
+    <${SearchField} text=${query.text} />
+  </${Filters}>`;
 }
 
 function Guest({ guest, pfs, vfs }) {
@@ -72,14 +68,19 @@ function Guest({ guest, pfs, vfs }) {
       ${!guest.persistent && html`<${Badge} title=${t("guests.transient_hint")}>${t("guests.transient")}</${Badge}>`}
     </header>
     <p class="hint">${[guest.machine, roomText(guest)].filter(Boolean).join(" · ")}</p>
-    ${guest.devices.length ? html`<ul class="guest-devices" aria-label=${t("guests.devices", { guest: guest.name })}>
-      ${guest.devices.map((one) => html`<${Device} key=${`${one.address} ${one.alias}`} device=${one} pfs=${pfs} vfs=${vfs} />`)}</ul>`
-    : html`<p class="hint">${t("guests.no_devices")}</p>`}
+    <${Devices} guest=${guest} pfs=${pfs} vfs=${vfs} />
     ${guest.from_networks.length > 0 && html`<ul class="guest-networks">
       ${guest.from_networks.map((one) => html`<li key=${`${one.network} ${one.mac}`}>${t("guests.from_network", { network: one.network })}
         ${" "}<span class="is-code">${one.mac ?? ""}</span> ${one.vlan && inWords(one.vlan)}</li>`)}
     </ul>`}
   </section>`;
+}
+
+function Devices({ guest, pfs, vfs }) {
+  if (!guest.devices.length) return html`<p class="hint">${t("guests.no_devices")}</p>`;
+  return html`<ul class="guest-devices" aria-label=${t("guests.devices", { guest: guest.name })}>
+    ${guest.devices.map((one) => html`<${Device} key=${`${one.address} ${one.alias}`} device=${one} pfs=${pfs} vfs=${vfs} />`)}
+  </ul>`;
 }
 
 const roomText = ({ free_hotplug_slots: free }) => (free === null ? null : t("guests.room", { slots: free }));
@@ -94,7 +95,9 @@ function Device({ device, pfs, vfs }) {
     <div class="device-head"><${FunctionLink} address=${device.address} pfs=${pfs} vfs=${vfs} />
       ${place && html`<span>${t("plan.vfs", { vfs: place.vf.vf_index })} · ${place.pf.netdev ?? place.pf.device}</span>`}
       <${When} device=${device} /></div>
-    ${facts.length > 0 && html`<dl class="device-facts">${facts.map(([name, value]) => html`<div key=${name}><dt>${name}</dt><dd>${value}</dd></div>`)}</dl>`}
+    ${facts.length > 0 && html`<dl class="device-facts">
+      ${facts.map(([name, value]) => html`<div key=${name}><dt>${name}</dt><dd>${value}</dd></div>`)}
+    </dl>`}
   </li>`;
 }
 

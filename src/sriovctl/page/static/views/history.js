@@ -39,20 +39,25 @@ function Runs({ runs, chosen }) {
   if (!runs.length) return html`<${Empty} icon="history" title=${t("history.none")}><p>${t("history.none_text")}</p></${Empty}>`;
   const here = runs.find((run) => run.run === chosen) ?? runs[0];
   return html`<div class="history">
-    <${Table} caption=${t("history.runs")} rows=${runs} rowKey=${(run) => run.run} rowClass=${(run) => (run === here ? "is-chosen" : "")} columns=${columns()} />
+    <${Table} caption=${t("history.runs")} rows=${runs} rowKey=${(run) => run.run} columns=${columns()}
+      rowClass=${(run) => (run === here ? "is-chosen" : "")} />
     <${Run} key=${here.run} run=${here} canUndo=${canUndo.has(here.run)} />
   </div>`;
 }
 
 const columns = () => [
-  { key: "run", label: t("history.run"), sort: (run) => run.run, render: (run) => html`<button type="button" class="run-number" onClick=${() => setQuery({ run: String(run.run) })}
-    aria-label=${t("history.show", { run: run.run })}>${run.run}</button>` },
+  { key: "run", label: t("history.run"), sort: (run) => run.run, render: (run) => html`<${RunNumber} run=${run.run} />` },
   { key: "kind", label: t("history.kind"), sort: (run) => run.kind, render: (run) => kindText(run) },
   { key: "status", label: t("history.status"), sort: (run) => run.status, render: (run) => html`<${RunStatus} status=${run.status} />` },
   { key: "started", label: t("history.started"), sort: (run) => run.started, render: (run) => html`<span title=${ago(run.started)}>${moment(run.started)}</span>` },
   { key: "source", label: t("history.source"), sort: (run) => run.source, render: (run) => withoutDoor(run.source) },
   { key: "pfs", label: t("history.pfs"), code: true, render: (run) => run.pfs.join(" ") },
 ];
+
+function RunNumber({ run }) {
+  return html`<button type="button" class="run-number" aria-label=${t("history.show", { run })}
+    onClick=${() => setQuery({ run: String(run) })}>${run}</button>`;
+}
 
 const kindText = (run) => (run.undoes === null ? t(`history.kinds.${run.kind}`) : t("history.undo_of", { run: run.undoes }));
 
@@ -66,7 +71,7 @@ function Run({ run, canUndo }) {
   const names = useNames();
   return html`<section class="card run stack" aria-labelledby="run-title" data-run=${run.run}>
     <header class="run-head"><h2 id="run-title">${t("history.run_title", { run: run.run })}</h2><${RunStatus} status=${run.status} /></header>
-    <p class="hint">${[kindText(run), withoutDoor(run.source), moment(run.started), run.ended && t("history.took", { seconds: took(run) })].filter(Boolean).join(" · ")}</p>
+    <p class="hint">${summaryOf(run)}</p>
     <p>${t(`history.means.${run.status.replaceAll(" ", "_")}`)}</p>
     ${run.note && html`<p class="run-note">${run.note}</p>`}
     ${run.status === "unconfirmed" && !job && html`<${Confirmation} run=${run.run} onJob=${setJob} />`}
@@ -80,6 +85,10 @@ function Run({ run, canUndo }) {
     </div>`}</${Shown}>
   </section>`;
 }
+
+const summaryOf = (run) => [
+  kindText(run), withoutDoor(run.source), moment(run.started), run.ended && t("history.took", { seconds: took(run) }),
+].filter(Boolean).join(" · ");
 
 const took = ({ started, ended }) => Math.max(0, Math.round((new Date(ended) - new Date(started)) / 1000));
 

@@ -20,7 +20,10 @@ const EXPLAINED = [400, 403, 404, 409, 412, 422, 423, 429, 502];
 export function PlanCard(props) {
   const { preview, job } = props;
   if (job) {
-    return html`<section class="card plan-card"><${JobProgress} key=${job.job} first=${job} takesFocus onEnd=${props.onEnd} onJob=${props.onJob} onClose=${props.onClose} /></section>`;
+    const { onEnd, onJob, onClose } = props;
+    return html`<section class="card plan-card">
+      <${JobProgress} key=${job.job} first=${job} takesFocus ...${{ onEnd, onJob, onClose }} />
+    </section>`;
   }
   if (preview.error?.status === 412 && props.isBehind) return null; // said above, with what to do
   if (preview.error) return html`<${Refused} error=${preview.error} onPlace=${props.onPlace} onPreview=${props.onPreview} />`;
@@ -38,19 +41,22 @@ function Planned({ preview, isStale, onStarted, onPreview }) {
   const evidence = useMemo(
     () => new Map((owners.document?.owners ?? []).map((one) => [one.token, one.evidence])), [owners.document],
   );
+  const again = html`<button type="button" onClick=${onPreview}>${t("change.preview")}</button>`;
   if (!plan.steps.length) {
     return html`<${Alert} kind="good" live title=${t("plan.nothing")}><p>${t("plan.nothing_text")}</p></${Alert}>`;
   }
   return html`<section class="card plan-card stack" aria-labelledby="plan-title" data-plan=${plan.plan}>
     <div class="plan-title-row"><h2 id="plan-title">${t("plan.title")}</h2><${CopyCommands} steps=${plan.steps} /></div>
     <${PlanSummary} steps=${plan.steps} />
-    ${isStale && html`<${Alert} kind="warn" title=${t("change.stale")} actions=${html`<button type="button" onClick=${onPreview}>${t("change.preview")}</button>`} />`}
+    ${isStale && html`<${Alert} kind="warn" title=${t("change.stale")} actions=${again} />`}
     <${PlanView} steps=${plan.steps} evidence=${evidence} names=${names} label=${t("plan.title")} />
     <div class="plan-apply">
-      <button type="button" class="primary" disabled=${!allowed || isStale} title=${why} onClick=${() => setAsking(true)}>${t("change.apply")}</button>
+      <button type="button" class="primary" disabled=${!allowed || isStale} title=${why}
+        onClick=${() => setAsking(true)}>${t("change.apply")}</button>
       ${!allowed && html`<span class="hint">${why}</span>`}
     </div>
-    <${ApplyDialog} open=${isAsking} plan=${plan} host=${now.host.hostname} evidence=${evidence} onClose=${() => setAsking(false)} onStarted=${onStarted} />
+    <${ApplyDialog} open=${isAsking} plan=${plan} host=${now.host.hostname} evidence=${evidence}
+      onClose=${() => setAsking(false)} onStarted=${onStarted} />
   </section>`;
 }
 
@@ -64,6 +70,8 @@ function Refused({ error, onPlace, onPreview }) {
     <h2>${t("change.no_way")}</h2>
     ${isExplained && html`<p>${t(`change.refused.${error.status}`)}</p>`}
     <${ErrorAlert} error=${place ? atPlace(error, place) : error} onRetry=${[423, 429, 502].includes(error.status) ? onPreview : undefined} />
-    ${place && html`<div class="actions"><button type="button" onClick=${() => onPlace(place)}>${t("change.to_line", { line: place.line })}</button></div>`}
+    ${place && html`<div class="actions">
+      <button type="button" onClick=${() => onPlace(place)}>${t("change.to_line", { line: place.line })}</button>
+    </div>`}
   </section>`;
 }

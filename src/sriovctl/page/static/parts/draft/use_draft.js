@@ -1,9 +1,8 @@
 // The draft of this browser tab: a text over the state that the host had when it was begun.
 import { useCallback, useEffect, useMemo, useReducer } from "../../core/dom.js";
 import { differences, meanwhile } from "./compare.js";
-import {
-  readDraft, removeRow, renameRow, setCount, setIn, setRow, takeOver, writeDraft, writeState,
-} from "./document.js";
+import { readDraft, setIn, writeDraft, writeState } from "./document.js";
+import { removeRow, renameRow, setCount, setRow, takeOver } from "./vf_rows.js";
 
 const PLACE = "sriovctl.draft";
 

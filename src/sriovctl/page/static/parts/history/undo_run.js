@@ -4,8 +4,8 @@ import { html, useState } from "../../core/dom.js";
 import { useRights } from "../../core/rights.js";
 import { t } from "../../core/texts.js";
 import { AskDialog } from "../ask_dialog.js";
-import { BeforeAfter } from "../plan_view.js";
-import { changesOf, gatherSteps } from "../plan_words.js";
+import { ChangesInLine } from "../plan_view.js";
+import { gatherSteps } from "../plan_words.js";
 import { formatIndices } from "../draft/ranges.js";
 
 const MOST_LINES = 12;
@@ -15,7 +15,8 @@ export function UndoRun({ run, steps, onJob }) {
   const [isAsking, setAsking] = useState(false);
   const { allowed, why } = useRights("operate");
   const back = gatherSteps([...steps].reverse());
-  return html`<button type="button" class="danger" disabled=${!allowed} title=${why} onClick=${() => setAsking(true)}>${t("history.undo", { run })}</button>
+  return html`<button type="button" class="danger" disabled=${!allowed} title=${why} onClick=${() => setAsking(true)}>
+      ${t("history.undo", { run })}</button>
     <${AskDialog} open=${isAsking} title=${t("history.undo_title", { run })} label=${t("job.undo")} isDangerous
       run=${() => send("POST", "/v1/jobs", { kind: "undo", run })} onClose=${() => setAsking(false)}
       onDone=${({ job }) => {
@@ -32,6 +33,6 @@ export function UndoRun({ run, steps, onJob }) {
 function Line({ group }) {
   const { step } = group.steps[0];
   const vfs = group.indices.length ? ` ${t("plan.vfs", { vfs: formatIndices(group.indices) })}` : "";
-  return html`<li><code>${group.subject}</code>${vfs}: ${changesOf({ ...step, before: step.after, after: step.undo }).map(({ key, before, after }) => html`
-    <span key=${key} class="apply-change"> ${key} <${BeforeAfter} before=${before} after=${after} /></span>`)}</li>`;
+  const back = { ...step, before: step.after, after: step.undo };
+  return html`<li><code>${group.subject}</code>${vfs}: <${ChangesInLine} step=${back} /></li>`;
 }

@@ -15,6 +15,25 @@ export function secondsOf(text, unit) {
 }
 
 /**
+ * What is asked for when VFs are taken.
+ * @param {{pool: string, owner: string, count: string, ttl: string, unit: string, numa: string,
+ *   policy: string, disjoint: boolean, pinned: boolean}} form
+ */
+export function leaseWish({ pool, owner, count, ttl, unit, numa, policy, disjoint, pinned }) {
+  const seconds = pinned ? null : secondsOf(ttl, unit);
+  return {
+    pool: pool.trim(),
+    owner: owner.trim(),
+    count: Number(count),
+    ...(seconds === null ? {} : { ttl_s: seconds }),
+    ...(numa === "" ? {} : { numa_node: Number(numa) }),
+    ...(policy ? { policy } : {}),
+    ...(disjoint ? { group_disjoint: true } : {}),
+    ...(pinned ? { pinned: true } : {}),
+  };
+}
+
+/**
  * A state that says one pool, and of its PFs no more than which they are.
  * @param {{name: string, pfs: any[], ranges: string[], numa: string, policy: string}} wish
  */

@@ -130,11 +130,13 @@ function VLANField({ spec, value, onSet, inherited, ability, before, isChanged, 
         placeholder=${inherited === undefined ? t("form.as_is") : inWords(inherited)} autocomplete="off"
         aria-invalid=${wrong ? "true" : undefined} aria-describedby=${`${id}-notes`}
         onChange=${(event) => commit(event.currentTarget.value)} />
-      <select aria-label=${t("form.vlan_qos")} title=${canQoS.why} value=${String(value?.qos ?? 0)} disabled=${isOff || isNone || canQoS.can === "no"}
+      <select aria-label=${t("form.vlan_qos")} title=${canQoS.why} value=${String(value?.qos ?? 0)}
+        disabled=${isOff || isNone || canQoS.can === "no"}
         onChange=${(event) => set("qos", event.currentTarget.value, "0")}>
         ${[0, 1, 2, 3, 4, 5, 6, 7].map((qos) => html`<option key=${qos} value=${String(qos)}>${`qos ${qos}`}</option>`)}
       </select>
-      <select aria-label=${t("form.vlan_protocol")} title=${canProtocol.why} value=${value?.protocol ?? "802.1q"} disabled=${isOff || isNone || canProtocol.can === "no"}
+      <select aria-label=${t("form.vlan_protocol")} title=${canProtocol.why} value=${value?.protocol ?? "802.1q"}
+        disabled=${isOff || isNone || canProtocol.can === "no"}
         onChange=${(event) => set("protocol", event.currentTarget.value, "802.1q")}>
         <option value="802.1q">802.1q</option>
         <option value="802.1ad">802.1ad</option>

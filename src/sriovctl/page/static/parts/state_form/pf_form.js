@@ -1,7 +1,7 @@
 // One PF of the draft: its own keys, what is wanted of every VF, and of single ones.
 import { html } from "../../core/dom.js";
 import { t } from "../../core/texts.js";
-import { rowsOf } from "../draft/document.js";
+import { rowsOf } from "../draft/vf_rows.js";
 import { CountField } from "./count_field.js";
 import { Field } from "./fields.js";
 import { abilityFor, keysToShow, PF_KEYS, roomFor } from "./spec.js";

@@ -12,7 +12,7 @@ const MOST_AT_ONCE = 64; // lines that are drawn before somebody asks for the re
 const ALL_KEYS = [...VF_KEYS, ...RARE_VF_KEYS].map((spec) => spec.key);
 
 /**
- * @param {{label: string, wanted: any, rows: import("../draft/document.js").Row[], host: any,
+ * @param {{label: string, wanted: any, rows: import("../draft/vf_rows.js").Row[], host: any,
  *   abilities: any, changes: Map<string, any>, edit: (change: object) => void,
  *   onWrong: (id: string, isWrong: boolean) => void}} props
  */
@@ -32,10 +32,12 @@ export function Rows({ label, wanted, rows, host, abilities, changes, edit, onWr
     setOpen(key);
   };
   const free = firstFree(rows.map((row) => row.key), count);
+  const whyNone = free === null ? t(count ? "form.all_have_rows" : "form.no_vfs") : undefined;
   return html`<section class="card form-part" aria-labelledby="form-vfs">
     <div class="form-part-head">
       <h3 id="form-vfs">${t("form.of_vfs")}</h3>
-      <button type="button" ref=${adder} aria-disabled=${free === null ? "true" : undefined} onClick=${() => free !== null && add(free)} title=${free === null ? t(count ? "form.all_have_rows" : "form.no_vfs") : undefined}>
+      <button type="button" ref=${adder} aria-disabled=${free === null ? "true" : undefined} title=${whyNone}
+        onClick=${() => free !== null && add(free)}>
         <${Icon} name="plus" />${t("form.add_row")}
       </button>
     </div>
@@ -144,7 +146,8 @@ function IndexField({ row, others, count, onRename, onWrong, takesFocus }) {
     <input id=${id} ref=${input} type="text" inputmode="numeric" value=${typed} autocomplete="off" aria-invalid=${wrong ? "true" : undefined}
       aria-describedby=${`${id}-notes`} onChange=${(event) => commit(event.currentTarget.value)} />
     <div class="field-notes" id=${`${id}-notes`}>
-      ${wrong ? html`<p class="field-wrong">${t(`form.wrong.range_${wrong}`, { most: count - 1 })}</p>` : html`<p>${t("form.indices_hint", { most: count - 1 })}</p>`}
+      ${wrong ? html`<p class="field-wrong">${t(`form.wrong.range_${wrong}`, { most: count - 1 })}</p>`
+    : html`<p>${t("form.indices_hint", { most: count - 1 })}</p>`}
     </div>
   </div>`;
 }
