@@ -53,31 +53,26 @@ class Reads:
             return Reading(partial(_metrics, recorded=self._recorded, is_open=is_open), MOMENT_S)
         if route == "draw_tree":
             make = partial(tree_reading.draw_tree, looks=self._looks, query=query)
-            return Reading(make, self._heard_s)
+            return Reading(make, MOMENT_S)
         read, good_for_s = self._document(route, named, query)
         return Reading(lambda doors: encode(read(doors)), good_for_s)
 
     def _document(self, route: str, named: Values, query: Values) -> tuple[Read, float]:
-        heard = self._heard(named, query)
+        heard = _heard(named, query)
         if route in heard:
             return heard[route], self._heard_s
-        return self._of_a_moment(named, query)[route], MOMENT_S
+        others = {**self._of_looks(named, query), **self._of_a_moment(named, query)}
+        return others[route], MOMENT_S
 
-    # What changes only when the kernel tells of it.
-    def _heard(self, named: Values, query: Values) -> dict[str, Read]:
+    # Their look is kept for as long as what is heard of; they are not, for as long again.
+    def _of_looks(self, named: Values, query: Values) -> dict[str, Read]:
         looks, function = self._looks, str(named.get("function"))
         return {
-            "list_pfs": partial(reading.list_pfs, query=query),
-            "list_vfs": partial(reading.list_vfs, query=query),
-            "show_pf": partial(reading.show_pf, named=str(named.get("address"))),
-            "show_function": partial(reading.show_function, named=function),
-            "list_abilities": partial(reading.list_abilities, query=query),
             "list_groups": partial(tree_reading.list_groups, looks=looks, query=query),
             "explain": partial(tree_reading.explain_function, looks=looks, named=function),
             "show_tree": partial(tree_reading.show_tree, looks=looks),
             "capacity": partial(tree_reading.capacity, looks=looks, query=query),
             "doctor": partial(tree_reading.doctor, looks=looks),
-            "raw": read_raw,
         }
 
     def _of_a_moment(self, named: Values, query: Values) -> dict[str, Read]:
@@ -92,6 +87,18 @@ class Reads:
             "show_run": partial(reading.show_run, run_id=_number(named, "run")),
             "show_lease": partial(reading.show_lease, lease_id=_number(named, "lease")),
         }
+
+
+# What changes only when the kernel tells of it.
+def _heard(named: Values, query: Values) -> dict[str, Read]:
+    return {
+        "list_pfs": partial(reading.list_pfs, query=query),
+        "list_vfs": partial(reading.list_vfs, query=query),
+        "show_pf": partial(reading.show_pf, named=str(named.get("address"))),
+        "show_function": partial(reading.show_function, named=str(named.get("function"))),
+        "list_abilities": partial(reading.list_abilities, query=query),
+        "raw": read_raw,
+    }
 
 
 def _number(named: Values, name: str) -> int:

@@ -90,6 +90,21 @@ def test_many_reasons_cost_one_look(rig: Rig, monkeypatch: pytest.MonkeyPatch) -
     assert len(looks) == 2
 
 
+def test_a_look_is_never_older_than_what_is_heard_of(short_path: Path) -> None:
+    with rig_on(short_path, hears_events=True) as rig:
+        rig.get("/v1/groups")
+        rig.host.files.write_text(f"/sys/bus/pci/devices/{PF}/sriov_numvfs", "2")
+        rig.now += 9
+        assert count_vfs(rig) == 0
+        rig.now += 2
+        assert count_vfs(rig) == 2
+
+
+def count_vfs(rig: Rig) -> int:
+    root = ElementTree.fromstring(rig.get("/v1/tree.svg").body)
+    return sum(one.get("data-state") == "on" for one in root.iter(f"{SVG}g"))
+
+
 # --- drivers ---------------------------------------------------------------------------------
 
 
