@@ -77,6 +77,14 @@ class StagedHost:
         assert target is not None
         return target.rpartition("/")[2]
 
+    def vlan(self, pf: str, number: int) -> int | None:
+        """The VLAN of a VF, as the card's driver has it."""
+        function = self.host.kernel.find_by_name(pf)
+        assert function is not None
+        assert function.sriov is not None
+        vlan = function.sriov.records[number].attributes.vlan
+        return None if vlan is None else vlan.id
+
     def bind(self, device: str, driver: str) -> None:
         """Bind a function to a driver."""
         self.write(device, "driver_override", driver)
@@ -108,7 +116,7 @@ def ordinary(directory: Path) -> StagedHost:
     """Two 82576, one with four VFs, of which a guest and a borrower have one each."""
     staged = StagedHost(simulated_82576(), directory)
     _all_up(staged)
-    vlans = {str(number): {"vlan": {"id": 100 + number}} for number in range(2)}
+    vlans = {str(number): {"vlan": {"id": 100 + number}} for number in range(3)}
     staged.apply(uplink={**_without_drivers(PF, 4), "vfs": vlans})
     staged.give_to_guest("finance-web", staged.vf(PF, 0))
     staged.lend(PF, "build-17")
