@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import socket
+import ssl
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -17,6 +19,7 @@ from sriovctl.lab.machines import find_machine
 from tests.page import inside
 from tests.page.certificate import Certificate
 
+_UNCHECKED = ssl._create_unverified_context()
 _PATIENCE_S = 300.0  # to boot, to make VFs, and to start the daemon
 
 
@@ -27,6 +30,7 @@ class Machine:
         page, shell = forwards
         self.url = f"https://127.0.0.1:{page.here}"
         self._beside = beside
+        self._page = page.here
         self._shell = shell.here
         self._said = said
 
@@ -40,7 +44,10 @@ class Machine:
 
     def _answers(self) -> bool:
         with suppress(OSError, ValueError):
-            return bool(self.ask("true")["status"] == 0)
+            self.ask("true")
+            with socket.create_connection(("127.0.0.1", self._page), timeout=60) as connection:
+                _UNCHECKED.wrap_socket(connection).close()
+                return True
         return False
 
     def run(self, *words: str) -> str:
@@ -100,5 +107,16 @@ def free_port() -> int:
 
 def make_token(tokens: Path, name: str, role: str) -> str:
     """Make a bearer token by our own command."""
-    words = ("sriovctl", "api", "token", name, "--role", role, "--tokens", str(tokens))
+    words = (
+        sys.executable,
+        "-m",
+        "sriovctl",
+        "api",
+        "token",
+        name,
+        "--role",
+        role,
+        "--tokens",
+        str(tokens),
+    )
     return subprocess.run(words, check=True, capture_output=True, text=True).stdout.strip()

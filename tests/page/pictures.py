@@ -1,0 +1,106 @@
+"""Pictures of every page for the documentation: ``packaging/screenshots``.
+
+The host is a staged one, its clock stands still, and nothing moves; so a picture changes when the
+page does.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import NamedTuple
+from unittest.mock import patch
+
+from playwright.sync_api import Browser, Page
+
+from tests.page import hosts
+from tests.page.chromium import find_chromium, running_chromium
+from tests.page.looking import VIEWS, look
+from tests.page.served import Served, serving
+
+_NOON = time.struct_time((2026, 11, 2, 12, 0, 0, 0, 306, 0))
+_HEIGHTS = {360: 740, 1440: 900, 2560: 1440}
+
+
+class Picture(NamedTuple):
+    """One view of one host."""
+
+    host: str
+    view: str
+    width: int
+    colors: str = "light"
+
+    @property
+    def name(self) -> str:
+        host = "" if self.host == "ordinary" else f"-{self.host}"
+        colors = "" if self.colors == "light" else f"-{self.colors}"
+        return f"{self.view}{host}{colors}-{self.width}.png"
+
+
+_STAGES = {"ordinary": hosts.ordinary, "crowded": hosts.crowded, "empty": hosts.empty}
+PICTURES = (
+    *(Picture("ordinary", view, width) for view in VIEWS for width in (360, 1440)),
+    Picture("ordinary", "overview", 1440, "dark"),
+    Picture("ordinary", "topology", 1440, "dark"),
+    Picture("crowded", "overview", 1440),
+    Picture("crowded", "overview", 2560),
+    Picture("crowded", "pf", 1440),
+    Picture("crowded", "overview", 360),
+    Picture("empty", "overview", 360),
+    Picture("empty", "overview", 1440),
+)
+
+
+def take(page: Page, served: Served, picture: Picture, directory: Path) -> None:
+    """Take one picture."""
+    page.set_viewport_size({"width": picture.width, "height": _HEIGHTS[picture.width]})
+    page.emulate_media(color_scheme=picture.colors, reduced_motion="reduce")  # type: ignore[arg-type]
+    look(page, served, picture.view)
+    page.evaluate("document.fonts.ready")
+    page.screenshot(path=directory / picture.name, animations="disabled", caret="hide")
+
+
+def take_all(browser: Browser, directory: Path, wanted: Sequence[Picture]) -> None:
+    """Take pictures, host by host."""
+    for host, stage in _STAGES.items():
+        of_host = [one for one in wanted if one.host == host]
+        if not of_host:
+            continue
+        with ExitStack() as stack:
+            with _at_noon():
+                served = stack.enter_context(serving(stage))
+            context = stack.enter_context(browser.new_context(locale="en-GB", timezone_id="UTC"))
+            served.sign_in(context)
+            page = context.new_page()
+            page.clock.set_fixed_time("2026-11-02T12:00:20Z")
+            for picture in of_host:
+                take(page, served, picture, directory)
+
+
+@contextmanager
+def _at_noon() -> Iterator[None]:
+    with patch("time.gmtime", lambda *_: _NOON):
+        yield
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Take pictures of every page.")
+    parser.add_argument("directory", type=Path)
+    parser.add_argument("only", nargs="*", help="names of pictures, such as overview-360")
+    args = parser.parse_args()
+    program = find_chromium()
+    if program is None:
+        raise SystemExit("Chromium is not installed: run 'make setup' as root")
+    args.directory.mkdir(parents=True, exist_ok=True)
+    wanted = [
+        one for one in PICTURES if not args.only or one.name.removesuffix(".png") in args.only
+    ]
+    with running_chromium(program) as browser:
+        take_all(browser, args.directory, wanted)
+
+
+if __name__ == "__main__":
+    main()
