@@ -5,7 +5,7 @@ BIN := .venv/bin
 # The lab's tests may be skipped where nobody can run them, never where somebody can.
 REQUIRE_LAB := $(if $(filter 0,$(shell id -u)),1,0)
 
-.PHONY: setup demo lint unit test bench clean
+.PHONY: setup demo lint unit test bench screenshots clean
 
 setup:
 	@packaging/setup
@@ -29,6 +29,9 @@ test: setup lint
 bench: setup
 	$(BIN)/python -m compileall -q benchmarks
 	$(BIN)/python benchmarks/run.py $(BENCH_ARGS)
+
+screenshots: setup
+	@packaging/screenshots
 
 clean:
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist
