@@ -41,8 +41,8 @@ def change_vlan(page: Page, vf: int, vlan: int, *, confirm: bool = False) -> Non
     expect(job_told(page)).to_contain_text(said)
 
 
-def from_to(before: int, after: int) -> re.Pattern[str]:
-    """How a change of a number is written: an arrow for eyes, a word for ears."""
+def from_to(before: int | str, after: int | str) -> re.Pattern[str]:
+    """How a change is written: an arrow for eyes, a word for ears."""
     return re.compile(rf"{before}\s*→\s*to\s*{after}(?!\d)")
 
 

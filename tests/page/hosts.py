@@ -6,7 +6,7 @@ import json
 from itertools import cycle
 from pathlib import Path
 
-from sriovctl.api.changing import make_plan
+from sriovctl.api.changing import define_pools, make_plan
 from sriovctl.engine.doors import Doors
 from sriovctl.engine.leases.pools import select_pool
 from sriovctl.engine.runs.apply import ApplyOptions, apply_plan
@@ -14,6 +14,7 @@ from sriovctl.engine.vf_attributes import write_link
 from sriovctl.host.journal import SQLiteJournal
 from sriovctl.host.leases import SQLiteLeaseBook
 from sriovctl.host.simulated import (
+    INTEL_82576,
     INTEL_E810,
     INTEL_X710,
     Card,
@@ -31,6 +32,7 @@ PCI = "/sys/bus/pci/devices"
 PF, PF_BELOW_SWITCH, NVME = "0000:01:00.0", "0000:04:00.0", "0000:05:00.0"
 VF0, VF1, VF2, VF3 = (f"0000:01:10.{number}" for number in (0, 2, 4, 6))
 _PFS, _VFS_OF_EACH = 8, 64
+_LINK_DELAY_S = 10.0
 _ON_SWITCH, _FOREIGN, _LENDERS = 3, 6, (1, 5)
 
 
@@ -104,6 +106,15 @@ class StagedHost:
                 self.host.processes.open_vfio_group(qemu, device)
             self.host.processes.open_vfio_device(qemu, device)
 
+    def define_pools(self, **pools: str) -> None:
+        """Define pools, each of the VFs of one PF."""
+        state = {
+            "version": 1,
+            "pfs": {name: {"match": {"address": pf}} for name, pf in pools.items()},
+            "pools": {name: {"from": [name]} for name in pools},
+        }
+        define_pools(self.doors, json.dumps(state), "host.yaml")
+
     def lend(self, pf: str, owner: str, count: int = 1) -> None:
         """Lend VFs of a PF."""
         self.doors.desk().take(select_pool(f"address={pf}"), Request(owner, count), Terms())
@@ -121,7 +132,39 @@ def ordinary(directory: Path) -> StagedHost:
     staged.give_to_guest("finance-web", staged.vf(PF, 0))
     staged.lend(PF, "build-17")
     staged.bind(staged.vf(PF, 3), "igbvf")
-    return staged
+    return _settled(staged)
+
+
+def showcase(directory: Path) -> StagedHost:
+    """A host at work: two NUMA nodes, guests, pools, leases, and some history."""
+    cards = (
+        Card(INTEL_E810, total_vfs=32, numa_node=0, serial_number="b4-96-91-ff-ff-a1-20-01"),
+        Card(INTEL_E810, total_vfs=32, numa_node=0, serial_number="b4-96-91-ff-ff-a1-20-02"),
+        Card(INTEL_X710, total_vfs=16, numa_node=1, serial_number="3c-fd-fe-ff-ff-0b-71-00"),
+        Card(INTEL_82576, numa_node=1),
+    )
+    staged = StagedHost(simulate(MachineSpec(cards=cards)), directory)
+    _all_up(staged)
+    uplink, backup, storage, lab = pfs_of(staged)
+    tenants = {
+        str(n): {"vlan": {"id": 100 + n // 2}, "admin_mac": f"52:54:00:a1:00:{n:02x}"}
+        for n in range(12)
+    }
+    staged.apply(
+        uplink={**_without_drivers(uplink, 24), "vfs": tenants}, backup=_without_drivers(backup, 16)
+    )
+    staged.apply(storage=_without_drivers(storage, 8))
+    staged.apply(lab={**_without_drivers(lab, 4), "vfs": {"0": {"vlan": {"id": 42}}}})
+    staged.define_pools(tenants=backup, builds=storage)
+    for number, name in enumerate(
+        ("finance-web", "finance-db", "mail", "proxy", "ci-runner", "dns")
+    ):
+        staged.give_to_guest(name, staged.vf(uplink, number), staged.vf(backup, number))
+    for number, owner in enumerate(("build-17", "build-18", "nightly")):
+        staged.lend((storage, storage, lab)[number], owner)
+    for number in range(20, 24):
+        staged.bind(staged.vf(uplink, number), "iavf")
+    return _settled(staged)
 
 
 def empty(directory: Path) -> StagedHost:
@@ -151,7 +194,7 @@ def crowded(directory: Path) -> StagedHost:
     staged.make_vfs_by_hand(pfs[_FOREIGN], _VFS_OF_EACH)
     for number, pf in enumerate(pfs):
         _use(staged, number, pf)
-    return staged
+    return _settled(staged)
 
 
 def _use(staged: StagedHost, number: int, pf: str) -> None:
@@ -178,6 +221,12 @@ def pfs_of(staged: StagedHost) -> list[str]:
         for device in staged.host.files.list_dir(PCI) or ()
         if staged.host.files.exists(f"{PCI}/{device}/sriov_totalvfs")
     )
+
+
+def _settled(staged: StagedHost) -> StagedHost:
+    # Links come back after VFs were made.
+    staged.host.clock.sleep(_LINK_DELAY_S)
+    return staged
 
 
 def _all_up(staged: StagedHost) -> None:

@@ -10,18 +10,21 @@ import argparse
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from datetime import datetime, tzinfo
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Self
 from unittest.mock import patch
 
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser
 
 from tests.page import hosts
 from tests.page.chromium import find_chromium, running_chromium
 from tests.page.looking import VIEWS, look
 from tests.page.served import Served, serving
+from tests.page.traffic import Traffic
 
 _NOON = time.struct_time((2026, 11, 2, 12, 0, 0, 0, 306, 0))
+_OPENED, _TAKEN = "2026-11-02T12:10:00Z", "2026-11-02T12:10:30Z"
 _HEIGHTS = {360: 740, 1440: 900, 2560: 1440}
 
 
@@ -35,15 +38,21 @@ class Picture(NamedTuple):
 
     @property
     def name(self) -> str:
-        host = "" if self.host == "ordinary" else f"-{self.host}"
+        host = "" if self.host == "showcase" else f"-{self.host}"
         colors = "" if self.colors == "light" else f"-{self.colors}"
         return f"{self.view}{host}{colors}-{self.width}.png"
 
 
-_STAGES = {"ordinary": hosts.ordinary, "crowded": hosts.crowded, "empty": hosts.empty}
+_STAGES = {
+    "showcase": hosts.showcase,
+    "ordinary": hosts.ordinary,
+    "crowded": hosts.crowded,
+    "empty": hosts.empty,
+}
+_WITH_RATES = ("overview", "pf", "vf")
 PICTURES = (
-    *(Picture("ordinary", view, width) for view in VIEWS for width in (360, 1440)),
-    Picture("ordinary", "overview", 1440, "dark"),
+    *(Picture("showcase", view, width) for view in VIEWS for width in (360, 1440)),
+    Picture("showcase", "overview", 1440, "dark"),
     Picture("ordinary", "topology", 1440, "dark"),
     Picture("crowded", "overview", 1440),
     Picture("crowded", "overview", 2560),
@@ -54,13 +63,24 @@ PICTURES = (
 )
 
 
-def take(page: Page, served: Served, picture: Picture, directory: Path) -> None:
+def take(browser: Browser, served: Served, picture: Picture, directory: Path) -> None:
     """Take one picture."""
+    # The clock is that of the context.
+    context = browser.new_context(locale="en-GB", timezone_id="UTC")
+    served.sign_in(context)
+    page = context.new_page()
+    page.clock.install(time=_OPENED)
+    traffic = Traffic(page)
     page.set_viewport_size({"width": picture.width, "height": _HEIGHTS[picture.width]})
     page.emulate_media(color_scheme=picture.colors, reduced_motion="reduce")  # type: ignore[arg-type]
     look(page, served, picture.view)
+    page.clock.pause_at(_TAKEN)
+    if picture.view in _WITH_RATES and picture.host != "empty":
+        traffic.flow()
+    page.clock.run_for(500)
     page.evaluate("document.fonts.ready")
     page.screenshot(path=directory / picture.name, animations="disabled", caret="hide")
+    context.close()
 
 
 def take_all(browser: Browser, directory: Path, wanted: Sequence[Picture]) -> None:
@@ -72,18 +92,20 @@ def take_all(browser: Browser, directory: Path, wanted: Sequence[Picture]) -> No
         with ExitStack() as stack:
             with _at_noon():
                 served = stack.enter_context(serving(stage))
-            context = stack.enter_context(browser.new_context(locale="en-GB", timezone_id="UTC"))
-            served.sign_in(context)
-            page = context.new_page()
-            page.clock.set_fixed_time("2026-11-02T12:00:20Z")
             for picture in of_host:
-                take(page, served, picture, directory)
+                take(browser, served, picture, directory)
 
 
 @contextmanager
 def _at_noon() -> Iterator[None]:
-    with patch("time.gmtime", lambda *_: _NOON):
+    with patch("time.gmtime", lambda *_: _NOON), patch("sriovctl.host.leases.datetime", _AtNoon):
         yield
+
+
+class _AtNoon(datetime):
+    @classmethod
+    def now(cls, tz: tzinfo | None = None) -> Self:
+        return cls(*_NOON[:6], tzinfo=tz)
 
 
 def main() -> None:

@@ -54,7 +54,7 @@ def test_a_vlan_is_changed_on_a_real_card_and_a_vf_in_use_is_left_alone(
         open_view(page, "Change")
         edit_vlan(page, inside.USED_VF, 99)
         plan = preview(page)
-        expect(plan.get_by_role("list", name="Plan")).to_contain_text(from_to(0, 99))
+        expect(plan.get_by_role("list", name="Plan")).to_contain_text(from_to("none", 99))
         expect(plan).to_contain_text(inside.ADDRESS.partition("/")[0])
         dialog = ask_to_apply(page)
         expect(dialog.get_by_role("button", name="Apply and disturb 1 user")).to_be_disabled()
