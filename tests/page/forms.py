@@ -48,7 +48,7 @@ def from_to(before: int | str, after: int | str) -> re.Pattern[str]:
 
 def job_told(page: Page) -> Locator:
     """How the job of this page ended."""
-    return page.get_by_role("region", name="Job").get_by_role("alert")
+    return page.get_by_role("region", name="Job").get_by_role("alert").last
 
 
 def open_view(page: Page, name: str) -> None:

@@ -176,8 +176,9 @@ def test_a_plan_of_a_host_that_changed_silently_is_refused(
     edit_vlan(page, FREE_VF, 77)
     changed.staged.bind(changed.staged.vf(PF, 1), "igbvf")  # which no event tells here
     page.get_by_role("button", name="Preview").click()
-    expect(page.get_by_role("heading", name="No plan")).to_be_visible()
-    expect(page.get_by_role("main")).to_contain_text("The host is not as it was")
+    warning = page.get_by_role("alert").filter(has_text="The host has changed")
+    expect(warning).to_contain_text("igbvf")
+    expect(page.get_by_role("button", name="Apply", exact=True)).to_have_count(0)
     assert changed.staged.vlan(PF, FREE_VF) == 102
 
 

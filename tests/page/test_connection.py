@@ -15,7 +15,7 @@ from tests.page.served import Served
 
 pytestmark = pytest.mark.browser
 
-AWAY = ("ERR_CONNECTION_REFUSED", "ERR_INCOMPLETE_CHUNKED_ENCODING", "ERR_EMPTY_RESPONSE")
+AWAY = ("net::ERR_CONNECTION", "net::ERR_INCOMPLETE_CHUNKED_ENCODING", "net::ERR_EMPTY_RESPONSE")
 
 
 def test_the_program_lets_one_browser_in_by_its_link(
