@@ -29,10 +29,16 @@ export function chooseTheme(wanted) {
   theme.set(wanted);
 }
 
-/** Whether the page is dark now, whoever decided it. */
-export function isDark() {
-  const wanted = theme.get();
-  return wanted === "system" ? matchMedia("(prefers-color-scheme: dark)").matches : wanted === "dark";
+const system = globalThis.matchMedia?.("(prefers-color-scheme: dark)");
+
+function isDarkNow() {
+  return theme.get() === "system" ? Boolean(system?.matches) : theme.get() === "dark";
 }
+
+/** Whether the page is dark, whoever decided it. */
+export const isDark = createStore(isDarkNow());
+
+system?.addEventListener("change", () => isDark.set(isDarkNow()));
+theme.follow(() => isDark.set(isDarkNow()));
 
 export { keep, recall };

@@ -1,6 +1,6 @@
 // Rates over time, by uPlot, which is loaded when a plot is first shown.
 import { html, useEffect, useRef, useState } from "../core/dom.js";
-import { theme } from "../core/preferences.js";
+import { isDark } from "../core/preferences.js";
 import { useStore } from "../core/store.js";
 import { loadSheet } from "../core/styles.js";
 import { language } from "../core/texts.js";
@@ -24,7 +24,7 @@ export function Plot({ label, times, lines, format, height = 200 }) {
   const place = useRef(null);
   const plot = useRef(null);
   const [Library, setLibrary] = useState(null);
-  const colours = useStore(theme);
+  const dark = useStore(isDark);
   useEffect(() => {
     let isWanted = true;
     load().then((found) => isWanted && setLibrary(() => found), () => {});
@@ -43,7 +43,7 @@ export function Plot({ label, times, lines, format, height = 200 }) {
       plot.current.destroy();
       plot.current = null;
     };
-  }, [Library, colours, height, language.get(), format]);
+  }, [Library, dark, height, language.get(), format]);
   useEffect(() => {
     plot.current?.setData(dataOf(times, lines));
   });
