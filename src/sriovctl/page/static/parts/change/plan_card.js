@@ -11,6 +11,7 @@ import { JobProgress } from "../job_progress.js";
 import { placeOf } from "./place.js";
 import { CopyCommands, PlanSummary, PlanView, useNames } from "../plan_view.js";
 
+const PASSING = [423, 429, 502]; // the same may work a moment later
 const EXPLAINED = [400, 403, 404, 409, 412, 422, 423, 429, 502];
 
 /**
@@ -25,8 +26,7 @@ export function PlanCard(props) {
       <${JobProgress} key=${job.job} first=${job} takesFocus ...${{ onEnd, onJob, onClose }} />
     </section>`;
   }
-  if (preview.error?.status === 412 && props.isBehind) return null; // said above, with what to do
-  if (preview.error) return html`<${Refused} error=${preview.error} onPlace=${props.onPlace} onPreview=${props.onPreview} />`;
+  if (preview.error) return html`<${Refused} error=${preview.error} isToldAbove=${props.isBehind} onPlace=${props.onPlace} onPreview=${props.onPreview} />`;
   if (!preview.plan) return html`<p class="hint plan-none">${t("change.no_plan")}</p>`;
   return html`<${Planned} ...${props} />`;
 }
@@ -63,13 +63,15 @@ function Planned({ preview, isStale, onStarted, onPreview }) {
 const atPlace = (error, place) => ({ problem: { ...error.problem, subject: t("change.place", place) } });
 
 /** Why there is no plan, in full, with what to do about it. */
-function Refused({ error, onPlace, onPreview }) {
+function Refused({ error, isToldAbove, onPlace, onPreview }) {
   const place = placeOf(error);
+  const isTold = isToldAbove && error.status === 412; // with what changed, and what to do
+  const retry = PASSING.includes(error.status) ? onPreview : undefined;
   const isExplained = EXPLAINED.includes(error.status);
   return html`<section class="card plan-card stack">
     <h2>${t("change.no_way")}</h2>
     ${isExplained && html`<p>${t(`change.refused.${error.status}`)}</p>`}
-    <${ErrorAlert} error=${place ? atPlace(error, place) : error} onRetry=${[423, 429, 502].includes(error.status) ? onPreview : undefined} />
+    ${!isTold && html`<${ErrorAlert} error=${place ? atPlace(error, place) : error} onRetry=${retry} />`}
     ${place && html`<div class="actions">
       <button type="button" onClick=${() => onPlace(place)}>${t("change.to_line", { line: place.line })}</button>
     </div>`}
