@@ -1,4 +1,4 @@
-import { html, useState } from "../core/dom.js";
+import { classes, html, useState } from "../core/dom.js";
 import { bitRate, rate } from "../core/format.js";
 import { hasCounted, ratesOf, ratesProblem, useRates } from "../core/rates.js";
 import { t } from "../core/texts.js";
@@ -40,13 +40,18 @@ export function RatesPanel({ of: key }) {
     </div>
     ${isCounted
       ? html`<${Plot} label=${t("rates.title")} times=${rates.times} lines=${lines} format=${chosen.format} />`
-      : html`<p class="hint plot-waiting">${waitingWord(rates)}</p>`}
+      : html`<p class=${classes("hint", !isUncounted(rates) && "plot-waiting")}>${waitingWord(rates)}</p>`}
   </section>`;
 }
 
 function waitingWord(rates) {
   if (ratesProblem()) return t("rates.away");
-  return hasCounted() && !rates ? t("rates.none") : t("rates.waiting");
+  return isUncounted(rates) ? t("rates.none") : t("rates.waiting");
+}
+
+// Others have rates by now, and this one has none.
+function isUncounted(rates) {
+  return hasCounted() && !rates;
 }
 
 function nowOf(line, format) {

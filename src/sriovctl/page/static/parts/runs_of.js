@@ -7,6 +7,7 @@ import { href } from "../core/router.js";
 import { t } from "../core/texts.js";
 import { Badge } from "./badge.js";
 import { Shown } from "./document.js";
+import { changesOf, formatValue } from "./plan_words.js";
 
 const MOST = 12;
 const MOST_STEPS = 6;
@@ -75,14 +76,11 @@ function useSteps(runs) {
 
 /** One step as what was before and after. */
 function Step({ step }) {
-  const names = Object.keys(step.after);
-  return html`<code>${step.subject}</code> ${names.map((name) => html`<span key=${name}>
-    ${name} <del>${written(step.before[name])}</del> <ins>${written(step.after[name])}</ins>
+  return html`<code>${step.subject}</code> ${changesOf(step).map(({ key, before, after }) => html`<span key=${key}>
+    ${key} <del>${written(before)}</del> <ins>${written(after)}</ins>
   </span>`)}`;
 }
 
 function written(value) {
-  if (value == null) return t("shell.none");
-  if (typeof value !== "object") return String(value);
-  return Object.entries(value).map(([name, one]) => `${name} ${one}`).join(", ");
+  return formatValue(value, { none: t("plan.none"), on: t("plan.on"), off: t("plan.off") });
 }
