@@ -124,3 +124,32 @@ def test_who_is_in_the_group_changes_the_host_by_the_daemon(daemon: Daemon) -> N
     assert (vlan_of(PF, 1), sources()[0]) == (46, "-")
     assert "run as root" in as_user(ANNA, "apply", "-", stdin=state(47), expect=1)
     assert "Traceback" not in daemon.log()
+
+
+def test_a_daemon_that_is_killed_at_work_is_told_of_and_what_it_did_goes_back(
+    daemon: Daemon,
+) -> None:
+    wanted = state(42).replace("vlan:", "driver: vfio-pci, vlan:")
+    command = subprocess.Popen(
+        ["sriovctl", "apply", "-"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    assert command.stdin is not None
+    command.stdin.write(wanted)
+    command.stdin.close()
+    command.stdin = None
+    while num_vfs(PF) == 0:
+        assert command.poll() is None
+    daemon.kill(signal.SIGKILL)
+    said, _ = command.communicate()
+    (run,) = json.loads(sriovctl("history", "--json"))["runs"]
+    if run["status"] == "running":  # else it was faster than we are
+        assert command.returncode == 1
+        assert "how far it came is not known here" in said
+        assert "'sriovctl history' tells" in said
+        assert "cut short" in sriovctl("apply", "-", stdin=wanted, expect=1)
+    sriovctl("undo")
+    assert num_vfs(PF) == 0
