@@ -380,6 +380,22 @@ def test_ctrl_c_takes_back_what_the_daemon_did(pair: Pair) -> None:
     assert pair.served.host.files.read_text(AUTOPROBE) == before
 
 
+def test_what_somebody_else_cancelled_is_not_said_to_be_done(pair: Pair) -> None:
+    file = pair.direct.files / "one.yaml"
+    file.write_text(
+        f'version: 1\npfs: {{a: {{match: {{address: "{PF}"}}, drivers_autoprobe: false}}}}\n'
+    )
+
+    def cancel() -> None:
+        pair.rig.service.jobs.find(1).cancel_wanted = True
+
+    when_written(pair.served, cancel)
+    said = pair.served.run("apply", str(file))
+    assert (said.status, said.out) == (1, "")
+    assert "job 1 (run 1): was cancelled, and what it did was taken back" in str(said.error)
+    assert pair.served.host.files.read_text(AUTOPROBE) == "1"
+
+
 def when_written(side: Side, action: Callable[[], None]) -> None:
     """Call something once the first step has been taken."""
     files = side.host.files

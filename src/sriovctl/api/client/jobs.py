@@ -165,11 +165,11 @@ class JobOffice:
                 self._progress(f"the daemon goes on with {job.name}: 'sriovctl history' tells")
                 raise
             job = self._stop(follower, job)
-            if job.state is not JobState.DONE and not _failed(job):
+            if job.state is JobState.CANCELLED:
                 raise
         self._tell(job.notes)
-        if job.problem is not None:
-            raise error_told(job.problem)
+        if job.state is not JobState.DONE:
+            raise _error_of(job)
         return job
 
     def _begin(self, said: Mapping[str, object]) -> _Job:
@@ -253,9 +253,11 @@ def _naming(run_id: int | None) -> dict[str, object]:
     return {} if run_id is None else {"run": run_id}
 
 
-# Cancelled, and yet not because we wanted it: what it did could not be taken back.
-def _failed(job: _Job) -> bool:
-    return job.state is JobState.FAILED
+def _error_of(job: _Job) -> SriovctlError:
+    if job.problem is not None:
+        return error_told(job.problem)
+    # It had ended when it heard of that, and was undone.
+    return SriovctlError("was cancelled, and what it did was taken back", subject=job.name)
 
 
 def _lost_with(job: _Job, cause: str) -> LostError:
