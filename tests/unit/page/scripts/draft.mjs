@@ -126,6 +126,20 @@ test("a mistake says line and column, and there is no state then", () => {
   assert.equal(mistakes[0].line, 3);
 });
 
+test("an alias that names nothing is a mistake, not the end of the page", () => {
+  const { state, mistakes } = readDraft("version: 1\npfs: {a: {vf_default: *nobody}}\n");
+  assert.equal(state, null);
+  assert.match(mistakes[0].message, /nobody/);
+});
+
+test("what is no state is read all the same", () => {
+  for (const text of ["", "# nothing", "3", "- a", "pfs: [1]", "pfs: {a: 3}", "pfs: {a: {vfs: {x: 1, 0: y, 1: null}}}"]) {
+    const { state } = readDraft(text);
+    for (const pf of Object.values(state.pfs ?? {})) assert.ok(rowsOf(pf).length <= 2);
+    assert.ok(Array.isArray(differences(STATE, state)), text);
+  }
+});
+
 test("what changed meanwhile is taken over, and what both changed stays mine", () => {
   const now = structuredClone(STATE);
   now.pfs.eth0.link.mtu = 9000;

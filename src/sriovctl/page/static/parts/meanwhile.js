@@ -31,13 +31,14 @@ export function Meanwhile({ draft, host, onRebase, onRestart }) {
 
 /**
  * Differences, those of VFs that are alike in one line.
- * @param {{found: any[], label: string}} props
+ * @param {{found: any[], label: string, absent?: string}} props
+ *   absent: what it means that nothing is said any more
  */
-export function Differences({ found, label }) {
+export function Differences({ found, label, absent }) {
   const groups = gather(found);
   return html`<ul class="differences" aria-label=${label}>
     ${groups.slice(0, MOST_LINES).map((one) => html`<li key=${`${one.label} ${one.vfs} ${one.key} ${JSON.stringify([one.before, one.after])}`}>
-      <${Where} label=${one.label} vfs=${one.vfs} name=${one.key} /> <${BeforeAfter} before=${one.before} after=${one.after} />
+      <${Where} label=${one.label} vfs=${one.vfs} name=${one.key} /> <${BeforeAfter} before=${one.before} after=${one.after ?? absent} />
     </li>`)}
     ${groups.length > MOST_LINES && html`<li>${t("apply.more", { steps: groups.length - MOST_LINES })}</li>`}
   </ul>`;

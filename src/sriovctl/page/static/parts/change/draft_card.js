@@ -15,7 +15,7 @@ export function DraftCard({ draft, host, wrong, isBehind, isBusy, onPreview, onR
   return html`<section class="card draft-card" aria-labelledby="draft-title">
     <h2 id="draft-title">${t("change.draft")}</h2>
     ${draft.state === null ? html`<p class="field-wrong">${t("change.no_yaml", { line: draft.mistakes[0].line })}</p>`
-    : count > 0 ? html`<${Differences} found=${draft.changes} label=${t("change.draft")} />` : html`<p class="hint">${t("change.no_changes")}</p>`}
+    : count > 0 ? html`<${Differences} found=${draft.changes} label=${t("change.draft")} absent=${t("form.left_alone")} />` : html`<p class="hint">${t("change.no_changes")}</p>`}
     ${host?.leftOut.length > 0 && html`<details class="left-out"><summary>${t("change.left_out", { things: host.leftOut.length })}</summary>
       <ul>${host.leftOut.map((one) => html`<li key=${one}>${one}</li>`)}</ul></details>`}
     ${cannot && html`<p class="field-wrong" role="status">${cannot}</p>`}

@@ -2,6 +2,7 @@
 
 import { isMap, isScalar, LineCounter, parseDocument } from "../../vendor/yaml.js";
 
+const MOST_ALIASES = 1000;
 const WRITE = { lineWidth: 100, flowCollectionPadding: false };
 // What no version of YAML takes for a number, a boolean, null or a date; all else is quoted.
 const PLAIN = /^(?:[A-Za-z][A-Za-z0-9_-]*|[0-9]+-[0-9]+|802\.1(?:q|ad))$/;
@@ -27,8 +28,13 @@ export function readDraft(text) {
     return { line: at.line, column: at.col, message: error.message };
   });
   if (mistakes.length) return { doc, state: null, mistakes };
-  const state = doc.toJS({ maxAliasCount: 1000 });
-  return { doc, state: state !== null && typeof state === "object" ? state : {}, mistakes };
+  try {
+    const state = doc.toJS({ maxAliasCount: MOST_ALIASES });
+    return { doc, state: state !== null && typeof state === "object" ? state : {}, mistakes };
+  } catch (error) {
+    // An alias without an anchor, or so many that they would fill the memory.
+    return { doc, state: null, mistakes: [{ line: 1, column: 1, message: error.message }] };
+  }
 }
 
 /**

@@ -1,10 +1,12 @@
 // The draft of this browser tab: a text over the state that the host had when it was begun.
 import { useCallback, useEffect, useMemo, useReducer } from "../../core/dom.js";
+import { session } from "../../core/session.js";
 import { differences, meanwhile } from "./compare.js";
 import { readDraft, setIn, writeDraft, writeState } from "./document.js";
 import { removeRow, renameRow, setCount, setRow, takeOver } from "./vf_rows.js";
 
-const PLACE = "sriovctl.draft";
+// One browser may look at several hosts through the same address, one after the other.
+const place = () => `sriovctl.draft ${session.get()?.host?.hostname ?? ""}`;
 
 /**
  * @typedef {{etag: string, state: any}} Base the host's state, and how it was called
@@ -15,7 +17,7 @@ const PLACE = "sriovctl.draft";
 /** @returns {Kept | null} */
 function recall() {
   try {
-    const kept = JSON.parse(sessionStorage.getItem(PLACE) ?? "null");
+    const kept = JSON.parse(sessionStorage.getItem(place()) ?? "null");
     return typeof kept?.text === "string" && kept.base?.etag ? kept : null;
   } catch {
     return null;
@@ -24,7 +26,7 @@ function recall() {
 
 function keep(kept) {
   try {
-    sessionStorage.setItem(PLACE, JSON.stringify(kept));
+    sessionStorage.setItem(place(), JSON.stringify(kept));
   } catch {
     // Without storage, or where it is full, the draft lasts as long as the page.
   }
