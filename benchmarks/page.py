@@ -13,7 +13,6 @@ import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 
 from playwright.sync_api import Browser, BrowserContext
 from tests.page.chromium import find_chromium, running_chromium
@@ -89,11 +88,6 @@ def report(browser: Browser, host: str, runs: int) -> None:
             print(describe(view, median_of(found)), flush=True)
 
 
-def processor() -> str:
-    lines = Path("/proc/cpuinfo").read_text().splitlines()
-    return next((line.partition(": ")[2] for line in lines if line.startswith("model name")), "?")
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--host", default="crowded", choices=("ordinary", "crowded"))
@@ -103,7 +97,7 @@ def main() -> None:
     if program is None:
         raise SystemExit("Chromium is not installed")
     with running_chromium(program) as browser:
-        print(f"{processor()}, {describe_machine()}, Chromium {browser.version}, {args.host} host")
+        print(f"{describe_machine()}, Chromium {browser.version}, {args.host} host")
         print(_HEAD)
         report(browser, args.host, args.runs)
 

@@ -240,3 +240,6 @@ def _hostdev(device: str) -> str:
     slot, function = rest.split(".")
     address = f"domain='0x{domain}' bus='0x{bus}' slot='0x{slot}' function='0x{function}'"
     return f"<hostdev type='pci'><source><address {address}/></source></hostdev>"
+
+
+STAGES = {"showcase": showcase, "ordinary": ordinary, "crowded": crowded, "empty": empty}

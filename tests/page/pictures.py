@@ -43,12 +43,6 @@ class Picture(NamedTuple):
         return f"{self.view}{host}{colors}-{self.width}.png"
 
 
-_STAGES = {
-    "showcase": hosts.showcase,
-    "ordinary": hosts.ordinary,
-    "crowded": hosts.crowded,
-    "empty": hosts.empty,
-}
 _WITH_RATES = ("overview", "pf", "vf")
 PICTURES = (
     *(Picture("showcase", view, width) for view in VIEWS for width in (360, 1440)),
@@ -85,7 +79,7 @@ def take(browser: Browser, served: Served, picture: Picture, directory: Path) ->
 
 def take_all(browser: Browser, directory: Path, wanted: Sequence[Picture]) -> None:
     """Take pictures, host by host."""
-    for host, stage in _STAGES.items():
+    for host, stage in hosts.STAGES.items():
         of_host = [one for one in wanted if one.host == host]
         if not of_host:
             continue

@@ -11,12 +11,10 @@ import sys
 from tests.page import hosts
 from tests.page.served import serving
 
-STAGES = {"ordinary": hosts.ordinary, "empty": hosts.empty, "crowded": hosts.crowded}
-
 
 def main(name: str) -> None:
     """Serve one of the hosts, and print links."""
-    with serving(STAGES[name]) as served:
+    with serving(hosts.STAGES[name]) as served:
         print(served.link(), flush=True)
         for _line in sys.stdin:
             print(served.link(), flush=True)

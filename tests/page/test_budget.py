@@ -18,12 +18,12 @@ MOST_REQUESTS = 75
 
 
 def test_the_first_page_is_small_and_all_of_it_is_from_here(
-    context: BrowserContext, page: Page, ordinary: Served
+    context: BrowserContext, page: Page, crowded: Served
 ) -> None:
-    ordinary.sign_in(context)
+    crowded.sign_in(context)
     meter = Meter(page)
-    look(page, ordinary)
+    look(page, crowded)
     figures = meter.read()
-    assert {urlsplit(url).netloc for url in meter.urls} == {urlsplit(ordinary.url).netloc}
+    assert {urlsplit(url).netloc for url in meter.urls} == {urlsplit(crowded.url).netloc}
     assert 0 < figures.transferred < MOST_BYTES, figures
     assert 0 < figures.requests < MOST_REQUESTS, meter.urls
