@@ -97,6 +97,9 @@ test("events that say the same, one after the other, are one", () => {
 test("a command in a fix is found, and a sentence is none", () => {
   assert.equal(findings.commandIn("bind the card's driver: echo ADDRESS > /sys/bus/pci/drivers_probe"), "echo ADDRESS > /sys/bus/pci/drivers_probe");
   assert.equal(findings.commandIn("modprobe vfio-pci"), "modprobe vfio-pci");
+  const two = "echo vfio-pci > /sys/a/driver_override; echo a > /sys/a/driver/unbind";
+  assert.equal(findings.commandIn(`give it away as well: ${two}`), two);
+  assert.equal(findings.commandIn("ip link set dev eth0 up; then look again"), null);
   assert.equal(findings.commandIn("or: sriovctl record DIR, as root"), null);
   assert.equal(findings.commandIn("sriovctl capacity ADDRESS names the limit"), null);
   assert.equal(findings.commandIn("firmware: switch on 'ACS'"), null);

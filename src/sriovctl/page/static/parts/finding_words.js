@@ -8,7 +8,8 @@ const PROGRAMS = [
   "grub2-mkconfig", "grubby", "systemctl", "lspci", "mlxconfig", "ethtool",
 ].join("|");
 const COMMAND = new RegExp(`^(?:or:? )?(?:[^:/]{0,60}: )?((?:${PROGRAMS}) .+)$`);
-const SENTENCE = /, then |, or | names | shows? | goes | ADDRESS .* are |; |, as | of the /;
+const SENTENCE = /, then |, or | names | shows? | goes |, as | of the /;
+const BEGINS = new RegExp(`^(?:${PROGRAMS}) `);
 
 /**
  * The command in a fix, where it is one that can be pasted.
@@ -17,7 +18,8 @@ const SENTENCE = /, then |, or | names | shows? | goes | ADDRESS .* are |; |, as
  */
 export function commandIn(fix) {
   const command = COMMAND.exec(fix)?.[1];
-  return command && !SENTENCE.test(command) ? command : null;
+  if (!command || SENTENCE.test(command)) return null;
+  return command.split("; ").every((one) => BEGINS.test(one)) ? command : null;
 }
 
 /**

@@ -72,7 +72,7 @@ export function JobProgress({ first, takesFocus = false, onEnd, onJob, onClose }
   const isOver = hasEnded(job);
   const place = useRef(null);
   useEffect(() => {
-    if (takesFocus) place.current?.focus({ preventScroll: true });
+    if (takesFocus) place.current?.focus();
   }, [takesFocus]);
   useEffect(() => {
     if (!isOver) return;

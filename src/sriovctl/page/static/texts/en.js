@@ -214,6 +214,7 @@ export default {
   "doctor.host": "the host",
   "doctor.evidence": "What was seen",
   "doctor.fix": "What to do",
+  "doctor.more": "{fixes} more",
   "doctor.gain": "Then:",
   "doctor.notes": "What could not be read",
   "doctor.severities.error": "Error",

@@ -214,6 +214,7 @@ export default {
   "doctor.host": "本机",
   "doctor.evidence": "所见",
   "doctor.fix": "解决办法",
+  "doctor.more": "还有 {fixes} 项",
   "doctor.gain": "然后：",
   "doctor.notes": "无法读取的内容",
   "doctor.severities.error": "错误",

@@ -80,7 +80,7 @@ function Workplace({ draft, host, reload, query }) {
         <${Tabs} label=${t("change.views")} value=${tab} onChoose=${setTab} tabs=${[
     { id: "form", label: t("change.form") }, { id: "yaml", label: t("change.yaml") },
   ]}>
-          ${tab === "form" ? html`<${Form} draft=${draft} wanted=${query.pf} onWrong=${onWrong} onYAML=${showPlace} />`
+          ${tab === "form" ? html`<${Form} draft=${draft} wanted=${query} onWrong=${onWrong} onYAML=${showPlace} />`
     : html`<${YAML} draft=${draft} error=${preview.error} goTo=${goTo} onSubmit=${look} />`}
         </${Tabs}>
       </div>
@@ -93,7 +93,7 @@ function Workplace({ draft, host, reload, query }) {
         <${PlanCard} preview=${preview} isStale=${preview.forText !== draft.text} isBehind=${isBehind} job=${job} onStarted=${start} onJob=${setJob} onEnd=${end}
           onClose=${() => setJob(null)} onPlace=${showPlace} onPreview=${look} />
       </div>
-      <${DraftFoot} ...${bar} />
+      ${!job && html`<${DraftFoot} ...${bar} />`}
     </div>`;
 }
 

@@ -14,7 +14,7 @@ import { Filters } from "../parts/filters.js";
 import { bySeverity, commandIn, findingAsText, SEVERITIES } from "../parts/finding_words.js";
 import { PageHead } from "../parts/page_head.js";
 
-await loadStyle("doctor");
+await Promise.all([loadStyle("doctor"), loadStyle("plan")]);
 
 const KINDS = { error: "bad", warning: "warn", unknown: "neutral", info: "info" };
 
@@ -92,8 +92,7 @@ function Finding({ finding }) {
     ${evidence.length > 0 && html`<dl class="finding-evidence" aria-label=${t("doctor.evidence")}>
       ${evidence.map((one) => html`<div key=${`${one.source} ${one.value}`}><dt>${one.source}</dt><dd>${one.value}</dd></div>`)}
     </dl>`}
-    ${fix.length > 0 && html`<div class="finding-fix"><h4>${t("doctor.fix")}</h4>
-      <ol>${fix.map((one) => html`<li key=${one}><${Fix} text=${one} /></li>`)}</ol></div>`}
+    ${fix.length > 0 && html`<div class="finding-fix"><h4>${t("doctor.fix")}</h4><${Fixes} fix=${fix} /></div>`}
     ${gain && html`<p class="finding-gain"><span>${t("doctor.gain")}</span> ${gain}</p>`}
   </article>`;
 }
@@ -103,6 +102,20 @@ const isAddress = (text) => /^[0-9a-f]{4,8}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7]$/.tes
 function Subject({ subject }) {
   if (!isAddress(subject)) return html`<span class="finding-subject">${subject === "host" || !subject ? t("doctor.host") : subject}</span>`;
   return html`<a class="finding-subject is-code" href=${`${href("topology")}?at=${subject}`}>${subject}</a>`;
+}
+
+const MOST_AT_ONCE = 5;
+
+/** One for each of many VFs is told, and the others when somebody asks. */
+function Fixes({ fix }) {
+  const first = fix.length > MOST_AT_ONCE + 1 ? fix.slice(0, MOST_AT_ONCE) : fix;
+  const list = (texts, start) => html`<ol start=${start}>
+    ${texts.map((one) => html`<li key=${one}><${Fix} text=${one} /></li>`)}
+  </ol>`;
+  if (first === fix) return list(fix, 1);
+  const rest = fix.slice(first.length);
+  return html`${list(first, 1)}<details class="left-out"><summary>${t("doctor.more", { fixes: rest.length })}</summary>
+    ${list(rest, first.length + 1)}</details>`;
 }
 
 function Fix({ text }) {

@@ -10,10 +10,10 @@ import { Rows } from "./rows.js";
 /**
  * @param {{label: string, wanted: any, host: any, abilities: any, capacity: any,
  *   changes: Map<string, any>, edit: (change: object) => void,
- *   onWrong: (id: string, isWrong: boolean) => void}} props
- *   host: the PF as it is; changes: by place, what differs from the host
+ *   onWrong: (id: string, isWrong: boolean) => void, vf?: string}} props
+ *   vf: the VF to begin with; host: the PF as it is; changes: by place, what differs from the host
  */
-export function PFForm({ label, wanted, host, abilities, capacity, changes, edit, onWrong }) {
+export function PFForm({ label, wanted, host, abilities, capacity, changes, edit, onWrong, vf }) {
   const room = roomFor(capacity, host);
   const set = (path, value) => edit({ kind: "set", path: ["pfs", label, ...path], value });
   const changeOf = (key) => changes.get(JSON.stringify([label, null, key]));
@@ -37,7 +37,7 @@ export function PFForm({ label, wanted, host, abilities, capacity, changes, edit
         onSet=${(key, value) => set(["vf_default", key], value)} />
     </section>
     <${Rows} label=${label} wanted=${wanted} rows=${rowsOf(wanted)} host=${host} abilities=${abilities}
-      changes=${changes} edit=${edit} onWrong=${onWrong} />
+      changes=${changes} edit=${edit} onWrong=${onWrong} begin=${vf} />
   `;
 }
 

@@ -14,10 +14,15 @@ const ALL_KEYS = [...VF_KEYS, ...RARE_VF_KEYS].map((spec) => spec.key);
 /**
  * @param {{label: string, wanted: any, rows: import("../draft/vf_rows.js").Row[], host: any,
  *   abilities: any, changes: Map<string, any>, edit: (change: object) => void,
- *   onWrong: (id: string, isWrong: boolean) => void}} props
+ *   onWrong: (id: string, isWrong: boolean) => void, begin?: string}} props
+ *   begin: the VF that somebody came for
  */
-export function Rows({ label, wanted, rows, host, abilities, changes, edit, onWrong }) {
-  const [open, setOpen] = useState(null);
+export function Rows({ label, wanted, rows, host, abilities, changes, edit, onWrong, begin }) {
+  const [open, setOpen] = useState(() => rowWith(rows, begin)?.key ?? null);
+  const place = useRef(null);
+  useEffect(() => {
+    if (begin !== undefined) place.current?.scrollIntoView({ block: "start" });
+  }, []);
   const [isWhole, setWhole] = useState(false);
   const count = wanted.num_vfs ?? host?.num_vfs ?? 0;
   const others = indicesWithout(rows, count);
@@ -31,9 +36,11 @@ export function Rows({ label, wanted, rows, host, abilities, changes, edit, onWr
     edit({ kind: "row", label, key, wanted: {} });
     setOpen(key);
   };
-  const free = firstFree(rows.map((row) => row.key), count);
+  const keys = rows.map((row) => row.key);
+  const isFree = begin !== undefined && objectToKey(begin, keys, count) === null;
+  const free = isFree ? begin : firstFree(keys, count);
   const whyNone = free === null ? t(count ? "form.all_have_rows" : "form.no_vfs") : undefined;
-  return html`<section class="card form-part" aria-labelledby="form-vfs">
+  return html`<section class="card form-part" aria-labelledby="form-vfs" ref=${place}>
     <div class="form-part-head">
       <h3 id="form-vfs">${t("form.of_vfs")}</h3>
       <button type="button" ref=${adder} aria-disabled=${free === null ? "true" : undefined} title=${whyNone}
@@ -53,6 +60,11 @@ export function Rows({ label, wanted, rows, host, abilities, changes, edit, onWr
     </ul>
     ${shown.length < rows.length && html`<button type="button" onClick=${() => setWhole(true)}>${t("form.show_all", { rows: rows.length })}</button>`}
   </section>`;
+}
+
+function rowWith(rows, vf) {
+  const index = vf === undefined ? NaN : Number(vf);
+  return rows.find((row) => row.first <= index && index <= row.last);
 }
 
 function indicesWithout(rows, count) {

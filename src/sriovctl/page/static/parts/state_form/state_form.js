@@ -10,14 +10,14 @@ import { PFForm } from "./pf_form.js";
 const DRIVERS = ["none", "vfio-pci"];
 
 /**
- * @param {{draft: any, pfs: any[], abilities: any[], capacity: any[], wanted?: string,
- *   onWrong: (id: string, isWrong: boolean) => void}} props wanted: the PF to begin with
+ * @param {{draft: any, pfs: any[], abilities: any[], capacity: any[], wanted: {pf?: string, vf?: string},
+ *   onWrong: (id: string, isWrong: boolean) => void}} props wanted: the PF, and its VF, to begin with
  */
 export function StateForm({ draft, pfs, abilities, capacity, wanted, onWrong }) {
   const entries = useMemo(() => entriesOf(draft.state, pfs), [draft.state, pfs]);
   const [chosen, setChosen] = useState(null);
   const changes = useMemo(() => byPlace(draft.changes), [draft.changes]);
-  const here = entries.find((one) => one.label === chosen) ?? entries.find((one) => isNamed(one, wanted)) ?? entries[0];
+  const here = entries.find((one) => one.label === chosen) ?? entries.find((one) => isNamed(one, wanted.pf)) ?? entries[0];
   const missing = pfs.filter((pf) => !entries.some((one) => one.host?.device === pf.device));
   if (!here) return html`<${Empty} icon="change" title=${t("form.no_pfs")}><${Missing} pfs=${missing} draft=${draft} /></${Empty}>`;
   const { label, said, host } = here;
@@ -27,7 +27,7 @@ export function StateForm({ draft, pfs, abilities, capacity, wanted, onWrong }) 
     <div class="pf-form stack" role="group" aria-label=${label} key=${label}>
       ${!host && html`<${Alert} kind="warn" title=${t("form.no_such_pf")} />`}
       <${PFForm} label=${label} wanted=${said} host=${host} abilities=${of(abilities)} capacity=${of(capacity)}
-        changes=${changes} edit=${draft.edit} onWrong=${onWrong} />
+        changes=${changes} edit=${draft.edit} onWrong=${onWrong} vf=${isNamed(here, wanted.pf) ? wanted.vf : undefined} />
     </div>
     <${Missing} pfs=${missing} draft=${draft} />
     <${Drivers} host=${host} />
