@@ -34,7 +34,14 @@ test("a document that is as before is the same object", async () => {
   const first = await api.read("/v1/pfs");
   assert.equal(await api.read("/v1/pfs"), first);
   assert.equal(asked[1].headers["If-None-Match"], '"a"');
-  assert.equal(api.etagOf("/v1/pfs"), '"a"');
+  assert.equal(api.etagOf(first), '"a"');
+});
+
+test("a document keeps its own ETag when its path was read anew", async () => {
+  const states = ["a", "b"].map((tag) => json({ state: tag }, { headers: { ETag: `"${tag}"` } }));
+  answering(...states);
+  const [first, second] = [await api.read("/v1/state"), await api.read("/v1/state")];
+  assert.deepEqual([api.etagOf(first), api.etagOf(second)], ['"a"', '"b"']);
 });
 
 test("an error says what the command would", async () => {

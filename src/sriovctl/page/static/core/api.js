@@ -23,6 +23,7 @@ export class UnreachableError extends Error {
 }
 
 const kept = new Map();
+const etags = new WeakMap();
 const MOST_KEPT = 60;
 
 /**
@@ -47,6 +48,7 @@ function keep(key, etag, document) {
   kept.delete(key);
   if (!etag) return;
   kept.set(key, { etag, document });
+  if (typeof document === "object") etags.set(document, etag);
   if (kept.size > MOST_KEPT) kept.delete(kept.keys().next().value);
 }
 
@@ -55,9 +57,12 @@ export function forgetDocuments() {
   kept.clear();
 }
 
-/** The ETag under which a path was read last, for If-Match. */
-export function etagOf(path, accept = "application/json") {
-  return kept.get(`${accept} ${path}`)?.etag ?? null;
+/**
+ * The ETag of a document that was read, for If-Match: its own, not that of a later reading.
+ * @param {object} document
+ */
+export function etagOf(document) {
+  return etags.get(document) ?? null;
 }
 
 /**

@@ -64,10 +64,11 @@ function followJob(first, setState) {
 /**
  * One job from its start to its end.
  * @param {{first: any, takesFocus?: boolean, onEnd?: (job: any) => void, onJob?: (job: any) => void,
- *   onClose?: () => void}} props onJob: told of the job that undoes or keeps this one;
- *   takesFocus: it stands where the button was that started it
+ *   onClose?: () => void, isOthers?: boolean}} props onJob: told of the job that undoes or keeps
+ *   this one; takesFocus: it stands where the button was that started it; isOthers: how it ended
+ *   is for whoever began it
  */
-export function JobProgress({ first, takesFocus = false, onEnd, onJob, onClose }) {
+export function JobProgress({ first, takesFocus = false, isOthers = false, onEnd, onJob, onClose }) {
   const { job, error } = useJob(first);
   const isOver = hasEnded(job);
   const place = useRef(null);
@@ -79,7 +80,7 @@ export function JobProgress({ first, takesFocus = false, onEnd, onJob, onClose }
     announce(t(`job.said.${job.state}`, { kind: t(`job.kind.${job.kind}`) }));
     onEnd?.(job);
   }, [isOver, job?.job]);
-  if (!job) return null;
+  if (!job || (isOver && isOthers)) return null;
   return html`<section class="job" ref=${place} tabindex="-1" aria-label=${t("job.label", { job: job.job })} data-job-state=${job.state}>
     ${isOver ? html`<${Outcome} job=${job} onJob=${onJob} onClose=${onClose} />` : html`<${Running} job=${job} error=${error} />`}
   </section>`;

@@ -35,7 +35,7 @@ export default function Change({ query }) {
 }
 
 const hostOf = (document) => (
-  { state: document.state, leftOut: document.left_out, etag: etagOf("/v1/state") }
+  { state: document.state, leftOut: document.left_out, etag: etagOf(document) }
 );
 
 function Workplace({ draft, host, reload, query }) {

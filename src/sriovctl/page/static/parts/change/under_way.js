@@ -19,6 +19,6 @@ export function UnderWay({ own, onJob }) {
     ${waiting.map((run) => html`<${Alert} key=${run.run} kind="warn" title=${t("job.waits", { run: run.run, by: withoutDoor(run.source) })}>
       <${Confirmation} run=${run.run} onJob=${onJob} /></${Alert}>`)}
     ${others.map((job) => html`<section key=${job.job} class="card"><p class="hint">${t("change.other_job", { by: job.by })}</p>
-      <${JobProgress} first=${job} /></section>`)}
+      <${JobProgress} first=${job} isOthers /></section>`)}
   </div>`;
 }
