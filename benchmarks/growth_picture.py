@@ -59,7 +59,7 @@ def _curve(points: list[tuple[float, float]], colour: str) -> str:
 def _linear(across: Log, up: Log, size: float, value: float) -> str:
     ends = f'x1="{across(size / 10):.1f}" y1="{up(value / 10):.1f}" '
     ends += f'x2="{across(size):.1f}" y2="{up(value):.1f}"'
-    return f'<line {ends} class="line" stroke-dasharray="5 4"/>'
+    return f'<line {ends} stroke="#8795a1" stroke-dasharray="5 4"/>'
 
 
 def _legend(names: list[str]) -> Iterator[str]:
