@@ -57,6 +57,8 @@ PICTURES = (
         for view in VIEWS
         for width in (360, 1440)
     ),
+    Picture("showcase", "sign-in", 360),
+    Picture("showcase", "sign-in", 1440),
     Picture("showcase", "overview", 1440, "dark"),
     Picture("showcase", "overview", 1440, language="zh"),
     Picture("ordinary", "topology", 1440, "dark"),
@@ -73,13 +75,17 @@ def take(browser: Browser, served: Served, picture: Picture, directory: Path) ->
     """Take one picture."""
     # The clock is that of the context.
     context = browser.new_context(locale=_LOCALES[picture.language], timezone_id="UTC")
-    served.sign_in(context)
     page = context.new_page()
     page.clock.install(time=_OPENED)
     traffic = Traffic(page)
     page.set_viewport_size({"width": picture.width, "height": _HEIGHTS[picture.width]})
     page.emulate_media(color_scheme=picture.colors, reduced_motion="reduce")  # type: ignore[arg-type]
-    look(page, served, picture.view)
+    if picture.view == "sign-in":
+        page.goto(served.url)
+        expect(page.get_by_label("Token or key")).to_be_visible()
+    else:
+        served.sign_in(context)
+        look(page, served, picture.view)
     if picture.view == "change":
         edit_vlan(page, 8, 200)
         expect(preview(page)).to_be_visible()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
@@ -38,6 +39,26 @@ def test_the_program_lets_one_browser_in_by_its_link(
         wait_for_view(late)
         context.close()
         assert program.end() == 0
+
+
+def test_a_program_that_was_restarted_asks_to_sign_in_again(
+    page: Page, tmp_path: Path, complaints: Complaints
+) -> None:
+    complaints.expected.extend(("401", *AWAY))
+    with serving_program(tmp_path) as program:
+        link = program.link()
+        page.goto(link)
+        wait_for_view(page)
+        assert program.end() == 0
+    expect(connection(page)).to_contain_text("Reconnecting")
+    port = urlsplit(link).port
+    assert port is not None
+    with serving_program(tmp_path, port=port) as again:
+        expect(page.get_by_label("Token or key")).to_be_visible()
+        page.get_by_label("Token or key").fill(again.link().partition("#key=")[2])
+        page.get_by_role("button", name="Sign in").click()
+        wait_for_view(page)
+        page.goto("about:blank")
 
 
 def test_a_host_that_went_away_comes_back_and_is_read_anew(
