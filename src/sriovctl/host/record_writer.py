@@ -36,11 +36,11 @@ class RecordWriter:
 
         :raises InputError: the directory is in use, or cannot be made.
         """
-        if os.path.lexists(self.directory) and not _is_empty_directory(self.directory):
-            raise InputError(
-                "exists already", subject=self.directory, hint="name a directory that does not"
-            )
         try:
+            if os.path.lexists(self.directory) and not _is_empty_directory(self.directory):
+                raise InputError(
+                    "exists already", subject=self.directory, hint="name a directory that does not"
+                )
             os.mkdir(self._partial, 0o700)
         except OSError as exc:
             raise _cannot_begin(exc, self._partial) from exc

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import errno
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -40,3 +42,14 @@ def test_a_directory_in_use(tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
     (tmp_path / "file").touch()
     assert main(["--simulated", "record", str(tmp_path)]) == 2
     assert "exists already" in capsys.readouterr().err
+
+
+def test_a_directory_that_cannot_be_looked_into(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(path: str) -> list[str]:
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), path)
+
+    monkeypatch.setattr("sriovctl.host.record_writer.os.listdir", refuse)
+    assert main(["--simulated", "record", str(tmp_path)]) == 2
+    assert "cannot be made: Permission denied" in capsys.readouterr().err
