@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 
 _OBJECTS_BEFORE_COLLECTION = 100_000
+_STAYING = ("api", "page")  # whose host is looked at again and again
 
 
 def run() -> None:
@@ -112,13 +113,22 @@ def _open_host(args: argparse.Namespace) -> Host:
 
         return RecordedHost(args.host_tree)
     if args.simulated:
-        from sriovctl.host.simulated import simulated_82576
-
-        return simulated_82576()
+        return _simulated_host(args.verb)
     from sriovctl.host.live import LiveHost
     from sriovctl.host.sysfs import WRITE_TIMEOUT_S
 
     return LiveHost(write_timeout_s=getattr(args, "write_timeout", WRITE_TIMEOUT_S))
+
+
+def _simulated_host(verb: str) -> Host:
+    from sriovctl.host.simulated import simulated_82576
+
+    host = simulated_82576()
+    if verb in _STAYING:
+        import time
+
+        host.clock.go_on(time.monotonic)
+    return host
 
 
 def _refuse_dump(args: argparse.Namespace) -> None:

@@ -30,6 +30,7 @@ def test_the_program_lets_one_browser_in_by_its_link(
         assert "key" not in page.url
         expect(page.get_by_role("banner")).to_contain_text("simulated")
         expect(page.get_by_role("link", name=PF)).to_be_visible()
+        expect(page.get_by_role("main")).to_contain_text("bit/s")  # its time goes on
         context = page.context.browser.new_context()  # type: ignore[union-attr]
         late = context.new_page()
         late.goto(link)
