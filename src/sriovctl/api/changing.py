@@ -121,13 +121,16 @@ def read_wish(said: Mapping[str, object], by: str) -> Wish:
 
 
 def apply(doors: Doors, job: Job, plan: Plan, wish: Wish) -> None:
-    """Apply a plan; when it was cancelled too late to stop, undo it.
+    """Apply a plan, as far as those allow who use the host now; when it was cancelled too late
+    to stop, undo it.
 
     :raises SriovctlError: as the engine does.
     """
     job.notes = doors.hear()
     site = _told(doors, job)
     users = doors.users()
+    # Minutes may lie between a plan that somebody reads and the word to carry it out.
+    plan = plan._replace(steps=users.affected(plan.steps))
     options = ApplyOptions(
         allowed=wish.allowed,
         source=SOURCE + wish.by,

@@ -205,6 +205,20 @@ def test_whoever_holds_a_lease_is_disturbed_by_an_admin_alone(short_path: Path) 
         rig.run(rig.service.jobs.wait())
 
 
+def test_who_came_after_the_plan_is_asked_about_too(rig: Rig) -> None:
+    rig.apply()
+    vf = rig.get("/v1/pfs").json["pfs"][0]["vfs"][0]
+    changed = {"match": {"address": PF}, "vfs": {"0": {"vlan": {"id": 43}}}}
+    plan = rig.plan({"version": 1, "pfs": {"uplink": changed}})
+    rig.host.network.add_address(vf["netdev"], "192.0.2.1/24")
+    wanted = {"kind": "apply", "plan": plan}
+    job = rig.job(wanted)
+    assert (job["state"], job["error"]["code"], job["run"]) == ("failed", "refused", None)
+    user = "address:192.0.2.1"
+    assert user in job["error"]["cause"]
+    assert rig.job({**wanted, "allow": [user]})["state"] == "done"
+
+
 def test_a_recording_is_not_changed(short_path: Path) -> None:
     with rig_on(short_path, read_only="a recording is read-only") as rig:
         refused = rig.ask("POST", "/v1/jobs", {"kind": "undo"})
