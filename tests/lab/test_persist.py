@@ -324,8 +324,11 @@ def test_a_vlan_that_was_changed_is_named(second: Boot) -> None:
 
 def test_the_journal_of_runs_goes_on_over_the_reboot(second: Boot) -> None:
     runs = second.json("history")["runs"]
-    assert [run["status"] for run in runs] == ["done", "done"]
-    assert len({run["boot_id"] for run in runs}) == 2
+    applied = [run for run in runs if run["kind"] == "apply"]
+    assert [run["status"] for run in applied] == ["done", "done"]
+    assert len({run["boot_id"] for run in applied}) == 2
+    (persisted,) = (run for run in runs if run["kind"] == "record")
+    assert persisted["source"].startswith("persist ")
 
 
 # --- without one of the cards ------------------------------------------------------------------
