@@ -187,8 +187,8 @@ class SQLiteJournal:
         marks = ", ".join("?" * len(statuses))
         rows = self._database.select(
             f"SELECT {_RUN_COLUMNS} FROM runs WHERE boot_id IS ? AND status IN ({marks}) "
-            "AND (kind = ? OR status != ?) ORDER BY run_id DESC",
-            (boot_id, *statuses, RunKind.APPLY, RunStatus.DONE),
+            "AND kind != ? AND (kind = ? OR status != ?) ORDER BY run_id DESC",
+            (boot_id, *statuses, RunKind.RECORD, RunKind.APPLY, RunStatus.DONE),
         )
         return tuple(_decode_run(row) for row in rows)
 

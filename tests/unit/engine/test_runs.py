@@ -165,6 +165,19 @@ def test_there_is_nothing_to_resume_but_in_this_boot(site: Site) -> None:
         resume_run(rebooted, options=ApplyOptions(), check=lambda _: None)
 
 
+def test_what_libvirt_could_not_finish_is_neither_resumed_nor_undone(site: Site) -> None:
+    boot_id = (site.host.files.read_text(BOOT_ID) or "").strip()
+    (step,) = plan_for(site, wanted(num_vfs=2)).steps
+    record = site.journal.record([step], source="attach G", boot_id=boot_id, failed="it hung")
+    with pytest.raises(InputError, match="no run was cut short"):
+        resume_run(site, options=ApplyOptions(), check=lambda _: None)
+    assert undo_run(site).run is None
+    with pytest.raises(InputError, match="a record of what was done by other means"):
+        undo_run(site, record)
+    applied = apply(site, wanted(num_vfs=2)).run_id
+    assert [run.run_id for run in site.journal.standing(boot_id)] == [applied]
+
+
 # --- undo ------------------------------------------------------------------------------------
 
 

@@ -82,7 +82,7 @@ def _named(journal: Journal, standing: Sequence[Run], run_id: int) -> Run:
     if named is None:
         raise InputError("there is no such run", subject=f"run {run_id}", hint="sriovctl history")
     run = next((one for one in standing if one.run_id == run_id), None)
-    if run is None or run.kind in (RunKind.UNDO, RunKind.RECORD):
+    if run is None or run.kind is RunKind.UNDO:
         raise InputError(
             f"cannot be undone: it is {_state_of(named)}",
             subject=f"run {run_id}",
