@@ -167,7 +167,7 @@ def file_exists(path: str) -> bool:
 
 # To read a file with a log beside it, one must be able to write into that directory.
 def _refuse_others(error: sqlite3.Error, what: str, path: str) -> None:
-    kind = error.sqlite_errorcode & 0xFF
+    kind = getattr(error, "sqlite_errorcode", 0) & 0xFF  # what Python itself refuses has none
     is_refused = kind in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN)
     if is_refused and os.geteuid() != 0 and not os.access(path, os.W_OK):
         raise PermissionDenied(

@@ -309,3 +309,12 @@ def test_a_run_of_a_kind_that_is_not_known_is_one_clear_error(tmp_path: Path, ch
     with pytest.raises(HostError, match="holds a run that cannot be read") as refused:
         SQLiteJournal(str(tmp_path)).runs()
     assert refused.value.hint == "use the newer sriovctl that wrote it"
+
+
+def test_what_python_itself_refuses_is_one_clear_error_too(tmp_path: Path) -> None:
+    written(tmp_path, "journal", 3)
+    database = Database(
+        str(tmp_path), "journal.db", what="the journal", schema=journal_schema.SCHEMA
+    )
+    with pytest.raises(HostError, match="the journal cannot be used"):
+        database.select("SELECT ?", (object(),))
