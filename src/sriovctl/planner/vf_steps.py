@@ -86,11 +86,10 @@ class _Comparison:
 
     def __init__(self, aim: WantedVF) -> None:
         self.aim = aim
-        said = [(key, value) for key, value in zip(ATTRIBUTES, aim, strict=False)]
-        keys = [key for key, value in said if value is not UNSET]
-        values = [value for _, value in said if value is not UNSET]
-        self._show = attrgetter(*keys) if keys else None
-        self._values = values[0] if len(values) == 1 else tuple(values)
+        wanted = _wanted(aim)
+        self._show = attrgetter(*wanted) if wanted else None
+        values = tuple(wanted.values())
+        self._values = values[0] if len(values) == 1 else values
 
     def holds(self, vf: VF) -> bool:
         """Say whether there is nothing to do about a VF that stays."""
@@ -246,11 +245,15 @@ def _msix(case: Case, way: _Way) -> Iterator[tuple[Stage, Step]]:
 # --- attributes --------------------------------------------------------------------------------
 
 
+def _wanted(aim: WantedVF) -> dict[str, object]:
+    said = zip(ATTRIBUTES, aim, strict=False)  # the first of its fields
+    return {key: value for key, value in said if value is not UNSET}
+
+
 def _attributes(case: Case, way: _Way) -> Iterator[tuple[Stage, Step]]:
     pf, aim = case.pf, way.aim
     known = way.now.attributes if way.now else None
-    said = zip(ATTRIBUTES, aim, strict=False)  # the first of its fields
-    wanted: dict[str, object] = {key: value for key, value in said if value is not UNSET}
+    wanted = _wanted(aim)
     changed = {k: v for k, v in wanted.items() if known is None or getattr(known, k) != v}
     if _chose_its_mac(way, changed):
         del changed["admin_mac"]
