@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import statistics
+import subprocess
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager
@@ -90,14 +91,17 @@ class Measured(NamedTuple):
 
 
 def run_case(case: Case, site: Site, machine: str, *, runs: int) -> Measured:
-    """Run ours and the rival in turn, after one of each that does not count."""
+    """Run ours and the rival in turn, after one of each that does not count.
+
+    A case that fails says so in its row; the others go on.
+    """
     try:
         if case.changes and not (site.is_lab or site.pf):
             raise CannotRunError("it changes VFs, and no PF was lent with --pf")
         with case.prepare(site) as ways:
             ways.ours(), ways.rival()
             pairs = [(ways.ours(), ways.rival()) for _ in range(runs)]
-    except CannotRunError as reason:
+    except (CannotRunError, SystemExit, OSError, subprocess.CalledProcessError) as reason:
         name = case.name.format(vfs=case.vfs)
         return Measured(
             Row(name, case.rival, None, None, None, 0, f"did not run: {reason}"), case.limit, None

@@ -10,12 +10,14 @@ from pathlib import Path
 from typing import NamedTuple
 
 from case import CannotRunError, Site
+from measure import wall_time
 from netdevsim import netdev_with_vfs
 from sriovctl.engine.vf_attributes import find_mismatches, read_link, write_vf_attributes
 from sriovctl.host.rtnl import KernelRouteNetlink
 from sriovctl.model.functions import VLAN, VFAttributes
 from sriovctl.model.state import UNSET, WantedVF
 
+IP_BATCH = ("ip", "-batch", "-")
 Changes = list[tuple[int, WantedVF]]
 _turns = itertools.count(1)
 
@@ -103,8 +105,16 @@ def _on_off(setting: object) -> str:
     return "on" if setting else "off"
 
 
+def set_by_ip(netdev: str, num_vfs: int) -> float:
+    """Make changes by a process of ip, prove them, and return how long it took."""
+    changes = five_for_all(num_vfs)
+    took = wall_time(IP_BATCH, ip_lines(netdev, changes))
+    prove(netdev, changes, "ip -batch")
+    return took
+
+
 def prove(netdev: str, changes: Changes, who: str) -> None:
-    """End the benchmark unless each VF has what it was given."""
+    """End the case unless each VF has what it was given."""
     with KernelRouteNetlink() as rtnl:
         mismatches = find_mismatches(read_link(rtnl, netdev), changes)
     if mismatches:

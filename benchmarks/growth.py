@@ -20,7 +20,7 @@ from typing import NamedTuple
 
 from case import PYTHON, SRIOVCTL
 from cases.apply import own_journal, state_text, warm_up
-from changes import five_for_all, ip_lines, prove
+from changes import IP_BATCH, five_for_all, ip_lines, prove
 from growth_picture import draw_growth
 from in_memory import bring_into_memory
 from measure import describe_machine
@@ -36,11 +36,9 @@ took = time.perf_counter() - began
 print(os.waitstatus_to_exitcode(status), took, usage.ru_maxrss, file=sys.stderr)
 """
 SIZES = (10, 100, 1000, 10_000)
-IP_MOST = (
-    1000  # each of its lines costs the kernel a walk through all VFs: 10 000 take many minutes
-)
+# Each of its lines costs the kernel a walk through all VFs: 10 000 take many minutes.
+IP_MOST = 1000
 MANY = 10_000  # where once is enough to see the line go on
-IP_BATCH = ("ip", "-batch", "-")
 PICTURE = "growth-processes.svg"
 FIGURES = "growth-processes.json"
 

@@ -69,9 +69,7 @@ def state_of(pfs: tuple[PF, ...]) -> str:
             vfs=tuple(
                 (
                     index,
-                    one._replace(
-                        min_tx_rate_mbps=0, admin_mac=f"52:54:00:{number:02x}:{index:02x}:01"
-                    ),
+                    one._replace(min_tx_rate_mbps=0, admin_mac=mac_of(number, index)),
                 )
                 for index, one in five_for_all(len(pf.vfs))
             ),

@@ -11,6 +11,7 @@ import os
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterable, Iterator
 from itertools import groupby
 from pathlib import Path
 
@@ -70,9 +71,13 @@ def main() -> None:
         for case in CASES
         if args.only in f"{case.name.format(vfs=case.vfs)} beside {case.rival}"
     ]
-    measured = run_here(chosen, args) if args.here else run_all(chosen, args)
     out = args.out or (Path("results-here.json") if args.here else RESULTS)
-    rows = in_order([one.row for one in measured], kept=read_rows(out) if args.only else [])
+    former, new = read_rows(out), list[Row]()
+    for measured in run_here(chosen, args) if args.here else run_all(chosen, args):
+        new += [one.row for one in measured]
+        # At once: whatever ends this later, and it may take hours, must not take these along.
+        write_rows(out, in_order(new, kept=former))
+    rows = in_order(new, kept=former if args.only else [])
     write_rows(out, rows)
     print(f"written: {out}")
     if out == RESULTS:
@@ -87,28 +92,21 @@ def in_order(new: list[Row], *, kept: list[Row]) -> list[Row]:
     return sorted(rows.values(), key=lambda row: places.get((row.case, row.rival), len(places)))
 
 
-def run_here(cases: list[Case], args: argparse.Namespace) -> list[Measured]:
-    """Run cases on this host, as it is."""
+def run_here(cases: Iterable[Case], args: argparse.Namespace) -> Iterator[list[Measured]]:
+    """Run cases on this host, as it is, one after the other."""
     site = Site(fetch_rivals(), is_lab=False, pf=args.pf)
-    return [shown(run_case(one, site, machine_here(), runs=args.runs or one.runs)) for one in cases]
+    for one in cases:
+        yield [shown(run_case(one, site, machine_here(), runs=args.runs or one.runs))]
 
 
-def run_all(cases: list[Case], args: argparse.Namespace) -> list[Measured]:
-    """Run cases in the lab, and those that need none of it here."""
-    programs = fetch_rivals()
-    found: dict[int, Measured] = {}
+def run_all(cases: list[Case], args: argparse.Namespace) -> Iterator[list[Measured]]:
+    """Run cases in the lab, machine by machine, and those that need none of it here."""
+    fetch_rivals()
     for (place, services), group in groupby(sorted(cases, key=machine_of), machine_of):
-        together = list(group)
         if place == Place.ANYWHERE:
-            site = Site(programs, is_lab=False)
-            got = [
-                shown(run_case(one, site, machine_here(), runs=args.runs or one.runs))
-                for one in together
-            ]
+            yield from run_here(group, args)
         else:
-            got = run_in_lab(place, services, together, args.runs)
-        found.update(zip(map(CASES.index, together), got, strict=True))
-    return [found[number] for number in sorted(found)]
+            yield run_in_lab(place, services, list(group), args.runs)
 
 
 def machine_of(case: Case) -> tuple[str, tuple[str, ...]]:

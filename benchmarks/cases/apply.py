@@ -8,14 +8,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from case import SRIOVCTL, Case, Place, Site, Ways
-from changes import Changes, five_for_all, ip_lines, prove, subject
+from changes import Changes, five_for_all, prove, set_by_ip, subject
 from in_memory import bring_into_memory
 from measure import wall_time
 from sriovctl.codec.state_text import format_state
 from sriovctl.model.state import DesiredState, PFMatch, WantedPF
 
 APPLY = (SRIOVCTL, "apply", "-")
-IP_BATCH = ("ip", "-batch", "-")
 
 
 def state_text(netdev: str, changes: Changes) -> str:
@@ -37,13 +36,7 @@ def applying(num_vfs: int) -> Callable[[Site], Iterator[Ways]]:
                 prove(netdev, changes, "sriovctl apply")
                 return took
 
-            def rival() -> float:
-                changes = five_for_all(vfs)
-                took = wall_time(IP_BATCH, ip_lines(netdev, changes))
-                prove(netdev, changes, "ip -batch")
-                return took
-
-            yield Ways(ours, rival, vfs)
+            yield Ways(ours, lambda: set_by_ip(netdev, vfs), vfs)
 
     return prepare
 
@@ -61,8 +54,10 @@ def own_journal() -> Iterator[None]:
     """Write down in a directory of its own what is done meanwhile."""
     with tempfile.TemporaryDirectory() as directory:
         os.environ["SRIOVCTL_STATE_DIR"] = directory
-        yield
-        del os.environ["SRIOVCTL_STATE_DIR"]
+        try:
+            yield
+        finally:
+            del os.environ["SRIOVCTL_STATE_DIR"]
 
 
 CASES = tuple(

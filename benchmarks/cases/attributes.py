@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from case import Case, Place, Site, Ways
-from changes import five_for_all, ip_lines, prove, subject
-from measure import seconds, wall_time
+from changes import five_for_all, prove, set_by_ip, subject
+from measure import seconds
 from sriovctl.codec.netlink import NLM_F_REQUEST, with_sequence
 from sriovctl.codec.rtnl import encode_getlink
 from sriovctl.engine.vf_attributes import read_link, write_vf_attributes
@@ -34,21 +34,18 @@ def setting(num_vfs: int) -> Callable[[Site], Iterator[Ways]]:
                 prove(netdev, changes, "sriovctl")
                 return took
 
-            def rival() -> float:
-                changes = five_for_all(vfs)
-                took = wall_time(("ip", "-batch", "-"), ip_lines(netdev, changes))
-                prove(netdev, changes, "ip -batch")
-                return took
-
-            yield Ways(ours, rival, vfs)
+            yield Ways(ours, lambda: set_by_ip(netdev, vfs), vfs)
 
     return prepare
 
 
 def reading(site: Site) -> Iterator[Ways]:
     """Ours with all decoding; the rival sends one message and takes the bytes."""
-    with subject(site, 1000) as (netdev, vfs), KernelRouteNetlink() as rtnl:
-        bare = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, socket.NETLINK_ROUTE)
+    with (
+        subject(site, 1000) as (netdev, vfs),
+        KernelRouteNetlink() as rtnl,
+        socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, socket.NETLINK_ROUTE) as bare,
+    ):
         bare.setsockopt(socket.SOL_SOCKET, 33, ROOM)  # SO_RCVBUFFORCE
         request = with_sequence(
             encode_getlink(ifindex=None, ifname=netdev, with_counters=False), 1, flags=NLM_F_REQUEST
@@ -60,7 +57,6 @@ def reading(site: Site) -> Iterator[Ways]:
             assert bare.recv_into(room) > 100 * vfs
 
         yield Ways(lambda: seconds(lambda: read_link(rtnl, netdev)), lambda: seconds(ask), vfs)
-        bare.close()
 
 
 CASES = (

@@ -74,12 +74,14 @@ def binding(rival: str) -> Callable[[Site], Iterator[Ways]]:
         with own_journal():
             if site.is_lab:
                 warm_up(pf)
-            yield Ways(
-                lambda: timed((*ours, "--driver", "pci-stub"), vfs),
-                lambda: timed(loop, vfs),
-                len(vfs),
-            )
-        release(vfs)
+            try:
+                yield Ways(
+                    lambda: timed((*ours, "--driver", "pci-stub"), vfs),
+                    lambda: timed(loop, vfs),
+                    len(vfs),
+                )
+            finally:
+                release(vfs)
 
     return prepare
 

@@ -9,7 +9,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 from case import PYTHON, SRIOVCTL, CannotRunError, Case, Place, Site, Ways
@@ -40,7 +40,7 @@ def beside(make_rival: Rival) -> Callable[[Site], Iterator[Ways]]:
 
 
 def check(vfs: int) -> None:
-    """End the benchmark unless ``ls`` tells of all VFs."""
+    """End the case unless ``ls`` tells of all VFs."""
     listed = json.loads(subprocess.run(LS, check=True, capture_output=True).stdout)
     found = sum(len(pf["vfs"]) for pf in listed["pfs"])
     if found != vfs:
@@ -92,16 +92,23 @@ def known_to_libvirt() -> list[str]:
         time.sleep(3)
 
 
-def over_start(site: Site) -> Iterator[Ways]:
-    """What ``ls`` takes beyond a start of Python, beside a C program that reads the same."""
-    vfs = vfs_to_list(site)
-    check(vfs)
+@contextmanager
+def compiled_floor() -> Iterator[str]:
+    """Compile the C program; give its path."""
     with tempfile.TemporaryDirectory() as directory:
         floor = f"{directory}/floor"
         try:
             run_quietly(("gcc", "-O2", "-o", floor, str(FLOOR)))
         except (OSError, subprocess.CalledProcessError) as error:
             raise CannotRunError("gcc is not installed") from error
+        yield floor
+
+
+def over_start(site: Site) -> Iterator[Ways]:
+    """What ``ls`` takes beyond a start of Python, beside a C program that reads the same."""
+    vfs = vfs_to_list(site)
+    check(vfs)
+    with compiled_floor() as floor:
         if site.is_lab:
             bring_into_memory(LS, PYTHON, (floor,))
         yield Ways(lambda: wall_time(LS) - wall_time(PYTHON), lambda: wall_time((floor,)), vfs)
@@ -118,14 +125,8 @@ def in_process(site: Site) -> Iterator[Ways]:
     def ours() -> float:
         return seconds(lambda: read_inventory(host, name_of=lambda *_: None))
 
-    with tempfile.TemporaryDirectory() as directory:
-        floor = f"{directory}/floor"
-        try:
-            run_quietly(("gcc", "-O2", "-o", floor, str(FLOOR)))
-        except (OSError, subprocess.CalledProcessError) as error:
-            raise CannotRunError("gcc is not installed") from error
+    with closing(host), compiled_floor() as floor:
         yield Ways(ours, lambda: wall_time((floor,)), vfs)
-    host.close()
 
 
 NAME = "ls --json, {vfs} VFs"

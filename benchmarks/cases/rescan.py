@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 
 from case import CannotRunError, Case, Place, Site, Ways
 from functions import PCI, vfs_to_list
@@ -32,8 +32,8 @@ def rescanning(most_vfs: bool) -> Callable[[Site], Iterator[Ways]]:
             return seconds(lambda: read_inventory(host, name_of=lambda *_: None))
 
         known: KnownVFs = {}  # as the daemon keeps it from look to look
-        yield Ways(lambda: seconds(lambda: read_pf(host, pf, known=known)), all_of_it, vfs)
-        host.close()
+        with closing(host):
+            yield Ways(lambda: seconds(lambda: read_pf(host, pf, known=known)), all_of_it, vfs)
 
     return prepare
 
