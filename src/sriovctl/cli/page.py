@@ -6,7 +6,7 @@ import os
 import sys
 from contextlib import ExitStack, suppress
 
-from sriovctl.api.place import SOCKET
+from sriovctl.api.place import SOCKET, SOCKET_VARIABLE
 from sriovctl.cli.context import HostKind
 from sriovctl.errors import EXIT_DONE, InputError, LostError, UnsupportedError
 
@@ -42,8 +42,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--unix",
         metavar="PATH",
-        default=SOCKET,
-        help=f"the socket of sriovctld, where it serves this host (default: {SOCKET})",
+        default=os.environ.get(SOCKET_VARIABLE, SOCKET),
+        help=f"the socket of sriovctld, where it serves this host (default: {SOCKET}, or "
+        f"what {SOCKET_VARIABLE} names)",
     )
 
 
@@ -76,7 +77,8 @@ def run(args: argparse.Namespace, context: Context) -> int:
 
 
 def _find_daemon(args: argparse.Namespace, context: Context) -> Daemon | None:
-    if context.kind is not HostKind.LIVE or not os.path.exists(args.unix):
+    is_live = context.kind is HostKind.LIVE and context.has_host
+    if args.direct or not is_live or not os.path.exists(args.unix):
         return None
     import asyncio
 
@@ -174,7 +176,7 @@ class _Links:
             self._open(link)
 
     def _tell_next(self) -> None:
-        with suppress(BrokenPipeError):  # nobody wants to know; the page goes on
+        with suppress(OSError):  # nobody is there to read it; the page goes on
             self._tell()
 
     def _tell(self) -> str:

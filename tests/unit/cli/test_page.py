@@ -19,7 +19,9 @@ from tests.unit.api.rig import Answered, exchange, rig_on
 
 from sriovctl.__main__ import main
 from sriovctl.api.access import PeerPolicy
+from sriovctl.api.place import SOCKET, SOCKET_VARIABLE
 from sriovctl.cli.browser import has_browser, leading_to
+from sriovctl.cli.main import parse_arguments
 
 PATIENCE_S = 60
 
@@ -137,6 +139,28 @@ def test_where_a_daemon_serves_the_page_shows_what_it_knows(short_path: Path) ->
         assert signed.json["role"] == rig.get("/v1/session").json["role"]
         cookie = {"Cookie": signed.headers["set-cookie"].partition(";")[0]}
         assert page.ask("GET", "/v1/pfs", headers=cookie).body == rig.get("/v1/pfs").body
+
+
+def test_a_daemon_is_not_asked_for_another_host_nor_against_the_user_s_word(
+    short_path: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with rig_on(short_path) as rig:
+        dump = ("--lspci", str(tmp_path / "dump"))
+        assert main([*dump, "page", "--no-open", "--unix", str(rig.path)]) == 2
+        assert "needs a host" in capsys.readouterr().err
+        with served("--direct", unix=str(rig.path)) as page:
+            signed = page.sign_in(page.key)
+            cookie = {"Cookie": signed.headers["set-cookie"].partition(";")[0]}
+            shown = page.ask("GET", "/v1/pfs", headers=cookie)
+            assert (shown.status, shown.body == rig.get("/v1/pfs").body) == (200, False)
+
+
+def test_the_daemon_is_asked_where_other_verbs_ask_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(SOCKET_VARIABLE, raising=False)
+    assert parse_arguments(["page"]).unix == SOCKET
+    monkeypatch.setenv(SOCKET_VARIABLE, "/run/other.sock")
+    assert parse_arguments(["page"]).unix == "/run/other.sock"
+    assert parse_arguments(["page", "--unix", "/x"]).unix == "/x"
 
 
 def test_a_port_that_is_none_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
