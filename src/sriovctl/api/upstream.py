@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
+from weakref import finalize
 
 import h11
 
@@ -69,7 +70,10 @@ class Upstream:
             response = _response(head)
             is_followed = response.content_type == EVENTS and request.method != "HEAD"
             if is_followed:
-                return response._replace(stream=talk.follow())
+                stream = talk.follow()
+                # One that nobody began to read has no end of its own.
+                finalize(stream, talk.close).atexit = False
+                return response._replace(stream=stream)
             return response._replace(body=await talk.body())
         finally:
             if not is_followed:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gzip
 import json
 import socket
@@ -154,6 +155,25 @@ def test_events_come_as_they_happen_and_end_when_nobody_listens(front: Front) ->
     assert front.ask("HEAD", "/v1/events").status == 200
 
 
+def test_events_that_nobody_began_to_read_end_as_well(front: Front) -> None:
+    front.sign_in()
+    feed = front.rig.service.feed
+
+    async def followed_by(followers: int) -> None:
+        async with asyncio.timeout(60):
+            while feed.followers != followers:
+                await asyncio.sleep(0)
+
+    async def ask_and_leave() -> None:
+        request = Request("GET", "/v1/events", "", front.headers, remote="127.0.0.1")
+        response = await front.relay.handle(request)
+        await followed_by(1)
+        assert response.stream is not None
+
+    front.rig.run(ask_and_leave())
+    front.rig.run(followed_by(0))
+
+
 def test_a_daemon_that_is_gone_is_said_to_be_so(front: Front, short_path: Path) -> None:
     front.sign_in()
     front.rig.path.unlink()
@@ -172,8 +192,6 @@ def test_what_is_no_http_is_no_daemon(rig: Rig, short_path: Path) -> None:
 
         async def ask() -> Daemon | None:
             return await ask_daemon(Upstream(str(path)))
-
-        import asyncio
 
         asking = asyncio.run_coroutine_threadsafe(ask(), rig.loop)
         client, _ = listener.accept()
