@@ -13,12 +13,12 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-TABLE = "/proc/net/tcp"
+TABLES = ("/proc/net/tcp", "/proc/net/tcp6")
 _LOOPBACK = "127."
 
 
 def user_over_loopback(
-    remote: object, local: object, *, read: Callable[[], str] | None = None
+    remote: object, local: object, *, read: Callable[[str], str] | None = None
 ) -> int | None:
     """Find whose the other end is; None: it is not known, or on another host.
 
@@ -29,17 +29,21 @@ def user_over_loopback(
         return None
     assert isinstance(remote, tuple)
     assert isinstance(local, tuple)
-    try:
-        table = (read or _read_table)()
-    except OSError:
-        return None
-    return user_of_connection(table, remote[:2], local[:2])
+    for path in TABLES:
+        try:
+            table = (read or _read_table)(path)
+        except OSError:
+            continue
+        user = user_of_connection(table, remote[:2], local[:2])
+        if user is not None:
+            return user
+    return None
 
 
 def _is_loopback(address: object) -> bool:
     return isinstance(address, tuple) and str(address[0]).startswith(_LOOPBACK)
 
 
-def _read_table() -> str:
-    with open(TABLE, encoding="ascii") as stream:
+def _read_table(path: str) -> str:
+    with open(path, encoding="ascii") as stream:
         return stream.read()

@@ -1,4 +1,4 @@
-"""Whose a TCP connection of this host is, by the kernel's own table."""
+"""Whose a TCP connection of this host is, by the kernel's own tables."""
 
 from __future__ import annotations
 
@@ -9,17 +9,22 @@ if TYPE_CHECKING:
     Place = tuple[str, int]  # an IPv4 address and a port
 
 _LOCAL, _REMOTE, _UID = 1, 2, 7
+# How a socket of IPv6 has an address of IPv4.
+_MAPPED = f"{0:016X}{unpack('=I', bytes((0, 0, 255, 255)))[0]:08X}"
 
 
 def user_of_connection(table: str, local: Place, remote: Place) -> int | None:
-    """Find the user of one end of a connection in /proc/net/tcp; None: it is not there.
+    """Find the user of one end of a connection; None: it is not there.
 
-    Source: net/ipv4/tcp_ipv4.c, get_tcp4_sock().
+    :param table: /proc/net/tcp or tcp6: IPv4 may be spoken by sockets of either.
+
+    Source: net/ipv4/tcp_ipv4.c, get_tcp4_sock(); net/ipv6/tcp_ipv6.c, get_tcp6_sock().
     """
     wanted = [_format(local), _format(remote)]
     for line in table.splitlines()[1:]:
         fields = line.split()
-        if len(fields) > _UID and fields[_LOCAL : _REMOTE + 1] == wanted:
+        ends = [one.removeprefix(_MAPPED) for one in fields[_LOCAL : _REMOTE + 1]]
+        if len(fields) > _UID and ends == wanted:
             return int(fields[_UID])
     return None
 
