@@ -17,14 +17,14 @@ import asyncio
 import os
 import socket
 import stat
-import struct
 from contextlib import suppress
 
 import h11
 
 from sriovctl.api.connection import Connection
-from sriovctl.api.contract.messages import Peer, Request, Response
+from sriovctl.api.contract.messages import Request, Response
 from sriovctl.api.contract.problems import Refusal, response_to, response_to_bug
+from sriovctl.api.peers import peer_of
 from sriovctl.errors import HostError, InputError
 from sriovctl.model.record import NamedTuple
 
@@ -36,7 +36,6 @@ if TYPE_CHECKING:
 
     Handle = Callable[[Request], Awaitable[Response]]
 
-_PEER = struct.Struct("3i")  # struct ucred: pid, uid, gid
 _NO_ROOM_S = 0.1  # until there may be a file descriptor again
 _BACKLOG = 128
 
@@ -104,7 +103,7 @@ class Server:
 
     async def _serve(self, client: socket.socket, certificate: Certificate | None) -> None:
         with suppress(OSError, TimeoutError, asyncio.CancelledError, h11.LocalProtocolError):
-            peer = _peer_of(client)
+            peer = peer_of(client) if client.family == socket.AF_UNIX else None
             reader, writer = await self._open(client, certificate)
             try:
                 await self._talk(Connection(reader, writer, peer, self._limits))
@@ -148,12 +147,6 @@ class Server:
         except Exception as bug:  # a client must hear something, and the others go on
             self._on_bug(bug)
             return response_to_bug()
-
-
-def _peer_of(client: socket.socket) -> Peer | None:
-    if client.family != socket.AF_UNIX:
-        return None
-    return Peer(*_PEER.unpack(client.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _PEER.size)))
 
 
 # --- sockets ---------------------------------------------------------------------------------

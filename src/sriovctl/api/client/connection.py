@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import os
 import socket
-import struct
 from http.client import HTTPConnection, HTTPException
 
-from sriovctl.api.contract.messages import JSON
-
-_PEER = struct.Struct("3i")  # struct ucred: pid, uid, gid
+from sriovctl.api.contract.messages import JSON, Peer
+from sriovctl.api.peers import peer_of
 
 
 class UnixConnection(HTTPConnection):
@@ -56,11 +54,9 @@ class UnixConnection(HTTPConnection):
             raise ConnectionError(str(error) or type(error).__name__) from error
 
     @property
-    def peer(self) -> tuple[int, int]:
-        """Process and user of whoever listens, as the kernel names them."""
-        told = self.sock.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _PEER.size)
-        pid, uid, _ = _PEER.unpack(told)
-        return pid, uid
+    def peer(self) -> Peer:
+        """Whoever listens, as the kernel names them."""
+        return peer_of(self.sock)
 
 
 def may_be_trusted(uid: int) -> bool:

@@ -109,12 +109,12 @@ class Daemon:
         self.close()
         connection = UnixConnection(self.path, timeout_s=HELLO_S)
         connection.connect()
-        pid, uid = connection.peer
-        if not may_be_trusted(uid):
+        peer = connection.peer
+        if not may_be_trusted(peer.uid):
             connection.close()
-            raise HostError(f"is served by user {uid}", subject=self.path)
+            raise HostError(f"is served by user {peer.uid}", subject=self.path)
         self._connection = connection
-        return pid
+        return peer.pid
 
     # --- one request ---------------------------------------------------------------------
 
