@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections import OrderedDict
 
-from sriovctl.api.contract.messages import JobState
+from sriovctl.api.contract.messages import EARLIER_BOOTS, NOTHING_TO_UNDO, JobState
 from sriovctl.api.contract.problems import Refusal, not_found
 from sriovctl.api.reading import document, find_lease, find_pool, leases_as_json
 from sriovctl.codec.state_file import parse_state
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from sriovctl.model.plan import Plan, Step
 
 SOURCE = "api: "
-EARLIER_BOOTS = "runs of earlier boots"
 _MOST_PLANS = 64
 _ID_BYTES = 9
 
@@ -181,7 +180,7 @@ def undo(doors: Doors, job: Job, wish: Wish) -> None:
 def _nothing_to_undo(earlier_boots: int) -> Refusal:
     return Refusal(
         409,
-        "nothing-to-undo",
+        NOTHING_TO_UNDO,
         "no run stands that could be undone",
         subject="journal",
         evidence={EARLIER_BOOTS: earlier_boots},

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 
 from sriovctl.api.client.answers import parse_run, parse_step, read_answer
 from sriovctl.api.client.refusals import NotServed, error_told
-from sriovctl.api.contract.messages import JobState
+from sriovctl.api.contract.messages import EARLIER_BOOTS, NOTHING_TO_UNDO, JobState
 from sriovctl.codec.state_text import state_as_tree
 from sriovctl.engine.runs.apply import Outcome
 from sriovctl.engine.runs.undo import Undone
@@ -34,9 +34,7 @@ if TYPE_CHECKING:
 
     Document = Mapping[str, Any]
 
-EARLIER_BOOTS = "runs of earlier boots"  # in the evidence that nothing is to be undone
 HINT = "'sriovctl history' tells, and 'sriovctl undo' goes back"
-NOTHING_TO_UNDO = "nothing-to-undo"
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S, _SLOWER = 0.01, 0.2, 1.25
 _RUNS = (JobState.QUEUED, JobState.RUNNING)
 _STOPS = (signal.SIGINT, signal.SIGTERM)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from sriovctl.api.contract.messages import NOTHING_TO_UNDO
 from sriovctl.errors import (
     BusyError,
     HostError,
@@ -27,7 +28,7 @@ _FAMILIES: tuple[type[SriovctlError], ...] = (
 _OF_INTERFACE: Mapping[str, type[SriovctlError]] = {
     "not-found": InputError,
     "lease-has-ended": LostError,
-    "nothing-to-undo": InputError,
+    NOTHING_TO_UNDO: InputError,
     "too-many-jobs": BusyError,
     "job-has-ended": BusyError,
 }
