@@ -7,7 +7,7 @@ is kept for as long as answers are.
 
 from __future__ import annotations
 
-from sriovctl.api.contract.problems import Refusal
+from sriovctl.api.contract.problems import not_found
 from sriovctl.api.reading import document, find_pf, page
 from sriovctl.api.shelf import as_answer
 from sriovctl.engine.describe import resolve_target
@@ -109,9 +109,7 @@ def find_function(host: Host, named: str) -> PCIAddress:
     try:
         return resolve_target(host, named)
     except InputError as error:
-        raise Refusal(
-            404, "not-found", error.cause, subject=error.subject, hint=error.hint
-        ) from error
+        raise not_found(error.subject, error.cause, hint=error.hint) from error
 
 
 # --- pictures --------------------------------------------------------------------------------

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from sriovctl.api.client.daemon import Daemon
     from sriovctl.api.client.jobs import JobOffice
+    from sriovctl.api.client.leases import LeaseOffice
     from sriovctl.cli.context import Context
 
     T = TypeVar("T")
@@ -64,3 +65,19 @@ def jobs_by_daemon(
         return ask(JobOffice(daemon, context.progress, context.warn))
 
     return by_daemon(context, ask_for_job, directly)
+
+
+def leases_by_daemon(
+    context: Context, ask: Callable[[LeaseOffice], T], directly: Callable[[], T]
+) -> T:
+    """Have the daemon see to leases and pools, or see to them ourselves.
+
+    :raises SriovctlError: as for :func:`by_daemon`.
+    """
+
+    def ask_for_leases(daemon: Daemon) -> T:
+        from sriovctl.api.client.leases import LeaseOffice
+
+        return ask(LeaseOffice(daemon, context.warn))
+
+    return by_daemon(context, ask_for_leases, directly)

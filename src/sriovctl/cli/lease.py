@@ -6,7 +6,7 @@ import argparse
 import os
 from contextlib import suppress
 
-from sriovctl.cli.by_daemon import by_daemon
+from sriovctl.cli.by_daemon import leases_by_daemon
 from sriovctl.cli.change_arguments import refuse_recording
 from sriovctl.cli.pool_argument import add_pool_argument, find_pool
 from sriovctl.cli.sub_verbs import SubVerbs, run_sub_verb
@@ -28,7 +28,6 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from sriovctl.api.client.daemon import Daemon
     from sriovctl.api.client.leases import LeaseOffice
     from sriovctl.cli.context import Context
     from sriovctl.model.lease import Lease
@@ -140,13 +139,12 @@ def _take(args: argparse.Namespace, context: Context) -> int:
         return _take_here(args, context, request)
     _warn_of_pool(args, context)
 
-    def ask(daemon: Daemon) -> int:
-        office = _office(daemon, context)
+    def ask(office: LeaseOffice) -> int:
         shown = office.take(args.pool, request, ttl_s=args.ttl, pinned=args.pin)
         _print_shown(context, args, "lease-take", shown)
         return EXIT_DONE
 
-    return by_daemon(context, ask, lambda: _take_here(args, context, request))
+    return leases_by_daemon(context, ask, lambda: _take_here(args, context, request))
 
 
 # What was kept of a pool may be older than its file, and the daemon tells nobody.
@@ -172,12 +170,6 @@ def _take_here(args: argparse.Namespace, context: Context, request: Request) -> 
     return EXIT_DONE
 
 
-def _office(daemon: Daemon, context: Context) -> LeaseOffice:
-    from sriovctl.api.client.leases import LeaseOffice
-
-    return LeaseOffice(daemon, context.warn)
-
-
 def _this_user() -> str:
     return os.environ.get("SUDO_USER") or os.environ.get("USER") or f"uid-{os.getuid()}"
 
@@ -190,9 +182,9 @@ def _run(args: argparse.Namespace, context: Context) -> int:
 
 def _renew(args: argparse.Namespace, context: Context) -> int:
     refuse_recording(args)
-    shown = by_daemon(
+    shown = leases_by_daemon(
         context,
-        lambda daemon: _office(daemon, context).renew(args.lease, args.ttl),
+        lambda office: office.renew(args.lease, args.ttl),
         lambda: seen_on_host(context.host(), [context.desk().renew(args.lease, args.ttl)]),
     )
     _print_shown(context, args, "lease-renew", shown)
@@ -206,9 +198,9 @@ def _release(args: argparse.Namespace, context: Context) -> int:
     refuse_recording(args)
     if bool(args.leases) == bool(args.owner):
         raise InputError("needs leases, or --owner, and not both", subject="lease release")
-    shown = by_daemon(
+    shown = leases_by_daemon(
         context,
-        lambda daemon: _office(daemon, context).release(args.leases, owner=args.owner),
+        lambda office: office.release(args.leases, owner=args.owner),
         lambda: seen_on_host(context.host(), _release_here(args, context)),
     )
     _tell_returned(context, args, "lease-release", shown)

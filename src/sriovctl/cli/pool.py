@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from sriovctl.cli.by_daemon import by_daemon
+from sriovctl.cli.by_daemon import leases_by_daemon
 from sriovctl.cli.pool_argument import add_pool_argument, find_pool, stamp_of
 from sriovctl.cli.state_arguments import add_file_argument
 from sriovctl.cli.sub_verbs import SubVerbs, run_sub_verb
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Callable
 
-    from sriovctl.api.client.daemon import Daemon
     from sriovctl.api.client.leases import LeaseOffice
     from sriovctl.cli.context import Context
     from sriovctl.model.lease import Lease, Pool, PoolShare
@@ -91,14 +90,8 @@ def _by_whom_may(
 ) -> None:
     if context.teller() is None:
         directly()
-        return
-
-    def ask_office(daemon: Daemon) -> object:
-        from sriovctl.api.client.leases import LeaseOffice
-
-        return ask(LeaseOffice(daemon, context.warn))
-
-    by_daemon(context, ask_office, directly)
+    else:
+        leases_by_daemon(context, ask, directly)
 
 
 def _remove(args: argparse.Namespace, context: Context) -> int:
