@@ -5,7 +5,6 @@ from __future__ import annotations
 from hashlib import sha256
 
 from sriovctl.codec.state_file import parse_states
-from sriovctl.errors import SriovctlError
 from sriovctl.model.health import Baseline
 from sriovctl.model.state import DesiredState
 from sriovctl.planner.declared import declaring_runs, overlay_steps
@@ -77,13 +76,6 @@ class Declaration:
         """
         if self._memory.read() != self._baseline:
             self._memory.write(self._baseline)
-
-    def files_differ(self) -> bool:
-        """Say whether the files are others than those that were loaded."""
-        try:
-            return _digest(self._read_texts()) != self._baseline.digest
-        except SriovctlError:
-            return True
 
     def of(self, wanted: WantedPF, device: str) -> WantedPF:
         """Say what is declared of one PF that an entry of the files means.
