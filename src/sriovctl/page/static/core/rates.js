@@ -12,7 +12,7 @@ const MOST = 150; // five minutes
 const rates = new RateSeries(MOST);
 const states = new Map(); // what else is told of a PF: its link, whether it is wedged
 const followers = new Set();
-let timer = null;
+let timer = null; // 0 while an answer is awaited
 let problem = null;
 
 /**
@@ -55,16 +55,18 @@ export function useRates() {
 
 function begin() {
   if (timer !== null) return;
-  timer = 0;
   ask();
 }
 
+// An answer that is awaited ends it by itself, or goes on for whoever came meanwhile.
 function end() {
+  if (!timer) return;
   clearTimeout(timer);
   timer = null;
 }
 
 async function ask() {
+  timer = 0;
   if (!document.hidden) {
     try {
       take(await read("/v1/counters"));
