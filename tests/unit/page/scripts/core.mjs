@@ -121,6 +121,7 @@ test("addresses of views come back as what they were made of", () => {
   assert.deepEqual(router.match("/vf/:address/:index", made.slice(1)), { address: "netdevsim/netdevsim7", index: "3" });
   assert.equal(router.href("pf", "0000:01:00.0"), "#/pf/0000:01:00.0");
   assert.equal(router.match("/pf/:address", "/pf"), null);
+  assert.deepEqual(router.match("/pf/:address", "/pf/50%"), { address: "50%" });
 });
 
 test("figures are written as people read them", () => {

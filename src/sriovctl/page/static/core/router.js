@@ -51,8 +51,17 @@ export function match(pattern, path) {
   if (names.length !== parts.length) return null;
   const found = {};
   for (const [at, name] of names.entries()) {
-    if (name.startsWith(":")) found[name.slice(1)] = decodeURIComponent(parts[at]);
+    if (name.startsWith(":")) found[name.slice(1)] = decoded(parts[at]);
     else if (name !== parts[at]) return null;
   }
   return found;
+}
+
+// An address may be typed by hand, or cut off in the middle of a character.
+function decoded(part) {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    return part;
+  }
 }
