@@ -1,17 +1,18 @@
 // What was done to a PF, or to one VF of it: from the journal.
 import { read } from "../core/api.js";
+import { useDocument } from "../core/documents.js";
 import { html, useEffect, useState } from "../core/dom.js";
 import { ago, moment } from "../core/format.js";
-import { useDocument } from "../core/documents.js";
 import { href } from "../core/router.js";
 import { t } from "../core/texts.js";
-import { Badge } from "./badge.js";
 import { Shown } from "./document.js";
-import { changesOf, formatValue } from "./plan_words.js";
+import { ChangesInLine } from "./plan_view.js";
+import { partsOfSubject } from "./plan_words.js";
+import { RunStatus } from "./run_status.js";
+import { withoutDoor } from "./run_words.js";
 
 const MOST = 12;
 const MOST_STEPS = 6;
-const KINDS = { done: "good", failed: "bad", unconfirmed: "warn", running: "info" };
 
 /**
  * @param {{pf: string, subject?: string}} props subject: only steps of this, such as "ADDRESS vf 3"
@@ -40,11 +41,11 @@ function Run({ run, steps }) {
   return html`<li>
     <p class="run-head">
       <a href=${`${href("history")}?run=${run.run}`}>${t("runs.run", { run: run.run })}</a>
-      <${Badge} kind=${KINDS[run.status] ?? "neutral"}>${t(`history.statuses.${run.status.replace(" ", "_")}`)}</${Badge}>
-      <span class="hint" title=${moment(run.started)}>${ago(run.started)} · ${run.source}</span>
+      <${RunStatus} status=${run.status} />
+      <span class="hint" title=${moment(run.started)}>${ago(run.started)} · ${withoutDoor(run.source)}</span>
     </p>
     <ul class="run-steps">
-      ${steps.slice(0, MOST_STEPS).map((step, at) => html`<li key=${at}><${Step} step=${step} /></li>`)}
+      ${steps.slice(0, MOST_STEPS).map((step, at) => html`<li key=${at}><code>${step.subject}</code> <${ChangesInLine} step=${step} /></li>`)}
       ${more > 0 && html`<li class="hint">${t("runs.more_steps", { n: more })}</li>`}
     </ul>
   </li>`;
@@ -52,7 +53,7 @@ function Run({ run, steps }) {
 
 function stepsOf(steps, run, pf, subject) {
   const found = steps.get(run.run) ?? [];
-  return found.filter((step) => (subject ? step.subject === subject : step.subject.split(" ")[0] === pf));
+  return found.filter((step) => (subject ? step.subject === subject : partsOfSubject(step.subject).pf === pf));
 }
 
 // A run that has ended never changes, so one reading of each is enough.
@@ -72,15 +73,4 @@ function useSteps(runs) {
     };
   }, [wanted]);
   return steps;
-}
-
-/** One step as what was before and after. */
-function Step({ step }) {
-  return html`<code>${step.subject}</code> ${changesOf(step).map(({ key, before, after }) => html`<span key=${key}>
-    ${key} <del>${written(before)}</del> <ins>${written(after)}</ins>
-  </span>`)}`;
-}
-
-function written(value) {
-  return formatValue(value, { none: t("plan.none"), on: t("plan.on"), off: t("plan.off") });
 }

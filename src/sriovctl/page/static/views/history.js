@@ -12,14 +12,12 @@ import { UndoRun } from "../parts/history/undo_run.js";
 import { Confirmation, JobProgress, Problem } from "../parts/job_progress.js";
 import { PageHead } from "../parts/page_head.js";
 import { CopyCommands, PlanView, useNames } from "../parts/plan_view.js";
+import { isRunStatus, RunStatus } from "../parts/run_status.js";
 import { undoable, whoDidWhat, withoutDoor } from "../parts/run_words.js";
 import { Table } from "../parts/table.js";
 import { Tabs } from "../parts/tabs.js";
 
 await Promise.all([loadStyle("plan"), loadStyle("change"), loadStyle("history")]);
-
-const KINDS = { running: "info", unconfirmed: "warn", done: "good", "taken back": "warn", failed: "bad", undone: "neutral" };
-const statusText = (status) => t(`history.statuses.${status.replaceAll(" ", "_")}`);
 
 export default function History({ query }) {
   const runs = useDocument("/v1/runs");
@@ -60,10 +58,6 @@ function RunNumber({ run }) {
 }
 
 const kindText = (run) => (run.undoes === null ? t(`history.kinds.${run.kind}`) : t("history.undo_of", { run: run.undoes }));
-
-function RunStatus({ status }) {
-  return html`<${Badge} kind=${KINDS[status] ?? "neutral"} sign>${statusText(status)}</${Badge}>`;
-}
 
 function Run({ run, canUndo }) {
   const whole = useDocument(`/v1/runs/${run.run}`);
@@ -113,5 +107,5 @@ const auditColumns = () => [
 
 function Outcome({ line }) {
   if (line.problem) return html`<${Badge} kind="bad" sign>${t("history.refused")}</${Badge}><${Problem} problem=${{ ...line.problem, subject: null }} />`;
-  return KINDS[line.outcome] ? html`<${RunStatus} status=${line.outcome} />` : line.outcome;
+  return isRunStatus(line.outcome) ? html`<${RunStatus} status=${line.outcome} />` : line.outcome;
 }

@@ -18,8 +18,8 @@ export const ROUTES = [
   { pattern: "/pools", title: "pools.title", icon: "pools", load: () => import("./pools.js") },
   { pattern: "/history", title: "history.title", icon: "history", load: () => import("./history.js") },
   { pattern: "/events", title: "events.title", icon: "events", load: () => import("./events.js") },
-  { pattern: "/pf/:address", title: "pf.title", styles: ["function"], load: () => import("./pf.js") },
-  { pattern: "/vf/:address/:index", title: "vf.title", styles: ["function"], load: () => import("./vf.js") },
+  { pattern: "/pf/:address", title: "pf.title", styles: ["function", "plan"], load: () => import("./pf.js") },
+  { pattern: "/vf/:address/:index", title: "vf.title", styles: ["function", "plan"], load: () => import("./vf.js") },
 ];
 
 /**
