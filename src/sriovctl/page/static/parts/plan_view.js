@@ -2,7 +2,7 @@
 import { useDocument } from "../core/documents.js";
 import { classes, html, useMemo, useState } from "../core/dom.js";
 import { href } from "../core/router.js";
-import { t } from "../core/texts.js";
+import { t, useLanguage } from "../core/texts.js";
 import { Badge } from "./badge.js";
 import { Code } from "./code.js";
 import { CopyButton } from "./copy_button.js";
@@ -49,12 +49,18 @@ export function PlanSummary({ steps }) {
  *   evidence: how each user is known, by token; names: netdev of each PF, by device
  */
 export function PlanView({ steps, evidence, names, label }) {
+  const spoken = useLanguage();
   const groups = useMemo(() => gatherSteps(steps), [steps]);
+  // The same elements as before, so that those that are there already are not drawn anew.
+  const items = useMemo(
+    () => groups.map((group) => html`<${Group} key=${group.steps[0].number} group=${group} evidence=${evidence} names=${names} />`),
+    [groups, evidence, names, spoken],
+  );
   const [most, setMost] = useState(MOST_AT_ONCE);
   const shown = groups.slice(0, most);
   return html`<div class="plan">
     <ol class="plan-steps" aria-label=${label}>
-      ${shown.map((group) => html`<${Group} key=${group.steps[0].number} group=${group} evidence=${evidence} names=${names} />`)}
+      ${items.slice(0, most)}
     </ol>
     ${shown.length < groups.length && html`<button type="button" onClick=${() => setMost(most + MOST_AT_ONCE)}>
       ${t("plan.show_more", { steps: steps.length - shown.at(-1).steps.at(-1).number })}
@@ -165,10 +171,18 @@ export function User({ token, evidence }) {
   </span>`;
 }
 
+// What is behind it is made when somebody opens it: a plan may have hundreds of steps.
 function More({ group, step }) {
-  const commands = group.steps.map((one) => one.step.command).filter(Boolean).join("\n");
-  return html`<details class="plan-more">
+  const [isOpen, setOpen] = useState(false);
+  return html`<details class="plan-more" onToggle=${(event) => setOpen(event.currentTarget.open)}>
     <summary>${t("plan.more")}</summary>
+    ${isOpen && html`<${CommandsAndUndo} group=${group} step=${step} />`}
+  </details>`;
+}
+
+function CommandsAndUndo({ group, step }) {
+  const commands = group.steps.map((one) => one.step.command).filter(Boolean).join("\n");
+  return html`
     ${commands && html`<p class="plan-more-head">${t("plan.command")}</p>
       <${Code} text=${commands} label=${t("plan.command")} />`}
     <p class="plan-more-head">${t("plan.undo")}</p>
@@ -176,6 +190,5 @@ function More({ group, step }) {
       ${changesOf({ ...step, before: step.after, after: step.undo }).map(({ key, before, after }) => html`<li key=${key}>
         <code>${key}</code> <${BeforeAfter} before=${before} after=${after} />
       </li>`)}
-    </ul>
-  </details>`;
+    </ul>`;
 }
