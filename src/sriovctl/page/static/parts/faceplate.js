@@ -14,24 +14,24 @@ const COLUMNS = { least: 8, most: 32, step: 8 };
  */
 export function Faceplate({ pf, cells, usage }) {
   const [place, columns] = useColumns();
-  const [at, setAt] = useState(null);
+  const [position, setPosition] = useState(null);
   const paths = useMemo(() => drawn(cells, columns), [cells, columns]);
   const rows = Math.ceil(cells.length / columns);
-  const cellAt = (event) => {
+  const at = cells[position] ?? null;
+  const positionAt = (event) => {
     const box = event.currentTarget.getBoundingClientRect();
     const column = Math.floor((event.clientX - box.left) / PITCH);
     const row = Math.floor((event.clientY - box.top) / PITCH);
-    return column < columns ? (cells[row * columns + column] ?? null) : null;
+    return column < columns ? row * columns + column : null;
   };
-  const onMove = (event) => setAt(cellAt(event));
+  const onMove = (event) => setPosition(positionAt(event));
   const onClick = (event) => {
-    const cell = cellAt(event);
+    const cell = cells[positionAt(event)];
     if (cell?.vf) navigate(href("vf", pf.device, cell.index));
   };
-  const position = at && cells.indexOf(at);
   return html`<div class="plate" ref=${place}>
     <svg role="img" aria-label=${summary(cells)} width=${columns * PITCH - PITCH + CELL + 2} height=${rows * PITCH}
-      class=${at?.vf ? "is-pointing" : ""} onPointerMove=${onMove} onPointerLeave=${() => setAt(null)} onClick=${onClick}>
+      class=${at?.vf ? "is-pointing" : ""} onPointerMove=${onMove} onPointerLeave=${() => setPosition(null)} onClick=${onClick}>
       ${paths.map(([state, path]) => html`<path key=${state} class=${`vf-${state}`} d=${path} />`)}
       ${at && html`<rect class="plate-at" x=${(position % columns) * PITCH - 0.5} y=${Math.floor(position / columns) * PITCH + 0.5}
         width=${PITCH - 1} height=${PITCH - 1} rx="3" />`}
