@@ -22,7 +22,7 @@ export default function Events({ query }) {
   const all = held ?? happened;
   const shown = useMemo(() => foldAlike(all.map(asLine).filter((line) => fits(line, query))), [all, query]);
   const hold = html`<button type="button" aria-pressed=${String(held !== null)} onClick=${() => setHeld(held === null ? happened : null)}>
-    ${held === null ? t("events.hold") : t("events.go_on", { events: happened.length - held.length })}</button>`;
+    ${held === null ? t("events.hold") : t("events.go_on", { events: (happened[0]?.number ?? 0) - (held[0]?.number ?? 0) })}</button>`;
   return html`
     <${PageHead} title=${t("events.title")} lead=${t("events.lead")} actions=${hold} />
     <${EventFilters} all=${all} query=${query} />
