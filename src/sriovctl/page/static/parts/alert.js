@@ -36,7 +36,8 @@ function describe(error) {
   return { cause: String(error.message || error) };
 }
 
-function Evidence({ of: evidence }) {
+/** What was read, by its name. */
+export function Evidence({ of: evidence }) {
   const entries = Object.entries(evidence ?? {});
   if (!entries.length) return null;
   return html`<dl class="evidence">

@@ -1,6 +1,7 @@
 // What somebody should look at now, of all that the host tells.
 import { announce } from "../core/announce.js";
 import { send } from "../core/api.js";
+import { useCountdown } from "../core/countdown.js";
 import { html, useEffect, useState } from "../core/dom.js";
 import { clock } from "../core/format.js";
 import { stateOfPF } from "../core/rates.js";
@@ -35,7 +36,7 @@ export function Alerts({ doctor, health, runs, pfs }) {
 function Unconfirmed({ run }) {
   const { allowed, why } = useRights();
   const [problem, setProblem] = useState(null);
-  const left = useSecondsLeft(run.confirm_in_s);
+  const left = useCountdown(run.confirm_in_s ?? null);
   useEffect(() => announce(t("overview.unconfirmed", { run: run.run })), [run.run]);
   async function ask(kind) {
     setProblem(null);
@@ -54,22 +55,6 @@ function Unconfirmed({ run }) {
     <p>${left === null ? t("overview.unconfirmed_text") : t("overview.unconfirmed_left", { left: clock(left) })}</p>
     ${problem && html`<${ErrorAlert} error=${problem} />`}
   </${Alert}>`;
-}
-
-function useSecondsLeft(told) {
-  const [left, setLeft] = useState(told ?? null);
-  useEffect(() => {
-    if (told == null) {
-      setLeft(null);
-      return undefined;
-    }
-    const end = performance.now() + told * 1000;
-    const tick = () => setLeft(Math.max(0, (end - performance.now()) / 1000));
-    tick();
-    const timer = setInterval(tick, 1000);
-    return () => clearInterval(timer);
-  }, [told]);
-  return left;
 }
 
 function Wedged({ pf }) {

@@ -1,6 +1,7 @@
 // A change under way: how far it is, how it ended, and what can be done then.
 import { announce } from "../core/announce.js";
 import { read, send } from "../core/api.js";
+import { useCountdown } from "../core/countdown.js";
 import { useDocument } from "../core/documents.js";
 import { classes, html, useEffect, useRef, useState } from "../core/dom.js";
 import { clock } from "../core/format.js";
@@ -8,12 +9,12 @@ import { connection, onEvent } from "../core/live.js";
 import { useRights } from "../core/rights.js";
 import { href } from "../core/router.js";
 import { t } from "../core/texts.js";
-import { Alert, ErrorAlert } from "./alert.js";
+import { Alert, ErrorAlert, Evidence } from "./alert.js";
 import { progressOf } from "./plan_words.js";
 
 const ENDED = ["done", "failed", "cancelled"];
 const POLL_MS = 2000;
-const TICK_MS = 250;
+const SAID_AT = [60, 30, 10]; // seconds before the end
 
 /** @param {any} job */
 export const hasEnded = (job) => ENDED.includes(job?.state);
@@ -167,13 +168,10 @@ function Verdict({ job, status }) {
 
 /** An error in full: cause, subject, hint, and what was read. */
 export function Problem({ problem }) {
-  const evidence = Object.entries(problem.evidence ?? {});
   return html`<div class="problem">
     <p>${problem.subject && html`<code>${problem.subject}</code>${": "}`}${problem.cause}</p>
     ${problem.hint && html`<p class="problem-hint">${problem.hint}</p>`}
-    ${evidence.length > 0 && html`<dl class="evidence">
-      ${evidence.map(([name, value]) => html`<div key=${name}><dt>${name}</dt><dd>${String(value)}</dd></div>`)}
-    </dl>`}
+    <${Evidence} of=${problem.evidence} />
   </div>`;
 }
 
@@ -207,6 +205,9 @@ function JobButton({ kind, run, onJob, label, class: name }) {
 export function Confirmation({ run, onJob }) {
   const { document } = useDocument(`/v1/runs/${run}`);
   const left = useCountdown(document?.run.confirm_in_s ?? null);
+  useEffect(() => {
+    if (SAID_AT.includes(left)) announce(t("job.left", { seconds: left }));
+  }, [left]);
   if (document && document.run.status !== "unconfirmed") return null;
   return html`<div class="confirmation" role="group" aria-label=${t("job.confirmation", { run })}>
     <p class="confirmation-clock"><span class="confirmation-time" role="timer">${left === null ? "…" : clock(left)}</span>
@@ -216,24 +217,4 @@ export function Confirmation({ run, onJob }) {
       <${JobButton} kind="undo" run=${run} onJob=${onJob} class="danger" label=${t("job.undo_now")} />
     </div>
   </div>`;
-}
-
-const SAID_AT = [60, 30, 10];
-
-/** Seconds that are left, counted on from what was read last. */
-function useCountdown(leftS) {
-  const [left, setLeft] = useState(leftS);
-  useEffect(() => {
-    setLeft(leftS);
-    if (leftS === null) return undefined;
-    const until = performance.now() + leftS * 1000;
-    const tick = () => setLeft(Math.max(0, Math.ceil((until - performance.now()) / 1000)));
-    tick();
-    const timer = setInterval(tick, TICK_MS);
-    return () => clearInterval(timer);
-  }, [leftS]);
-  useEffect(() => {
-    if (SAID_AT.includes(left)) announce(t("job.left", { seconds: left }));
-  }, [left]);
-  return left;
 }

@@ -1,5 +1,5 @@
 // The host is not as it was when the draft was begun: what changed, and what to do about it.
-import { html } from "../core/dom.js";
+import { html, useMemo } from "../core/dom.js";
 import { t } from "../core/texts.js";
 import { Alert } from "./alert.js";
 import { differences, gather, meanwhile } from "./draft/compare.js";
@@ -11,8 +11,10 @@ const MOST_LINES = 40;
  * @param {{draft: any, host: any, onRebase: () => void, onRestart: () => void}} props
  */
 export function Meanwhile({ draft, host, onRebase, onRestart }) {
-  const { conflicts } = draft.state ? meanwhile(draft.base.state, draft.state, host.state) : { conflicts: [] };
-  const theirs = differences(draft.base.state, host.state);
+  const conflicts = useMemo(
+    () => (draft.state ? meanwhile(draft.base.state, draft.state, host.state).conflicts : []), [draft.base, draft.state, host],
+  );
+  const theirs = useMemo(() => differences(draft.base.state, host.state), [draft.base, host]);
   const actions = html`<div class="actions">
     <button type="button" class="primary" onClick=${onRebase} disabled=${draft.state === null}>${t("meanwhile.rebase")}</button>
     <button type="button" onClick=${onRestart}>${t("meanwhile.restart")}</button>
@@ -35,7 +37,7 @@ export function Meanwhile({ draft, host, onRebase, onRestart }) {
  *   absent: what it means that nothing is said any more
  */
 export function Differences({ found, label, absent }) {
-  const groups = gather(found);
+  const groups = useMemo(() => gather(found), [found]);
   return html`<ul class="differences" aria-label=${label}>
     ${groups.slice(0, MOST_LINES).map((one) => html`<li key=${`${one.label} ${one.vfs} ${one.key} ${JSON.stringify([one.before, one.after])}`}>
       <${Where} label=${one.label} vfs=${one.vfs} name=${one.key} /> <${BeforeAfter} before=${one.before} after=${one.after ?? absent} />

@@ -1,4 +1,5 @@
 // The documents about the PCI tree, put together so that each function is found by its address.
+import { GUESTS } from "./vf_state.js";
 
 /**
  * @typedef {object} Place
@@ -34,14 +35,12 @@ function enter(places, node, above) {
   for (const child of node.children) enter(places, child, path);
 }
 
-const GUEST_KINDS = new Set(["guest", "guest-config", "network", "namespace", "process", "vfio"]);
-
 /** What one can filter by, in order. */
 export function choicesOf(index) {
   const nodes = [...index.places.values()].filter((place) => !place.vf).map((place) => place.node);
   const pfs = nodes.filter((node) => node.kind === "PF" || node.total_vfs !== null);
   const numas = new Set(nodes.map((node) => node.numa_node).filter((one) => one !== null));
-  const guests = new Set([...index.users.values()].flat().filter((one) => GUEST_KINDS.has(one.kind)).map((one) => one.token));
+  const guests = new Set([...index.users.values()].flat().filter((one) => GUESTS.has(one.kind)).map((one) => one.token));
   return { pfs, numas: [...numas].sort((a, b) => a - b), guests: [...guests].sort() };
 }
 

@@ -6,7 +6,7 @@ import { t } from "../core/texts.js";
 export const STATES = ["free", "host", "guest", "leased", "foreign", "faulty", "off"];
 
 // Kinds of users that are somebody else's system on this host: a guest, a container, a program.
-const GUESTS = new Set(["guest", "guest-config", "network", "namespace", "process", "vfio"]);
+export const GUESTS = new Set(["guest", "guest-config", "network", "namespace", "process", "vfio"]);
 const UNWELL = new Set(["dirty", "lost", "orphaned"]);
 const USERS = new Set(["dirty", "held", "expired", "scrubbing", "orphaned"]);
 
@@ -15,7 +15,7 @@ const USERS = new Set(["dirty", "held", "expired", "scrubbing", "orphaned"]);
  * @param {{owners?: any, leases?: any, doctor?: any}} documents
  */
 export function usageOf({ owners, leases, doctor }) {
-  const users = gather(owners?.owners ?? [], (one) => one.device);
+  const users = Map.groupBy(owners?.owners ?? [], (one) => one.device);
   const held = new Map(
     (leases?.leases ?? [])
       .filter((one) => USERS.has(one.status))
@@ -25,16 +25,6 @@ export function usageOf({ owners, leases, doctor }) {
     (doctor?.findings ?? []).filter((one) => one.severity === "error").map((one) => one.subject),
   );
   return { users, held, faulty };
-}
-
-function gather(items, keyOf) {
-  const found = new Map();
-  for (const item of items) {
-    const key = keyOf(item);
-    if (found.has(key)) found.get(key).push(item);
-    else found.set(key, [item]);
-  }
-  return found;
 }
 
 /**

@@ -12,6 +12,7 @@ import { DraftCard, DraftFoot } from "../parts/change/draft_card.js";
 import { placeOf } from "../parts/change/place.js";
 import { PlanCard } from "../parts/change/plan_card.js";
 import { UnderWay } from "../parts/change/under_way.js";
+import { gather } from "../parts/draft/compare.js";
 import { useDraft } from "../parts/draft/use_draft.js";
 import { Meanwhile } from "../parts/meanwhile.js";
 import { PageHead } from "../parts/page_head.js";
@@ -71,7 +72,8 @@ function Workplace({ draft, host, reload, query }) {
     draft.edit({ kind: "restart", base: host });
     forget();
   };
-  const bar = { draft, host, wrong, isBehind, isBusy: preview.isBusy, onPreview: look, onRestart: restart };
+  const count = useMemo(() => gather(draft.changes).length, [draft.changes]);
+  const bar = { draft, host, count, wrong, isBehind, isBusy: preview.isBusy, onPreview: look, onRestart: restart };
   return html`
     <${PageHead} title=${t("change.title")} lead=${t("change.lead")} />
     <${UnderWay} own=${job} onJob=${setJob} />

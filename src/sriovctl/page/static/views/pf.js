@@ -12,7 +12,8 @@ import { LinkBadge } from "../parts/link_badge.js";
 import { PageHead } from "../parts/page_head.js";
 import { RatesPanel } from "../parts/rates_panel.js";
 import { RunsOf } from "../parts/runs_of.js";
-import { cellsOf, Legend, tally, usageOf } from "../parts/vf_state.js";
+import { useUsage } from "../parts/use_usage.js";
+import { cellsOf, Legend, tally } from "../parts/vf_state.js";
 import { VFTable } from "../parts/vf_table.js";
 
 /** One PF: what it is, what it has, what it could have. */
@@ -21,13 +22,6 @@ export default function PF({ address, query }) {
   const answer = useDocument(`/v1/pfs/${name}`);
   const usage = useUsage();
   return html`<${Shown} of=${answer}>${({ pf }) => html`<${Page} pf=${pf} usage=${usage} query=${query} />`}</${Shown}>`;
-}
-
-function useUsage() {
-  const owners = useDocument("/v1/owners").document;
-  const leases = useDocument("/v1/leases").document;
-  const doctor = useDocument("/v1/doctor").document;
-  return useMemo(() => usageOf({ owners, leases, doctor }), [owners, leases, doctor]);
 }
 
 function Page({ pf, usage, query }) {

@@ -1,5 +1,5 @@
 import { useDocument } from "../core/documents.js";
-import { html, useMemo } from "../core/dom.js";
+import { html } from "../core/dom.js";
 import { rateLimit, yesNo } from "../core/format.js";
 import { vfKey } from "../core/rates.js";
 import { href } from "../core/router.js";
@@ -11,16 +11,14 @@ import { Facts } from "../parts/facts.js";
 import { PageHead } from "../parts/page_head.js";
 import { RatesPanel } from "../parts/rates_panel.js";
 import { RunsOf } from "../parts/runs_of.js";
-import { stateOf, StateWord, usageOf } from "../parts/vf_state.js";
+import { useUsage } from "../parts/use_usage.js";
+import { stateOf, StateWord } from "../parts/vf_state.js";
 import { macText, minimum, vlanText } from "../parts/vf_table.js";
 
 /** One VF: what is set of it, who has it, and how it is kept apart. */
 export default function VF({ address, index }) {
   const answer = useDocument(`/v1/pfs/${encodeURIComponent(address)}`);
-  const owners = useDocument("/v1/owners").document;
-  const leases = useDocument("/v1/leases").document;
-  const doctor = useDocument("/v1/doctor").document;
-  const usage = useMemo(() => usageOf({ owners, leases, doctor }), [owners, leases, doctor]);
+  const usage = useUsage();
   return html`<${Shown} of=${answer}>${({ pf }) => {
     const vf = pf.vfs.find((one) => String(one.vf_index) === index);
     return vf ? html`<${Page} pf=${pf} vf=${vf} usage=${usage} />` : html`<${Gone} pf=${pf} index=${index} />`;

@@ -1,17 +1,16 @@
 // What the draft says otherwise than the host, and what to do with it.
-import { html, useMemo } from "../../core/dom.js";
+import { html } from "../../core/dom.js";
 import { t } from "../../core/texts.js";
 import { Badge } from "../badge.js";
-import { gather } from "../draft/compare.js";
 import { Differences } from "../meanwhile.js";
 
 /**
- * @param {{draft: any, host: any, wrong: number, isBehind: boolean, isBusy: boolean, onPreview: () => void, onRestart: () => void}} props
- *   wrong: how many fields hold nonsense; isBehind: the host has changed since the draft was begun
+ * @param {{draft: any, host: any, count: number, wrong: number, isBehind: boolean, isBusy: boolean, onPreview: () => void, onRestart: () => void}} props
+ *   count: of changes, alike ones as one; wrong: how many fields hold nonsense; isBehind: the host has changed since the draft was begun
  */
-export function DraftCard({ draft, host, wrong, isBehind, isBusy, onPreview, onRestart }) {
-  const count = useMemo(() => gather(draft.changes).length, [draft.changes]);
-  const cannot = wrong > 0 ? t("change.wrong_fields", { fields: wrong }) : null;
+export function DraftCard({ host, ...bar }) {
+  const { draft, count } = bar;
+  const cannot = whyNot(bar.wrong);
   return html`<section class="card draft-card" aria-labelledby="draft-title">
     <h2 id="draft-title">${t("change.draft")}</h2>
     ${draft.state === null ? html`<p class="field-wrong">${t("change.no_yaml", { line: draft.mistakes[0].line })}</p>`
@@ -19,11 +18,14 @@ export function DraftCard({ draft, host, wrong, isBehind, isBusy, onPreview, onR
     ${host?.leftOut.length > 0 && html`<details class="left-out"><summary>${t("change.left_out", { things: host.leftOut.length })}</summary>
       <ul>${host.leftOut.map((one) => html`<li key=${one}>${one}</li>`)}</ul></details>`}
     ${cannot && html`<p class="field-wrong" role="status">${cannot}</p>`}
-    <${DraftBar} ...${{ draft, count, cannot, isBehind, isBusy, onPreview, onRestart }} />
+    <${DraftBar} ...${bar} />
   </section>`;
 }
 
-function DraftBar({ draft, count, cannot, isBehind, isBusy, onPreview, onRestart }) {
+const whyNot = (wrong) => (wrong > 0 ? t("change.wrong_fields", { fields: wrong }) : null);
+
+function DraftBar({ draft, count, wrong, isBehind, isBusy, onPreview, onRestart }) {
+  const cannot = whyNot(wrong);
   return html`<div class="draft-bar">
     ${isBehind && html`<${Badge} kind="warn" sign>${t("meanwhile.short")}</${Badge}>`}
     <span class="draft-count">${t("change.count", { changes: count })}</span>
@@ -35,7 +37,5 @@ function DraftBar({ draft, count, cannot, isBehind, isBusy, onPreview, onRestart
 
 /** The same where the draft is far below what is edited: it stays at the edge of the screen. */
 export function DraftFoot(props) {
-  const count = useMemo(() => gather(props.draft.changes).length, [props.draft.changes]);
-  const cannot = props.wrong > 0 ? t("change.wrong_fields", { fields: props.wrong }) : null;
-  return html`<div class="draft-foot"><${DraftBar} ...${{ ...props, count, cannot }} /></div>`;
+  return html`<div class="draft-foot"><${DraftBar} ...${props} /></div>`;
 }
