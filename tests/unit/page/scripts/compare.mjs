@@ -4,7 +4,7 @@ import test from "node:test";
 
 const { differences, findPF, gather, isSame, plain, wantedVFs } = await import(`${process.env.PAGE}/parts/draft/compare.js`);
 const {
-  firstFree, formatIndices, mergeAlike, objectToKey, parseRange, spans,
+  firstFree, formatIndices, objectToKey, parseRange, spans,
 } = await import(`${process.env.PAGE}/parts/draft/ranges.js`);
 
 const pf = (said) => ({ version: 1, pfs: { a: { match: { netdev: "a" }, ...said } } });
@@ -65,11 +65,6 @@ test("ranges are read as the state file has them", () => {
 test("indices side by side are written as ranges", () => {
   assert.equal(formatIndices([3, 0, 1, 2, 7, 7]), "0-3, 7");
   assert.deepEqual(spans([]), []);
-});
-
-test("VFs that are wanted alike and stand side by side are merged", () => {
-  const wanted = new Map([[0, { a: 1 }], [1, { a: 1 }], [2, { a: 2 }], [4, { a: 2 }]]);
-  assert.deepEqual(mergeAlike(wanted).map((one) => one.key), ["0-1", "2", "4"]);
 });
 
 test("a key is refused that is none, that is taken, or that is beyond", () => {

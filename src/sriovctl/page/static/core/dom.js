@@ -1,7 +1,7 @@
 // The one place that says which library draws.
 export {
-  h, html, render, Fragment, Component, createContext,
-  useState, useReducer, useEffect, useLayoutEffect, useMemo, useCallback, useRef, useContext, useId,
+  h, html, render, Component,
+  useState, useReducer, useEffect, useLayoutEffect, useMemo, useCallback, useRef, useId,
 } from "../vendor/preact.js";
 
 /**

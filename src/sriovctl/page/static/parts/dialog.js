@@ -5,9 +5,9 @@ import { Icon } from "./icons.js";
 /**
  * A question or a task that has to be done with first.  The browser keeps the focus inside, Escape
  * closes it.
- * @param {{title: string, open: boolean, onClose: () => void, actions?: any, wide?: boolean}} props
+ * @param {{title: string, open: boolean, onClose: () => void, actions?: any}} props
  */
-export function Dialog({ title, open, onClose, actions, wide = false, children }) {
+export function Dialog({ title, open, onClose, actions, children }) {
   const element = useRef(null);
   const id = useId();
   useEffect(() => {
@@ -16,7 +16,7 @@ export function Dialog({ title, open, onClose, actions, wide = false, children }
     if (!open && dialog.open) dialog.close();
   }, [open]);
   const onBackdrop = (event) => event.target === element.current && onClose();
-  return html`<dialog ref=${element} class=${wide ? "is-wide" : ""} aria-labelledby=${id}
+  return html`<dialog ref=${element} aria-labelledby=${id}
     onClose=${onClose} onClick=${onBackdrop}>
     ${open && html`<div class="dialog-inner">
       <header>

@@ -24,7 +24,7 @@ export const hasEnded = (job) => ENDED.includes(job?.state);
  * @param {any} first as POST /v1/jobs answered, or null
  * @returns {{job: any, error: Error | null}} with its steps once it has ended
  */
-export function useJob(first) {
+function useJob(first) {
   const [state, setState] = useState({ job: first, error: null });
   useEffect(() => {
     if (!first) {
@@ -134,7 +134,7 @@ function Outcome({ job, onJob, onClose }) {
     <${Verdict} job=${job} status=${status} />
     ${waits && html`<${Confirmation} run=${job.run} onJob=${onJob} />`}
     <div class="actions">
-      ${job.kind === "apply" && status === "done" && html`<${UndoButton} run=${job.run} onJob=${onJob} />`}
+      ${job.kind === "apply" && status === "done" && html`<${JobButton} kind="undo" run=${job.run} onJob=${onJob} label=${t("job.undo")} />`}
       ${job.run !== null && html`<a class="button" href=${`${href("history")}?run=${job.run}`}>${t("job.see_run", { run: job.run })}</a>`}
       ${onClose && !waits && html`<button type="button" class="quiet" onClick=${onClose}>${t("shell.close")}</button>`}
     </div>
@@ -175,12 +175,7 @@ export function Problem({ problem }) {
   </div>`;
 }
 
-/** Takes a run back, after asking nobody: whoever presses it has seen what it did. */
-export function UndoButton({ run, onJob, primary = false, label }) {
-  return html`<${JobButton} kind="undo" run=${run} onJob=${onJob} class=${primary ? "danger" : ""}
-    label=${label ?? t("job.undo")} />`;
-}
-
+// Asks nobody: whoever presses it has seen what it does.
 function JobButton({ kind, run, onJob, label, class: name }) {
   const { allowed, why } = useRights("operate");
   const [state, setState] = useState({ isBusy: false, error: null });

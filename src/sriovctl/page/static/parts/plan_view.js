@@ -22,7 +22,7 @@ export const inWords = (value) => formatValue(value, {
 });
 
 /** @param {string} word such as "link flap" */
-export const disruptionText = (word) => t(`plan.disruption.${word.toLowerCase().replaceAll(" ", "_")}`);
+const disruptionText = (word) => t(`plan.disruption.${word.toLowerCase().replaceAll(" ", "_")}`);
 
 /** How bad a step is for others. */
 export function DisruptionBadge({ disruption }) {

@@ -1,7 +1,7 @@
 // What a plan says, taken apart for those who show it.  Pure.
 
 /** From the least to the worst. */
-export const DISRUPTIONS = ["none", "link flap", "VF destroyed", "guest affected"];
+const DISRUPTIONS = ["none", "link flap", "VF destroyed", "guest affected"];
 
 /**
  * @typedef {import("./draft/compare.js").Tree} Tree

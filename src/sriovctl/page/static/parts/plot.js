@@ -5,6 +5,7 @@ import { useStore } from "../core/store.js";
 import { loadSheet } from "../core/styles.js";
 import { language } from "../core/texts.js";
 
+const HEIGHT_PX = 200;
 const LEAST_S = 60; // what is shown even before there is so much to show
 
 let loading = null;
@@ -18,9 +19,9 @@ function load() {
 /**
  * Lines over time.
  * @param {{label: string, times: number[], lines: {label: string, colour: string, values: (number|null)[]}[],
- *   format: (value: number) => string, height?: number}} props colour: a custom property's name
+ *   format: (value: number) => string}} props colour: a custom property's name
  */
-export function Plot({ label, times, lines, format, height = 200 }) {
+export function Plot({ label, times, lines, format }) {
   const place = useRef(null);
   const plot = useRef(null);
   const [Library, setLibrary] = useState(null);
@@ -35,15 +36,15 @@ export function Plot({ label, times, lines, format, height = 200 }) {
   useEffect(() => {
     if (!Library) return undefined;
     const width = place.current.clientWidth;
-    plot.current = new Library(optionsOf({ lines, format, width, height }), dataOf(times, lines), place.current);
-    const observer = new ResizeObserver(([entry]) => plot.current.setSize({ width: entry.contentRect.width, height }));
+    plot.current = new Library(optionsOf({ lines, format, width }), dataOf(times, lines), place.current);
+    const observer = new ResizeObserver(([entry]) => plot.current.setSize({ width: entry.contentRect.width, height: HEIGHT_PX }));
     observer.observe(place.current);
     return () => {
       observer.disconnect();
       plot.current.destroy();
       plot.current = null;
     };
-  }, [Library, dark, height, language.get(), format]);
+  }, [Library, dark, language.get(), format]);
   useEffect(() => {
     plot.current?.setData(dataOf(times, lines));
   });
@@ -56,14 +57,14 @@ function dataOf(times, lines) {
   return [times.slice(), ...lines.map((one) => one.values.slice())];
 }
 
-function optionsOf({ lines, format, width, height }) {
+function optionsOf({ lines, format, width }) {
   const style = getComputedStyle(document.documentElement);
   const colour = (name) => style.getPropertyValue(name).trim();
   const font = `12px ${colour("--sans")}`;
   const axis = { stroke: colour("--soft"), font, ticks: { show: false }, grid: { stroke: colour("--line"), width: 1 } };
   return {
     width,
-    height,
+    height: HEIGHT_PX,
     padding: [8, 8, 0, 0],
     legend: { show: false },
     cursor: { y: false, drag: { x: false, y: false }, points: { size: 6 } },

@@ -19,10 +19,10 @@ const BEYOND = 12; // rows above and below those in sight
 /**
  * A table that scrolls in a place of its own.
  * @param {{columns: Column[], rows: any[], rowKey: (row: any) => string|number, caption: string,
- *   initialSort?: string, rowClass?: (row: any) => string, empty?: any}} props
+ *   rowClass?: (row: any) => string, empty?: any}} props
  */
-export function Table({ columns, rows, rowKey, caption, initialSort, rowClass, empty }) {
-  const [order, setOrder] = useState(initialSort ? { key: initialSort, isDown: false } : null);
+export function Table({ columns, rows, rowKey, caption, rowClass, empty }) {
+  const [order, setOrder] = useState(null);
   const sorted = useMemo(() => inOrder(rows, columns, order), [rows, columns, order]);
   const isLong = sorted.length > MOST_AT_ONCE && !columns.some((one) => one.wrap);
   const [place, first, last] = useSight(sorted.length, isLong);

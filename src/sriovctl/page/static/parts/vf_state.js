@@ -93,7 +93,7 @@ export const SIGNS = {
 };
 
 /** The sign of a state by itself, for a legend or a table. */
-export function StateSign({ state }) {
+function StateSign({ state }) {
   return html`<svg class="vf-sign" viewBox=${`0 0 ${SIZE} ${SIZE}`} aria-hidden="true" focusable="false">
     <path class=${`vf-${state}`} d=${SIGNS[state].path(0, 0)} />
   </svg>`;
@@ -107,8 +107,8 @@ export function StateWord({ state, number }) {
 }
 
 /** Which states there are, and how many of each. */
-export function Legend({ numbers, all = false }) {
-  const shown = STATES.filter((state) => numbers[state] > 0 || (all && state !== "off"));
+export function Legend({ numbers }) {
+  const shown = STATES.filter((state) => numbers[state] > 0);
   return html`<ul class="legend">
     ${shown.map((state) => html`<li key=${state}><${StateWord} state=${state} number=${numbers[state]} /></li>`)}
   </ul>`;

@@ -88,7 +88,7 @@ function scanFlow(line, before) {
  * @param {string[]} path
  * @returns {any} null: there is no such place
  */
-export function schemaAt(schema, path) {
+function schemaAt(schema, path) {
   let part = resolve(schema, schema);
   for (const key of path) {
     const next = part?.properties?.[key] ?? byPattern(part, key)

@@ -47,22 +47,6 @@ export function spans(indices) {
 }
 
 /**
- * Merge VFs that are wanted alike and stand side by side into ranges, as `export` does.
- * @param {Map<number, unknown>} settings by index
- * @returns {{key: string, wanted: unknown}[]}
- */
-export function mergeAlike(settings) {
-  const merged = [];
-  for (const [index, wanted] of [...settings].sort(([a], [b]) => a - b)) {
-    const text = JSON.stringify(wanted);
-    const newest = merged.at(-1);
-    if (newest && newest.last + 1 === index && newest.text === text) newest.last = index;
-    else merged.push({ first: index, last: index, text, wanted });
-  }
-  return merged.map(({ first, last, wanted }) => ({ key: formatRange(first, last), wanted }));
-}
-
-/**
  * Say what is wrong with a new key among those that are there.
  * @param {string} text
  * @param {string[]} others
