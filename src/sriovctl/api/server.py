@@ -30,7 +30,7 @@ from sriovctl.model.record import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Iterable
 
     from sriovctl.api.tls import Certificate
 
@@ -78,10 +78,9 @@ class Server:
 
     async def close(self) -> None:
         """Take no new connections, and end those that there are."""
-        tasks = (*self._accepting, *self._tasks)
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await _cancel(self._accepting)
+        await asyncio.sleep(0)  # whoever was let in just now: a task lets go only what it holds
+        await _cancel(self._tasks)
 
     # asyncio's own servers count nobody before TLS is agreed on, and daemons share descriptors.
     async def _accept(self, listener: socket.socket, certificate: Certificate | None) -> None:
@@ -111,7 +110,7 @@ class Server:
                     writer.close()
                     await writer.wait_closed()
             finally:
-                writer.transport.abort() if writer.transport.is_closing() else writer.close()
+                writer.transport.abort()
 
     async def _open(
         self, client: socket.socket, certificate: Certificate | None
@@ -119,12 +118,16 @@ class Server:
         loop = asyncio.get_running_loop()
         reader = asyncio.StreamReader()
         protocol = asyncio.StreamReaderProtocol(reader)
-        transport, _ = await loop.connect_accepted_socket(
-            lambda: protocol,
-            client,
-            ssl=None if certificate is None else certificate.context,
-            ssl_handshake_timeout=None if certificate is None else self._limits.head_s,
-        )
+        try:
+            transport, _ = await loop.connect_accepted_socket(
+                lambda: protocol,
+                client,
+                ssl=None if certificate is None else certificate.context,
+                ssl_handshake_timeout=None if certificate is None else self._limits.head_s,
+            )
+        except BaseException:
+            client.close()
+            raise
         return reader, asyncio.StreamWriter(transport, protocol, reader, loop)
 
     async def _talk(self, connection: Connection) -> None:
@@ -147,6 +150,13 @@ class Server:
         except Exception as bug:  # a client must hear something, and the others go on
             self._on_bug(bug)
             return response_to_bug()
+
+
+async def _cancel(tasks: Iterable[asyncio.Task[None]]) -> None:
+    ending = tuple(tasks)
+    for task in ending:
+        task.cancel()
+    await asyncio.gather(*ending, return_exceptions=True)
 
 
 # --- sockets ---------------------------------------------------------------------------------
