@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, expect
+from playwright.sync_api import Browser, BrowserContext, Page, Route, expect
 
 from sriovctl.api.contract.messages import Role
 from tests.page.axe import grave_violations
@@ -180,6 +180,27 @@ def test_a_plan_of_a_host_that_changed_silently_is_refused(
     expect(warning).to_contain_text("igbvf")
     expect(page.get_by_role("button", name="Apply", exact=True)).to_have_count(0)
     assert changed.staged.vlan(PF, FREE_VF) == 102
+
+
+def test_a_draft_without_a_change_begins_anew_with_the_host(
+    context: BrowserContext, page: Page, changed: Served
+) -> None:
+    changed.sign_in(context)
+    look(page, changed, "change")
+    change_vlan(page, FREE_VF, 77)
+    open_view(page, "History")
+    changed.staged.bind(changed.staged.vf(PF, 1), "igbvf")  # which no event tells here
+    waiting: list[Route] = []
+    page.route("**/v1/state", lambda route: waiting.append(route))
+    page.get_by_role("navigation").get_by_role("link", name="Change").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Change")
+    expect(page.get_by_role("main")).to_contain_text("Reading")
+    expect(page.get_by_role("region", name="Single VFs")).to_have_count(0)
+    for route in waiting:
+        route.continue_()
+    page.unroute("**/v1/state")
+    edit_vlan(page, FREE_VF, 78)
+    expect(preview(page).get_by_role("list", name="Plan")).to_contain_text(from_to(77, 78))
 
 
 def test_the_same_change_as_text(context: BrowserContext, page: Page, changed: Served) -> None:

@@ -24,9 +24,11 @@ function recall() {
   }
 }
 
+/** @param {Kept | null} kept */
 function keep(kept) {
   try {
-    sessionStorage.setItem(place(), JSON.stringify(kept));
+    if (kept === null) sessionStorage.removeItem(place());
+    else sessionStorage.setItem(place(), JSON.stringify(kept));
   } catch {
     // Without storage, or where it is full, the draft lasts as long as the page.
   }
@@ -91,13 +93,13 @@ export function useDraft(host) {
   useEffect(() => {
     if (host) dispatch({ kind: "host", base: host });
   }, [host]);
-  useEffect(() => {
-    if (kept) keep(kept);
-  }, [kept]);
   const read = useMemo(() => (kept ? readDraft(kept.text) : null), [kept?.text]);
   const changes = useMemo(
     () => (read?.state ? differences(kept.base.state, read.state) : []), [read, kept?.base],
   );
+  // Who comes back to a draft that says nothing of its own begins with what the host is by then.
+  const isOwn = kept !== null && (kept.isHandWritten || changes.length > 0);
+  useEffect(() => keep(isOwn ? kept : null), [kept, isOwn]);
   const setText = useCallback((text) => dispatch({ kind: "text", text }), []);
   if (!kept) return null;
   return {
