@@ -7,7 +7,6 @@ read from the simulated kernel, and what others do is done there.
 from __future__ import annotations
 
 import asyncio
-import threading
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
@@ -25,11 +24,11 @@ from sriovctl.api.run import Listener, Serving
 from sriovctl.api.server import open_tcp_socket
 from sriovctl.api.service import Service
 from sriovctl.api.sessions import OneTimeKeys
+from tests.loops import PATIENCE_S, running_loop
 from tests.page.hosts import StagedHost
 
 T = TypeVar("T")
 HOSTNAME = "kvm-07"
-_PATIENCE_S = 60.0  # of what should take no time at all
 _TOKENS = {role: format_token(f"{role}-token", bytes(32)) for role in Role}
 _STORED: dict[str, StoredToken] = {
     f"{role}-token": store_token(token, role, bytes(16)) for role, token in _TOKENS.items()
@@ -110,13 +109,13 @@ class Served:
         await nap.wait()
 
     def _run(self, work: Coroutine[object, object, T]) -> T:
-        return asyncio.run_coroutine_threadsafe(work, self._loop).result(_PATIENCE_S)
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result(PATIENCE_S)
 
 
 @contextmanager
 def serving(stage: Callable[[Path], StagedHost]) -> Iterator[Served]:
     """Serve a host for as long as somebody looks at it."""
-    with TemporaryDirectory() as name, _running_loop() as loop:
+    with TemporaryDirectory() as name, running_loop() as loop:
         staged = stage(Path(name))
         served = Served(staged, loop)
         served.start()
@@ -126,16 +125,3 @@ def serving(stage: Callable[[Path], StagedHost]) -> Iterator[Served]:
             served.stop()
             staged.close()
     assert not served.log, served.log
-
-
-@contextmanager
-def _running_loop() -> Iterator[asyncio.AbstractEventLoop]:
-    loop = asyncio.new_event_loop()
-    thread = threading.Thread(target=loop.run_forever)
-    thread.start()
-    try:
-        yield loop
-    finally:
-        loop.call_soon_threadsafe(loop.stop)
-        thread.join(_PATIENCE_S)
-        loop.close()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import socket
-import threading
 import time
 from collections.abc import Callable, Collection, Coroutine, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
@@ -23,11 +22,11 @@ from sriovctl.api.server import Limits, open_tcp_socket, open_unix_socket
 from sriovctl.api.service import Service
 from sriovctl.cli.context import Context
 from sriovctl.host.simulated import SimulatedHost, simulated_82576
+from tests.loops import PATIENCE_S, running_loop
 from tests.unit.docs.pages import context_of
 
 T = TypeVar("T")
 PF = "0000:01:00.0"
-PATIENCE_S = 60.0  # of what should take no time at all
 STATE = {
     "version": 1,
     "pfs": {"uplink": {"match": {"address": PF}, "num_vfs": 2, "vfs": {"0": {"vlan": {"id": 42}}}}},
@@ -220,7 +219,7 @@ def rig_on(
     :param context: the doors to it, where they are to be others than to a host alone.
     """
     host = host or simulated_82576()
-    with _running_loop() as loop:
+    with running_loop() as loop:
         rig = Rig(directory / "s", host, loop)
         listeners = [Listener(open_unix_socket(str(rig.path), mode=0o666, gid=None)), *more]
         if tcp:
@@ -245,19 +244,6 @@ def rig_on(
             for one in listeners:
                 one.socket.close()
     assert not rig.log, rig.log
-
-
-@contextmanager
-def _running_loop() -> Iterator[asyncio.AbstractEventLoop]:
-    loop = asyncio.new_event_loop()
-    thread = threading.Thread(target=loop.run_forever)
-    thread.start()
-    try:
-        yield loop
-    finally:
-        loop.call_soon_threadsafe(loop.stop)
-        thread.join(PATIENCE_S)
-        loop.close()
 
 
 def _access(

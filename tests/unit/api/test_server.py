@@ -18,8 +18,9 @@ from sriovctl.api.contract.messages import Response
 from sriovctl.api.run import Listener
 from sriovctl.api.server import Limits, open_tcp_socket
 from sriovctl.errors import InputError
+from tests.loops import PATIENCE_S
 from tests.unit.api.certificates import certificate_of, is_shown, make_certificate
-from tests.unit.api.rig import PATIENCE_S, PF, STATE, Rig, UnixHTTP, exchange, rig_on
+from tests.unit.api.rig import PF, STATE, Rig, UnixHTTP, exchange, rig_on
 
 
 @pytest.fixture

@@ -14,8 +14,9 @@ from sriovctl.api.reception import place_of
 from sriovctl.api.run import Listener
 from sriovctl.api.server import open_tcp_socket
 from sriovctl.api.sessions import MOST_SESSIONS
+from tests.loops import PATIENCE_S
 from tests.unit.api.certificates import certificate_of
-from tests.unit.api.rig import PATIENCE_S, Answered, Rig, exchange, rig_on
+from tests.unit.api.rig import Answered, Rig, exchange, rig_on
 
 TOKEN = format_token("ops", b"o" * 32)
 STORED = store_token(TOKEN, Role.OPERATE, b"salt" * 4)

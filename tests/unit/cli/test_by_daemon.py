@@ -19,7 +19,8 @@ from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
 
 import pytest
-from tests.unit.api.rig import PATIENCE_S, Rig, rig_on
+from tests.loops import PATIENCE_S
+from tests.unit.api.rig import Rig, rig_on
 
 from sriovctl.__main__ import main
 from sriovctl.api.access import PeerPolicy
