@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import itertools
 import socket
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from case import Case, Place, Site, Ways
-from changes import five_for_all, prove, set_by_ip, subject
+from changes import Changes, five_for_all, prove, set_by_ip, subject
 from measure import seconds
 from sriovctl.codec.netlink import NLM_F_REQUEST, with_sequence
 from sriovctl.codec.rtnl import encode_getlink
-from sriovctl.engine.vf_attributes import read_link, write_vf_attributes
+from sriovctl.codec.rtnl_vf_list import KnownVFs
+from sriovctl.engine.vf_attributes import find_mismatches, read_link, write_vf_attributes
 from sriovctl.host.rtnl import KernelRouteNetlink
+from sriovctl.model.functions import VLAN
+from sriovctl.model.link import LinkReport
+from sriovctl.model.state import WantedVF
 
 ROOM = 16 * 1024 * 1024  # for the answer about all VFs
 
@@ -44,8 +50,49 @@ def reading(site: Site) -> Iterator[Ways]:
     with (
         subject(site, 1000) as (netdev, vfs),
         KernelRouteNetlink() as rtnl,
-        socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, socket.NETLINK_ROUTE) as bare,
+        bare_question(netdev, vfs) as ask,
     ):
+        # Each with a MAC and a VLAN of its own, which is the most work.
+        write_vf_attributes(rtnl, netdev, five_for_all(vfs))
+        yield Ways(lambda: seconds(lambda: read_link(rtnl, netdev)), lambda: seconds(ask), vfs)
+
+
+def reading_again(site: Site) -> Iterator[Ways]:
+    """Both after another VF has got another VLAN, as who keeps or watches a PF reads it."""
+    with (
+        subject(site, 1000) as (netdev, vfs),
+        KernelRouteNetlink() as rtnl,
+        bare_question(netdev, vfs) as ask,
+    ):
+        write_vf_attributes(rtnl, netdev, five_for_all(vfs))
+        known = KnownVFs()
+        turns = itertools.count(1)
+
+        def change_one() -> Changes:
+            turn = next(turns)
+            changes = [(37 * turn % vfs, WantedVF(vlan=VLAN(turn % 4094 + 1, 5)))]
+            write_vf_attributes(rtnl, netdev, changes)
+            return changes
+
+        def ours() -> float:
+            changes = change_one()
+            found: list[LinkReport] = []
+            took = seconds(lambda: found.append(read_link(rtnl, netdev, known=known)))
+            if found[0] != read_link(rtnl, netdev) or find_mismatches(found[0], changes):
+                sys.exit("what was read again is not what is there")
+            return took
+
+        def rival() -> float:
+            change_one()
+            return seconds(ask)
+
+        yield Ways(ours, rival, vfs)
+
+
+@contextmanager
+def bare_question(netdev: str, vfs: int) -> Iterator[Callable[[], None]]:
+    """Give what asks for a netdev and its VFs, and takes the bytes of the answer."""
+    with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, socket.NETLINK_ROUTE) as bare:
         bare.setsockopt(socket.SOL_SOCKET, 33, ROOM)  # SO_RCVBUFFORCE
         request = with_sequence(
             encode_getlink(ifindex=None, ifname=netdev, with_counters=False), 1, flags=NLM_F_REQUEST
@@ -56,7 +103,7 @@ def reading(site: Site) -> Iterator[Ways]:
             bare.send(request)
             assert bare.recv_into(room) > 100 * vfs
 
-        yield Ways(lambda: seconds(lambda: read_link(rtnl, netdev)), lambda: seconds(ask), vfs)
+        yield ask
 
 
 CASES = (
@@ -66,6 +113,16 @@ CASES = (
         2.0,
         Place.NETDEVSIM,
         contextmanager(reading),
+        vfs=1000,
+        changes=True,
+        runs=21,
+    ),
+    Case(
+        "read them again after one VF changed, {vfs} VFs",
+        "raw RTM_GETLINK",
+        2.0,
+        Place.NETDEVSIM,
+        contextmanager(reading_again),
         vfs=1000,
         changes=True,
         runs=21,

@@ -8,12 +8,9 @@ from contextlib import closing, contextmanager
 from case import CannotRunError, Case, Place, Site, Ways
 from functions import PCI, vfs_to_list
 from measure import seconds
+from sriovctl.codec.rtnl_vf_list import KnownVFs
 from sriovctl.engine.inventory import read_inventory, read_pf
 from sriovctl.host.live import LiveHost
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from sriovctl.codec.rtnl import KnownVFs
 
 
 def rescanning(most_vfs: bool) -> Callable[[Site], Iterator[Ways]]:
@@ -31,7 +28,7 @@ def rescanning(most_vfs: bool) -> Callable[[Site], Iterator[Ways]]:
         def all_of_it() -> float:
             return seconds(lambda: read_inventory(host, name_of=lambda *_: None))
 
-        known: KnownVFs = {}  # as the daemon keeps it from look to look
+        known = KnownVFs()  # as the daemon keeps it from look to look
         with closing(host):
             yield Ways(lambda: seconds(lambda: read_pf(host, pf, known=known)), all_of_it, vfs)
 

@@ -35,24 +35,19 @@ from sriovctl.codec.netlink import (
 from sriovctl.codec.rtnl_stats import IFLA_STATS64, decode_stats
 from sriovctl.codec.rtnl_vf import (
     ETHERNET_MAC_SIZE,
-    IFLA_VF_INFO,
     INFINIBAND_MAC_SIZE,
-    decode_usual_vfs,
-    decode_vf_attributes,
     format_mac,
-    vf_index_in,
 )
+from sriovctl.codec.rtnl_vf_list import decode_vf_list, vf_list_end
 from sriovctl.errors import InputError
 from sriovctl.model.link import LinkReport
 from sriovctl.model.record import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Sequence
+    from collections.abc import Collection, Iterator
 
-    from sriovctl.model.functions import VFAttributes
-
-    KnownVFs = dict[bytes, VFAttributes]  # by what the kernel said of each
+    from sriovctl.codec.rtnl_vf_list import KnownVFs
 
 RTM_NEWLINK = 16
 RTM_GETLINK = 18
@@ -191,14 +186,14 @@ def decode_link(
     """Read one ``RTM_NEWLINK``.  Pure, but for *known*.
 
     :param only: indices of the VFs that matter, of a thousand perhaps; None: all.
-    :param known: what VFs of this netdev were read from before, for who reads it again and again;
-        what is new is added.
+    :param known: this netdev's VFs when they were read last, for who reads it again and again; made
+        those that are read now.  With *only* it is left alone.
     :raises HostError: *message* is malformed, or of another type.
     """
     ifindex, hardware, flags, end = decode_link_body(message, RTM_NEWLINK)
     mac_size = INFINIBAND_MAC_SIZE if hardware == ARPHRD_INFINIBAND else ETHERNET_MAC_SIZE
     fields: dict[str, object] = {}
-    for kind, first, last in link_attributes(message, LINK_BODY, end):
+    for kind, first, last in link_attributes(message, LINK_BODY, end, known):
         if kind in _TEXTS:
             fields[_TEXTS[kind]] = decode_text(message, first, last)
         elif kind in _ADDRESSES:
@@ -210,8 +205,9 @@ def decode_link(
         elif kind == IFLA_LINK_NETNSID:
             fields["lower_nsid"] = _signed(decode_u32(message, first, last))
         elif kind == IFLA_VFINFO_LIST:
-            places = _places_of_vfs(message, first, last, only)
-            fields["vfs"] = _decode_vfs(message, places, mac_size, known)
+            fields["vfs"] = decode_vf_list(
+                message, first, last, mac_size=mac_size, only=only, known=known
+            )
         elif kind == IFLA_STATS64:
             fields["counters"] = decode_stats(message, first, last)
     if "ifname" not in fields:
@@ -246,7 +242,9 @@ def _decode_kind(message: bytes, start: int, end: int) -> str | None:
     return None
 
 
-def link_attributes(message: bytes, start: int, end: int) -> Iterator[tuple[int, int, int]]:
+def link_attributes(
+    message: bytes, start: int, end: int, known: KnownVFs | None = None
+) -> Iterator[tuple[int, int, int]]:
     """Walk like :func:`attributes`, but find the end of the list of VFs by itself.  Pure.
 
     :raises HostError: an attribute reaches beyond *end*.
@@ -256,7 +254,7 @@ def link_attributes(message: bytes, start: int, end: int) -> Iterator[tuple[int,
         kind, length = attribute_header(message, start, end)
         first, last = start + ATTRIBUTE_HEADER_SIZE, start + length
         if kind == IFLA_VFINFO_LIST:
-            last = _vf_list_end(message, first, end, num_vfs)
+            last = vf_list_end(message, first, end, num_vfs, known)
             if (last - start) & MAX_ATTRIBUTE_LENGTH != length:
                 raise malformed(f"a list of VFs of length {length}", start)
         elif not first <= last <= end:
@@ -265,102 +263,6 @@ def link_attributes(message: bytes, start: int, end: int) -> Iterator[tuple[int,
             num_vfs = decode_u32(message, first, last)
         yield kind, first, last
         start += last - start + 3 & ~3
-
-
-# rtnl_fill_vf() puts one IFLA_VF_INFO for each VF into the list, without its length ever being
-# checked against the 16 bits that nla_nest_end() has for it (seen up to Linux 6.12).  Two things
-# tell where the list really ends: the number of VFs, which stands before it, and the type of what
-# follows; no netdev attribute behind the list has the number of IFLA_VF_INFO, as that is
-# IFLA_ADDRESS.  A VF whose driver gives no answer is left out of the list, therefore the second.
-def _vf_list_end(message: bytes, start: int, end: int, num_vfs: int) -> int:
-    if (alike := _end_of_alike(message, start, num_vfs)) is not None and alike <= end:
-        return alike
-    for _ in range(num_vfs):
-        if end - start < ATTRIBUTE_HEADER_SIZE:
-            break
-        kind, length = attribute_header(message, start, end)
-        if kind != IFLA_VF_INFO:
-            break
-        if length < ATTRIBUTE_HEADER_SIZE or start + length > end:
-            raise malformed(f"a VF of length {length}", start)
-        start += length + 3 & ~3
-    return min(start, end)
-
-
-# Nearly always all VFs are told of at the same length.  Their headers are then the same four octets
-# at equal distances, which four slices show: a walk through a thousand takes as long as to read
-# half of them.
-def _end_of_alike(message: bytes, start: int, num_vfs: int) -> int | None:
-    header = message[start : start + ATTRIBUTE_HEADER_SIZE]
-    if not num_vfs or len(header) < ATTRIBUTE_HEADER_SIZE:
-        return None
-    kind, length = attribute_header(message, start, start + ATTRIBUTE_HEADER_SIZE)
-    end = start + num_vfs * (length + 3 & ~3)
-    if kind != IFLA_VF_INFO or length < ATTRIBUTE_HEADER_SIZE or end > len(message):
-        return None
-    same = all(
-        message[start + n : end : length + 3 & ~3] == header[n : n + 1] * num_vfs
-        for n in range(ATTRIBUTE_HEADER_SIZE)
-    )
-    return end if same else None
-
-
-def _decode_vfs(
-    message: bytes, places: Sequence[tuple[int, int]], mac_size: int, known: KnownVFs | None
-) -> tuple[VFAttributes, ...]:
-    if known is None:
-        return _decode_each_vf(message, places, mac_size)
-    if len(known) > 2 * len(places):  # most of it is of former times
-        known.clear()
-    return tuple(_decode_vf(message[first:last], mac_size, known) for first, last in places)
-
-
-def _decode_each_vf(
-    message: bytes, places: Sequence[tuple[int, int]], mac_size: int
-) -> tuple[VFAttributes, ...]:
-    if places:
-        start, end = places[0][0] - ATTRIBUTE_HEADER_SIZE, places[-1][1]
-        usual = decode_usual_vfs(message, start, end, count=len(places), mac_size=mac_size)
-        if usual is not None:
-            return usual
-    return tuple(
-        decode_vf_attributes(message, first, last, mac_size=mac_size) for first, last in places
-    )
-
-
-def _decode_vf(raw: bytes, mac_size: int, known: KnownVFs) -> VFAttributes:
-    found = known.get(raw)
-    if found is None:
-        found = known[raw] = decode_vf_attributes(raw, 0, len(raw), mac_size=mac_size)
-    return found
-
-
-def _places_of_vfs(
-    message: bytes, start: int, end: int, only: Collection[int] | None
-) -> Sequence[tuple[int, int]]:
-    places = _places_of_all(message, start, end)
-    return places if only is None else _places_of(only, message, places)
-
-
-def _places_of_all(message: bytes, start: int, end: int) -> Sequence[tuple[int, int]]:
-    if end - start >= ATTRIBUTE_HEADER_SIZE:
-        _, length = attribute_header(message, start, end)
-        stride = max(length, ATTRIBUTE_HEADER_SIZE) + 3 & ~3
-        if _end_of_alike(message, start, (end - start) // stride) == end:
-            head = ATTRIBUTE_HEADER_SIZE
-            return [(one + head, one + length) for one in range(start, end, stride)]
-    return [(first, last) for _, first, last in attributes(message, start, end)]
-
-
-def _places_of(
-    only: Collection[int], message: bytes, places: Sequence[tuple[int, int]]
-) -> Sequence[tuple[int, int]]:
-    # Each stands at its number, unless the driver could not describe one before it.
-    guessed = [places[n] for n in sorted(only) if n < len(places)]
-    found = [vf_index_in(message, *place) for place in guessed]
-    if found == sorted(only):
-        return guessed
-    return [place for place in places if vf_index_in(message, *place) in only]
 
 
 # --- common ----------------------------------------------------------------------------------

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from sriovctl.codec.link_event import fingerprint_link
 from sriovctl.codec.rtnl import encode_getlink
+from sriovctl.codec.rtnl_vf_list import KnownVFs
 from sriovctl.daemon.log import Priority
 from sriovctl.daemon.managers import other_managers
 from sriovctl.daemon.mending import Mender
@@ -41,7 +42,6 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from sriovctl.codec.rtnl import KnownVFs
     from sriovctl.daemon.declaration import Declaration
     from sriovctl.daemon.log import Log
     from sriovctl.engine.runs.execute import Site
@@ -167,7 +167,7 @@ class Keeper:
         """Look at one PF, or at that of a VF; at nothing else of the host."""
         name = self.pf_of(device)
         try:
-            pf = read_pf(self._host, name, known=self._known_vfs.setdefault(name, {}))
+            pf = read_pf(self._host, name, known=self._known_vfs.setdefault(name, KnownVFs()))
         except SriovctlError as error:
             return self._later(name, name, error)
         self.recover(name)

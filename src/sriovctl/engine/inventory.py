@@ -16,7 +16,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
-    from sriovctl.codec.rtnl import KnownVFs
+    from sriovctl.codec.rtnl_vf_list import KnownVFs
     from sriovctl.host.api import FileTree, Host
     from sriovctl.model.functions import VFAttributes
     from sriovctl.model.link import LinkReport

@@ -45,7 +45,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
 
-    from sriovctl.codec.rtnl import KnownVFs
+    from sriovctl.codec.rtnl_vf_list import KnownVFs
     from sriovctl.host.api import RouteNetlink
     from sriovctl.model.link import LinkReport
     from sriovctl.model.netlink import NetlinkAnswer

@@ -99,23 +99,6 @@ def test_a_vf_that_the_driver_cannot_describe_hides_none_of_those_that_matter() 
     assert decode_link(message, only={1, 4}).vfs == ()
 
 
-@given(st.lists(link_reports(), max_size=4))
-def test_what_was_read_before_is_read_alike(reports: list[LinkReport]) -> None:
-    known: dict[bytes, VFAttributes] = {}
-    for report in (*reports, *reports):
-        # One netdev, so one kind of MAC.
-        if report.mac is None or len(report.mac) == 17:
-            assert decode_link(encode_link(report), known=known) == report
-
-
-def test_what_was_read_long_ago_is_forgotten() -> None:
-    known: dict[bytes, VFAttributes] = {}
-    for index in range(20):
-        vfs = (full_vf(index)._replace(min_tx_rate_mbps=index), full_vf(99))
-        assert decode_link(encode_link(report_of(vfs, 100)), known=known).vfs == vfs
-    assert len(known) <= 6
-
-
 def test_a_netdevs_counters_are_taken_from_their_places_in_the_kernels_structure() -> None:
     # struct rtnl_link_stats64 of Linux 4.6, which ends with rx_nohandler, and of 6.12.
     for fields in (24, 25):
