@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from sriovctl.codec.yaml_nodes import mapping, nearest, sequence
+from sriovctl.model.functions import NO_MAC
 from sriovctl.model.state import AUTO_MAC, UNSET
 
 TYPE_CHECKING = False
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
 
 # What tells a VF from every other on its network, and so may be given to one alone.
 _IDENTITIES = ("admin_mac", "node_guid", "port_guid")
+
+# Values that any number of VFs may have: none, in octets, for a MAC and a GUID.
+_NOBODYS = frozenset((UNSET, AUTO_MAC, NO_MAC, ":".join(("00",) * 8)))
 
 # A criterion that only one PF of a host can fit.
 _ONE_PF = ("address", "netdev")
@@ -44,24 +48,24 @@ def check_uniqueness(pfs: PFs, nodes: Nodes) -> None:
 
 # Without a look at where each stands, which takes several times as long.
 def _are_plainly_unique(pfs: PFs) -> bool:
-    seen: set[tuple[str, str]] = set()
-    count = 0
-    for wanted in pfs.values():
-        found = [pair for _, vf in wanted.vfs for pair in _said_values(vf)]
-        if _said_values(wanted.vf_default) or (found and wanted.match.all):
+    if any(_said_values(wanted.vf_default) for wanted in pfs.values()):
+        return False
+    for name in _IDENTITIES:
+        found: list[object] = []
+        for wanted in pfs.values():
+            values = [getattr(vf, name) for _, vf in wanted.vfs]
+            own = [value for value in values if value not in _NOBODYS]
+            if own and wanted.match.all:
+                return False
+            found += own
+        if len(set(found)) < len(found):
             return False
-        count += len(found)
-        seen.update(found)
-    return len(seen) == count
+    return True
 
 
 def _said_values(wanted: WantedVF) -> list[tuple[str, str]]:
     said = ((name, getattr(wanted, name)) for name in _IDENTITIES)
-    return [(name, value) for name, value in said if value is not UNSET and _is_own(value)]
-
-
-def _is_own(value: str) -> bool:
-    return value != AUTO_MAC and not _is_none(value)
+    return [(name, value) for name, value in said if value not in _NOBODYS]
 
 
 def _check_matches(pfs: PFs, nodes: Nodes) -> None:
@@ -120,10 +124,6 @@ def _takers_of_default(wanted: WantedPF, name: str) -> int | None:
 def _said_identities(wanted: WantedVF, node: Node) -> Iterator[tuple[str, str, Node]]:
     for name, value in _said_values(wanted):
         yield name, value, mapping(node)[name]
-
-
-def _is_none(value: str) -> bool:
-    return set(value) == {"0", ":"}
 
 
 def _shared(node: Node, value: str, whom: str, name: str) -> InputError:

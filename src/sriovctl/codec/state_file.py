@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from sriovctl.codec.state_checks import check_pools, check_uniqueness
 from sriovctl.codec.state_keys import PF_KEYS, POOL_KEYS, STATE_KEYS, read_keys
+from sriovctl.codec.state_vf_lines import read_vf_lines
 from sriovctl.codec.yaml_nodes import Node, mapping
 from sriovctl.codec.yaml_text import parse_yaml
+from sriovctl.errors import InputError
 from sriovctl.model.state import UNSET, DesiredState, WantedPF, WantedPool
 
 TYPE_CHECKING = False
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
 
     Entries = dict[str, Node]
 
+_READERS = {"vfs": read_vf_lines}
 _PFS_HINT = 'for example: pfs: {uplink: {match: {address: "0000:01:00.0"}, num_vfs: 4}}'
 
 
@@ -37,7 +40,21 @@ def parse_states(files: Iterable[tuple[str, str]]) -> DesiredState:
     :param files: name and content of each; at least one.
     :raises InputError: as with one, or two files name the same thing.
     """
-    roots = [parse_yaml(content, source=source) for source, content in files]
+    files = tuple(files)
+    try:
+        return read_states(
+            parse_yaml(text, source=source, readers=_READERS) for source, text in files
+        )
+    except InputError:  # where it is, and whether, the tree says that has all
+        return read_states(parse_yaml(text, source=source) for source, text in files)
+
+
+def read_states(documents: Iterable[Node]) -> DesiredState:
+    """Read what YAML documents say together.  Pure.
+
+    :raises InputError: as for :func:`parse_states`.
+    """
+    roots = list(documents)
     pf_nodes, pool_nodes = _entries(roots)
     pfs = {label: _pf(label, node) for label, node in pf_nodes.items()}
     pools = {name: _pool(name, node) for name, node in pool_nodes.items()}

@@ -116,6 +116,8 @@ def _read_vf(node: Node) -> WantedVF:
 
 
 def _read_vfs(node: Node) -> tuple[tuple[int, WantedVF], ...]:
+    if isinstance(made := node.tree.made, tuple):  # by state_vf_lines
+        return made
     return tuple(sorted(_each_vf(node), key=lambda pair: pair[0]))
 
 

@@ -14,13 +14,14 @@ NULLS = ("", "~", "null", "Null", "NULL")  # when they are not quoted
 
 
 class Tree(NamedTuple):
-    """A value and where it stands.  One of the last three says what it is; all None: null."""
+    """A value and where it stands.  One of the last four says what it is; all None: null."""
 
     line: int  # 0-based, as the column
     column: int
     scalar: str | None = None
     pairs: list[tuple[Tree, Tree]] | None = None
     items: list[Tree] | None = None
+    made: object = None  # by a reader of blocks, see ``yaml_text.py``
 
 
 class Node(NamedTuple):

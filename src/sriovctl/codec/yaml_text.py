@@ -9,11 +9,19 @@ both make the same tree, and tests hold them against each other.
 
 from __future__ import annotations
 
+from itertools import islice
+
 from sriovctl.codec.yaml_nodes import NULLS, Node, Tree
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
     Pairs = list[tuple[Tree, Tree]]
+
+    # Makes something of the block below a key, from all lines, the first of the block, and the
+    # key's column; returns it and the first line that is not of it.  None: a tree is to be made.
+    BlockReader = Callable[[list[str], int, int], tuple[object, int] | None]
 
 MAX_CHARACTERS = 8 << 20
 
@@ -23,14 +31,15 @@ _DELIMITERS = "\"'{["
 _DEEPEST = 16  # values in values; less than the composer takes
 
 
-def parse_yaml(text: str, *, source: str) -> Node:
+def parse_yaml(text: str, *, source: str, readers: Mapping[str, BlockReader] | None = None) -> Node:
     """Read one YAML document.
 
     :param source: the name of the file, for complaints.
+    :param readers: by key, who reads the block below it where the document is plain.
     :raises InputError: it is not YAML, not one document, empty, or far too large or deep.
     """
     text = text.removeprefix("\ufeff")
-    tree = read_plain(text)
+    tree = read_plain(text, readers)
     if tree is None:
         from sriovctl.codec.yaml_composer import compose
 
@@ -38,27 +47,27 @@ def parse_yaml(text: str, *, source: str) -> Node:
     return Node(source, "", tree)
 
 
-class _NotPlainError(Exception):
-    # Something that only PyYAML is to judge, be it right or wrong.
-    pass
+class NotPlainError(Exception):
+    """Something that only PyYAML is to judge, be it right or wrong."""
 
 
-def read_plain(text: str) -> Tree | None:
+def read_plain(text: str, readers: Mapping[str, BlockReader] | None = None) -> Tree | None:
     """Read one document that is plain; None for any other, right or wrong.  Pure."""
     if not text.isascii() or "\\" in text or len(text) > MAX_CHARACTERS:
         return None
     if not text.replace("\n", "").isprintable():
         return None
     try:
-        return _PlainReader().read(text.split("\n"))
-    except _NotPlainError:
+        return _PlainReader(readers or {}).read(text.split("\n"))
+    except NotPlainError:
         return None
 
 
 class _PlainReader:
     # A thousand VFs are some twenty thousand values, so little is done for each.
 
-    def __init__(self) -> None:
+    def __init__(self, readers: Mapping[str, BlockReader]) -> None:
+        self._readers = readers
         # What is seen to be a key, or a word, and what it says.
         self._keys: dict[str, str | None] = {}
         self._words: dict[str, str | None] = {}
@@ -67,14 +76,15 @@ class _PlainReader:
         root = opened = None  # opened: a key whose value begins on a line below
         column, pairs = -1, list[tuple[Tree, Tree]]()  # of the mapping that we are in
         outer: list[tuple[int, Pairs]] = []
-        for row, line in enumerate(lines):
+        rows = iter(enumerate(lines))
+        for row, line in rows:
             content = line.lstrip(" ")
             if not content or content[0] == "#" or (line == "---" and root is None):
                 continue
             here = len(line) - len(content)
             if opened is not None or root is None:
                 if here <= column or len(outer) > _DEEPEST:
-                    raise _NotPlainError
+                    raise NotPlainError
                 outer.append((column, pairs))
                 inner: Pairs = []
                 tree = Tree(row, here, None, inner)
@@ -86,18 +96,32 @@ class _PlainReader:
             while here < column:
                 column, pairs = outer.pop()
             if here != column:
-                raise _NotPlainError
+                raise NotPlainError
             opened = self._pair(line, row, here, pairs)
+            if opened is not None and (read := self._by_reader(opened, lines)) is not None:
+                tree, taken = read
+                pairs.append((opened, tree))
+                opened = None
+                next(islice(rows, taken, taken), None)
         if opened is not None:
-            raise _NotPlainError
+            raise NotPlainError
         return root
+
+    # What a reader of blocks makes of what is below a key, and of how many lines.
+    def _by_reader(self, key: Tree, lines: list[str]) -> tuple[Tree, int] | None:
+        reader = self._readers.get(key.scalar or "")
+        read = None if reader is None else reader(lines, key.line + 1, key.column)
+        if read is None:
+            return None
+        made, end = read
+        return Tree(key.line, key.column, made=made), end - key.line - 1
 
     # Returns the key, where its value is yet to come.
     def _pair(self, line: str, row: int, here: int, pairs: Pairs) -> Tree | None:
         word, colon, rest = line[here:].partition(":")
         key = Tree(row, here, self._keys[word] if word in self._keys else self._key(word))
         if (rest and rest[0] != " ") or not colon:
-            raise _NotPlainError
+            raise NotPlainError
         value = rest.lstrip(" ")
         start = len(line) - len(value)
         if value in self._words:
@@ -114,12 +138,12 @@ class _PlainReader:
 
     def _key(self, text: str) -> str | None:
         if ":" in text or len(text) > _LONGEST_KEY:
-            raise _NotPlainError
-        self._keys[text] = _said_by(text)
+            raise NotPlainError
+        self._keys[text] = said_by(text)
         return self._keys[text]
 
     def _word(self, text: str) -> str | None:
-        self._words[text] = _said_by(text)
+        self._words[text] = said_by(text)
         return self._words[text]
 
     # --- what begins and ends with a mark of its own ------------------------------------------
@@ -132,7 +156,7 @@ class _PlainReader:
             return self._list(line, row, here, depth)
         end = line.find(first, here + 1)
         if end < 0 or (first == "'" and line.startswith("'", end + 1)):  # '' is a quote in quotes
-            raise _NotPlainError
+            raise NotPlainError
         return Tree(row, here, line[here + 1 : end]), end + 1
 
     def _mapping(self, line: str, row: int, start: int, depth: int) -> tuple[Tree, int]:
@@ -163,12 +187,12 @@ class _PlainReader:
         first = line[here : here + 1]
         if first and first in _DELIMITERS:
             if depth >= _DEEPEST:
-                raise _NotPlainError
+                raise NotPlainError
             value, end = self._delimited(line, row, here, depth + 1)
             return value, _after_spaces(line, end)
         end, comma = line.find(closing, here), line.find(",", here)
         if end < 0:
-            raise _NotPlainError
+            raise NotPlainError
         if 0 <= comma < end:
             end = comma
         word = line[here:end].rstrip(" ")
@@ -176,24 +200,28 @@ class _PlainReader:
         return Tree(row, here, said), end
 
 
-def _said_by(word: str) -> str | None:
+def said_by(word: str) -> str | None:
+    """Say what a plain word says; None: null.  Pure.
+
+    :raises NotPlainError: it is not so plain.
+    """
     if word.isalnum():
         return None if word in NULLS else word
     is_word = word.translate(_MARKS_IN_WORDS).isalnum()
     if not is_word or word[0] in "-./:" or word[-1] == ":":
-        raise _NotPlainError
+        raise NotPlainError
     return word
 
 
 def _require_end(line: str, here: int) -> None:
     after = line[here:].lstrip(" ")
     if after and not (after[0] == "#" and line[here] == " "):
-        raise _NotPlainError
+        raise NotPlainError
 
 
 def _after_comma(line: str, here: int) -> int:
     if not line.startswith(",", here):
-        raise _NotPlainError
+        raise NotPlainError
     return _after_spaces(line, here + 1)
 
 
