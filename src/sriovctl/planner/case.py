@@ -7,7 +7,7 @@ from sriovctl.model.owner import Owner
 from sriovctl.model.plan import Step
 from sriovctl.model.record import NamedTuple
 from sriovctl.model.state import UNSET, WantedVF, overlay
-from sriovctl.planner.abilities import card_of
+from sriovctl.planner.abilities import card_of, unquestioned
 from sriovctl.planner.drivers import Effect, effect_on, rules_of
 
 TYPE_CHECKING = False
@@ -37,6 +37,7 @@ class Case(NamedTuple):
     autoprobe: bool  # the host's drivers take VFs that are made
     eswitch_before: str | None  # mode when its turn comes; None: none, or not known
     eswitch_after: str | None
+    unquestioned: frozenset[str]  # attributes that its VFs can have with any value
     owners: Owners | None
 
     @property
@@ -63,10 +64,11 @@ def make_case(wanted: WantedPF, pf: PF, now: int, owners: Owners | None) -> Case
     after = pf.eswitch_mode if wanted.eswitch_mode is UNSET else wanted.eswitch_mode
     if wanted.eswitch_mode is UNSET and not num_vfs:
         after = before  # nobody said that a mode which goes with the last VF shall come again
+    card = card_of(pf)
     return Case(
         wanted=wanted,
         pf=pf,
-        card=card_of(pf),
+        card=card,
         rules=rules,
         num_vfs=num_vfs,
         aims=_aims(wanted, num_vfs),
@@ -75,6 +77,7 @@ def make_case(wanted: WantedPF, pf: PF, now: int, owners: Owners | None) -> Case
         autoprobe=_autoprobe(wanted, pf),
         eswitch_before=before,
         eswitch_after=after,
+        unquestioned=unquestioned(card, eswitch_mode=after),
         owners=owners,
     )
 
@@ -145,15 +148,7 @@ def vf_step(
 
     :param values: before and after.
     """
-    before, after = values
-    return Step(
-        action=action,
-        subject=f"{case.pf.device} vf {vf_index}",
-        device=case.pf.device,
-        vf_index=vf_index,
-        before=before,
-        after=after,
-        disruption=effect.disruption,
-        reason=effect.reason,
-        commands=commands,
-    )
+    device = case.pf.device
+    subject = f"{device} vf {vf_index}"
+    # By place: by name it takes twice as long, and there may be one for each of a thousand VFs.
+    return Step(action, subject, device, vf_index, *values, *effect, commands)

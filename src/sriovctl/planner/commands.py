@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 _WORDS = {
     "admin_mac": "mac",
+    "vlan": "vlan",
     "spoofchk": "spoofchk",
     "trust": "trust",
     "link_state": "state",
@@ -21,6 +22,7 @@ _WORDS = {
     "node_guid": "node_guid",
     "port_guid": "port_guid",
 }
+_AS_THEY_ARE = (int, str)
 
 
 def device_directory(pf: PF) -> str:
@@ -59,22 +61,23 @@ def set_msix_count(address: str, count: object) -> tuple[str, ...]:
 def ip_link_vf(pf: PF, vf_index: int, after: Mapping[str, object]) -> str:
     """Set a VF's attributes in iproute2's words."""
     words = [f"ip link set dev {pf.netdev} vf {vf_index}"]
-    for key, value in after.items():
-        words.append(_vlan_words(value) if key == "vlan" else f"{_WORDS[key]} {_word(value)}")
+    words += [
+        f"{_WORDS[key]} {value if type(value) in _AS_THEY_ARE else _word(value)}"
+        for key, value in after.items()
+    ]
     return " ".join(words)
 
 
-def _vlan_words(value: object) -> str:
-    assert isinstance(value, dict)
+def _vlan_words(value: dict[str, object]) -> str:
     qos = f" qos {value['qos']}" if value["qos"] else ""
     protocol = "" if value["protocol"] == "802.1q" else f" proto {value['protocol']}"
-    return f"vlan {value['id']}{qos}{protocol}"
+    return f"{value['id']}{qos}{protocol}"
 
 
 def _word(value: object) -> str:
     if isinstance(value, bool):
         return "on" if value else "off"
-    return str(value)
+    return _vlan_words(value) if isinstance(value, dict) else str(value)
 
 
 def bind(address: str, driver: str | None) -> tuple[str, ...]:

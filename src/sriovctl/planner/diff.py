@@ -11,6 +11,7 @@ from sriovctl.errors import InputError, UnsupportedError
 from sriovctl.model.plan import Plan
 from sriovctl.model.record import NamedTuple
 from sriovctl.planner.case import make_case
+from sriovctl.planner.drivers import Stage
 from sriovctl.planner.macs import auto_macs, refuse_duplicates
 from sriovctl.planner.match import match_pfs
 from sriovctl.planner.pf_steps import steps_of_pf, vfs_there
@@ -55,14 +56,15 @@ def _begin(wanted: WantedPF, pf: PF, owners: OwnerMap | None) -> _PFPlan:
 
 
 def _in_order(plan: _PFPlan) -> list[Step]:
-    staged = [*steps_of_pf(plan.case), *steps_of_vfs(plan.case, plan.macs)]
-    place = {stage: number for number, stage in enumerate(plan.case.rules.stages)}
-    # The sort is stable: within a stage the VFs stay in the order of their indices, but for MSI-X
-    # vectors: what one VF gets more, others must have given up before.
-    return [
-        step
-        for stage, step in sorted(staged, key=lambda pair: (place[pair[0]], _more_vectors(pair[1])))
-    ]
+    stages: dict[Stage, list[Step]] = {stage: [] for stage in plan.case.rules.stages}
+    for stage, step in steps_of_pf(plan.case):
+        stages[stage].append(step)
+    for stage, step in steps_of_vfs(plan.case, plan.macs):
+        stages[stage].append(step)
+    # Within a stage the VFs stay in the order of their indices, but for MSI-X vectors: what one VF
+    # gets more, others must have given up before.
+    stages[Stage.MSIX].sort(key=_more_vectors)
+    return [step for steps in stages.values() for step in steps]
 
 
 def _more_vectors(step: Step) -> int:

@@ -10,7 +10,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from sriovctl.model.functions import PF
+    from sriovctl.model.functions import PF, VF
     from sriovctl.planner.case import Case
 
 
@@ -31,9 +31,12 @@ def refuse_duplicates(cases: Sequence[tuple[Case, dict[int, str]]], pfs: Sequenc
     :param cases: each PF that the state names, with its MACs of ``auto``.
     :raises InputError: two VFs would have the same; what they have before is not judged.
     """
+    macs = [mac for case, autos in cases for _, mac in _given(case, autos)]
     kept: dict[str, str] = {}
-    for owner, mac in _kept(cases, pfs):
-        kept.setdefault(mac, owner)
+    for mac, pf, vf in _kept(cases, pfs):
+        kept.setdefault(mac, f"{pf.device} vf {vf.vf_index}")
+    if len(set(macs)) == len(macs) and kept.keys().isdisjoint(macs):
+        return
     given: dict[str, str] = {}
     for case, autos in cases:
         for vf_index, mac in _given(case, autos):
@@ -66,7 +69,7 @@ def _given(case: Case, autos: dict[int, str]) -> Iterator[tuple[int, str]]:
 
 def _kept(
     cases: Sequence[tuple[Case, dict[int, str]]], pfs: Sequence[PF]
-) -> Iterator[tuple[str, str]]:
+) -> Iterator[tuple[str, PF, VF]]:
     # MACs that VFs have now and keep, also through a change of the count.
     by_device = {case.pf.device: case for case, _ in cases}
     for pf in pfs:
@@ -76,7 +79,7 @@ def _kept(
             if mac is None or mac == NO_MAC:
                 continue
             if case is None or _keeps(case, vf.vf_index):
-                yield f"{pf.device} vf {vf.vf_index}", mac
+                yield mac, pf, vf
 
 
 def _keeps(case: Case, vf_index: int) -> bool:

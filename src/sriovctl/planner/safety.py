@@ -80,14 +80,20 @@ def name_affected(plan: Plan, pfs: Iterable[PF], owners: Owners | None) -> Plan:
         be in use.
     """
     scenes = {pf.device: _scene_of(pf) for pf in pfs}
+    vfs_are_used = owners is None or bool(owners.keys() - scenes.keys())
     steps = []
     for position, step in enumerate(plan.steps):
         scene = scenes.get(step.device)
-        if scene is not None:
+        if scene is None:
+            steps.append(step)
+        elif step.action in _VF_ACTIONS:
+            vf = scene.vfs.get(step.vf_index) if vfs_are_used else None
+            felt_by = () if vf is None else tuple(_users_of_vfs(scene.pf, (vf,), owners))
+            steps.append(_with_affected(step, felt_by))
+        else:
             later = islice(plan.steps, position + 1, None)
-            step = _with_affected(step, tuple(_who_feels(step, scene, owners, later)))
+            steps.append(_with_affected(step, tuple(_who_feels(step, scene, owners, later))))
             scenes[step.device] = _after(step, scene)
-        steps.append(step)
     return Plan(tuple(steps))
 
 
@@ -128,11 +134,9 @@ def _after(step: Step, scene: _Scene) -> _Scene:
 def _who_feels(
     step: Step, scene: _Scene, owners: Owners | None, later: Iterable[Step]
 ) -> Iterator[Owner]:
+    # Of a step about a PF.
     pf = scene.pf
-    if step.action in _VF_ACTIONS:
-        vf = scene.vfs.get(step.vf_index)
-        yield from () if vf is None else _users_of_vfs(pf, (vf,), owners)
-    elif step.action is Action.SET_NUM_VFS:
+    if step.action is Action.SET_NUM_VFS:
         yield from _feel_count(step, pf, owners, _next_count(later, step.device))
     elif (effect := _effect_on_all(step, pf)) is not None:
         of_pf, of_vfs = effect

@@ -33,10 +33,13 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from sriovctl.model.functions import VF, VFAttributes
+    from sriovctl.model.functions import VF
     from sriovctl.model.plan import Step
     from sriovctl.model.state import Unset
     from sriovctl.planner.case import Case
+
+
+_NOT_HELD = harmless("no driver holds the VF")
 
 
 class _Way(NamedTuple):
@@ -44,6 +47,7 @@ class _Way(NamedTuple):
     vf_index: int
     now: VF | None  # None: it is yet to be made
     aim: WantedVF
+    changed: dict[str, object]  # its attributes that are to change, and what they are to be
     unbind: str | None  # why it must have no driver in between
     driver: str | Unset | None  # in the end; UNSET: as it is, or as the kernel chooses
 
@@ -55,30 +59,36 @@ def steps_of_vfs(case: Case, macs: dict[int, str]) -> Iterator[tuple[Stage, Step
     :raises UnsupportedError: the PF cannot do it.
     """
     for way in _ways(case, macs):
-        yield from _unbind(case, way)
-        yield from _msix(case, way)
-        yield from _attributes(case, way)
-        yield from _bind(case, way)
+        if way.unbind is not None:
+            yield Stage.UNBIND, _driver_step(case, way, None, way.unbind)
+        if way.aim.msix_count is not UNSET:
+            yield from _msix(case, way)
+        if way.changed:
+            yield from _attributes(case, way)
+        if way.driver is not UNSET:
+            yield from _bind(case, way, way.driver)
 
 
 def _ways(case: Case, macs: dict[int, str]) -> Iterator[_Way]:
     existing = {vf.vf_index: vf for vf in case.pf.vfs}
     odd_counts = _odd_msix_counts(case)
     stay = not case.recreated and not case.changes_eswitch
-    comparison = _Comparison(WantedVF())
+    default = _Comparison(case.wanted.vf_default)
     for vf_index, aim in enumerate(case.aims):
         old = existing.get(vf_index)
+        if stay and aim is default.aim and old is not None and default.holds(old):
+            continue
         if vf_index in macs:
             aim = aim._replace(admin_mac=macs[vf_index])
-        if aim is not comparison.aim:
-            comparison = _Comparison(aim)
-        if stay and old is not None and comparison.holds(old):
-            continue
         now = None if case.recreated else old
         if old is not None and now is None:  # a VF that comes again keeps what it had
             aim = overlay(_as_it_was(case, old, odd_counts.get(vf_index)), aim)
+        changed = _changes(aim, now)
+        if stay and now is not None and not changed and _holds_beside(aim, now):
+            continue
         why = _why_unbind(case, now, aim)
-        yield _Way(vf_index, now, aim, why, _driver_in_the_end(case, vf_index, now, aim, why))
+        driver = _driver_in_the_end(case, vf_index, now, aim, why)
+        yield _Way(vf_index, now, aim, changed, why, driver)
 
 
 class _Comparison:
@@ -86,19 +96,33 @@ class _Comparison:
 
     def __init__(self, aim: WantedVF) -> None:
         self.aim = aim
-        wanted = _wanted(aim)
+        wanted = _changes(aim, None)
         self._show = attrgetter(*wanted) if wanted else None
         values = tuple(wanted.values())
         self._values = values[0] if len(values) == 1 else values
 
     def holds(self, vf: VF) -> bool:
         """Say whether there is nothing to do about a VF that stays."""
-        aim, known = self.aim, vf.attributes
-        if aim.msix_count is not UNSET or aim.driver not in (UNSET, vf.driver):
+        if not _holds_beside(self.aim, vf):
             return False
         if self._show is None:
             return True
+        known = vf.attributes
         return known is not None and bool(self._show(known) == self._values)
+
+
+# What is wanted and not so; by place, as both records have the attributes in one order.
+def _changes(aim: WantedVF, now: VF | None) -> dict[str, object]:
+    if now is None or now.attributes is None:
+        said = zip(ATTRIBUTES, aim, strict=False)
+        return {key: value for key, value in said if value is not UNSET}
+    beside = zip(ATTRIBUTES, aim, now.attributes[1:], strict=False)
+    return {key: value for key, value, has in beside if value is not UNSET and value != has}
+
+
+# Whether nothing else is to do about a VF that stays.
+def _holds_beside(aim: WantedVF, now: VF) -> bool:
+    return aim.msix_count is UNSET and aim.driver in (UNSET, now.driver)
 
 
 def _as_it_was(case: Case, vf: VF, odd_msix_count: int | None) -> WantedVF:
@@ -166,23 +190,17 @@ def _driver_in_the_end(
     return case.rules.vf_driver
 
 
-def _unbind(case: Case, way: _Way) -> Iterator[tuple[Stage, Step]]:
-    if way.unbind is None:
-        return
-    yield Stage.UNBIND, _driver_step(case, way, None, way.unbind)
-
-
-def _bind(case: Case, way: _Way) -> Iterator[tuple[Stage, Step]]:
-    if way.driver is UNSET or (way.unbind is not None and way.driver is None):
+def _bind(case: Case, way: _Way, driver: str | None) -> Iterator[tuple[Stage, Step]]:
+    if way.unbind is not None and driver is None:
         return
     if case.pf.address is None:
         raise UnsupportedError("has VFs that are no PCI functions", subject=case.pf.device)
     reason = "by driver_override, which binds this VF alone (new_id would catch others)"
-    if way.driver is None:
+    if driver is None:
         reason = "the state wants no driver on it"
     elif way.unbind is not None and way.aim.driver is UNSET:
-        reason = f"gives the VF back to {way.driver}"
-    yield Stage.BIND, _driver_step(case, way, way.driver, reason)
+        reason = f"gives the VF back to {driver}"
+    yield Stage.BIND, _driver_step(case, way, driver, reason)
 
 
 def _driver_step(case: Case, way: _Way, driver: str | None, reason: str) -> Step:
@@ -224,8 +242,7 @@ def _changes_msix(now: VF | None, aim: WantedVF) -> bool:
 
 
 def _msix(case: Case, way: _Way) -> Iterator[tuple[Stage, Step]]:
-    if way.aim.msix_count is not UNSET:
-        refuse_msix_count(case.card, way.vf_index)
+    refuse_msix_count(case.card, way.vf_index)
     if not _changes_msix(way.now, way.aim):
         return
     count = way.aim.msix_count
@@ -245,33 +262,28 @@ def _msix(case: Case, way: _Way) -> Iterator[tuple[Stage, Step]]:
 # --- attributes --------------------------------------------------------------------------------
 
 
-def _wanted(aim: WantedVF) -> dict[str, object]:
-    said = zip(ATTRIBUTES, aim, strict=False)  # the first of its fields
-    return {key: value for key, value in said if value is not UNSET}
-
-
 def _attributes(case: Case, way: _Way) -> Iterator[tuple[Stage, Step]]:
-    pf, aim = case.pf, way.aim
     known = way.now.attributes if way.now else None
-    wanted = _wanted(aim)
-    changed = {k: v for k, v in wanted.items() if known is None or getattr(known, k) != v}
+    changed = way.changed
     if _chose_its_mac(way, changed):
         del changed["admin_mac"]
-    changed = settable(case.card, changed, known=known, eswitch_mode=case.eswitch_after)
+    if not changed.keys() <= case.unquestioned:
+        changed = settable(case.card, changed, known=known, eswitch_mode=case.eswitch_after)
+        refuse_attributes(case.card, way.vf_index, changed, eswitch_mode=case.eswitch_after)
     if not changed:
         return
-    refuse_attributes(case.card, way.vf_index, changed, eswitch_mode=case.eswitch_after)
     _refuse_rates_without_link(case, way.vf_index, changed)
-    after = {key: plain(value) for key, value in changed.items()}
+    before = {key: getattr(known, key, None) for key in changed}
+    after = _plainly(changed)
     yield (
         Stage.ATTRIBUTES,
         vf_step(
             case,
             Action.SET_VF,
             way.vf_index,
-            (_before(known, changed), after),
+            (_plainly(before), after),
             effect=_effect_of_attributes(case, way, after),
-            commands=(ip_link_vf(pf, way.vf_index, after),),
+            commands=(ip_link_vf(case.pf, way.vf_index, after),),
         ),
     )
 
@@ -283,8 +295,12 @@ def _chose_its_mac(way: _Way, changed: dict[str, object]) -> bool:
     return changed.get("admin_mac") == NO_MAC and works_for_host(driver)
 
 
-def _before(known: VFAttributes | None, changed: dict[str, object]) -> dict[str, object]:
-    return {key: plain(getattr(known, key)) if known else None for key in changed}
+# All others are so already.
+def _plainly(values: dict[str, object]) -> dict[str, object]:
+    for key in ("vlan", "link_state"):
+        if key in values:
+            values[key] = plain(values[key])
+    return values
 
 
 def _refuse_rates_without_link(case: Case, vf_index: int, changed: dict[str, object]) -> None:
@@ -303,7 +319,7 @@ def _effect_of_attributes(case: Case, way: _Way, after: dict[str, object]) -> Ef
     if way.now is None:
         return harmless(_why_new(case, way, after))
     if way.now.driver is None:
-        return harmless("no driver holds the VF")
+        return _NOT_HELD
     if "admin_mac" in after:
         reason = f"{way.now.driver} holds the VF: {case.rules.new_mac}"
     else:

@@ -1,12 +1,22 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from sriovctl.errors import UnsupportedError
 from sriovctl.model.ability import Ability, Can, Known
-from sriovctl.model.functions import PF, VLAN
-from sriovctl.model.state import WantedVF
-from sriovctl.planner.abilities import row_of
+from sriovctl.model.functions import (
+    NO_MAC,
+    PF,
+    VLAN,
+    EswitchMode,
+    LinkState,
+    VFAttributes,
+    VLANProtocol,
+)
+from sriovctl.model.state import ATTRIBUTES, WantedVF
+from sriovctl.planner.abilities import card_of, object_to, row_of, unquestioned
 from sriovctl.planner.ability_report import KEYS, abilities_of
 from sriovctl.planner.diff import plan_state
 from sriovctl.planner.driver_abilities import ABILITIES, ON_INFINIBAND
@@ -185,3 +195,39 @@ def test_the_report_tells_limits() -> None:
     assert shown["max_tx_rate_mbps"].why == "0, or 11 to 10000; while the PF has a link"
     assert told(card("ice"))["vlan.protocol"].can is Can.UNKNOWN
     assert told(card("bnxt_en"))["num_vfs"].why.endswith("while the PF is down, without an error")
+
+
+VALUES = {
+    "admin_mac": st.sampled_from(("52:54:00:00:00:01", NO_MAC)),
+    "vlan": st.builds(
+        VLAN, st.integers(0, 4095), st.integers(0, 7), st.sampled_from(tuple(VLANProtocol))
+    ),
+    "link_state": st.sampled_from(tuple(LinkState)),
+    "min_tx_rate_mbps": st.integers(0, 0xFFFFFFFF),
+    "max_tx_rate_mbps": st.one_of(st.integers(0, 20), st.integers(0, 0xFFFFFFFF)),
+    "node_guid": st.just("00:11:22:33:44:55:66:77"),
+    "port_guid": st.just("00:11:22:33:44:55:66:77"),
+}
+
+
+@given(st.data(), st.sampled_from((*ABILITIES, "someone_new")), st.sampled_from(tuple(EswitchMode)))
+def test_what_is_not_questioned_has_no_value_that_is_refused(
+    data: st.DataObject, driver: str, mode: EswitchMode
+) -> None:
+    looked_at = card_of(card(driver, data.draw(st.integers(0, 2)), eswitch_mode=mode))
+    for key in unquestioned(looked_at, eswitch_mode=mode):
+        value = data.draw(VALUES.get(key, st.booleans()))
+        assert object_to(looked_at, key, value, eswitch_mode=mode) is None
+
+
+def test_a_driver_that_takes_all_is_not_questioned() -> None:
+    pf = card("netdevsim", 1)
+    assert unquestioned(card_of(pf), eswitch_mode="legacy") >= {
+        "admin_mac", "vlan", "link_state", "max_tx_rate_mbps",
+    }  # fmt: skip
+    assert "max_tx_rate_mbps" not in unquestioned(card_of(pf), eswitch_mode="switchdev")
+
+
+def test_both_records_have_the_attributes_in_one_order() -> None:
+    assert VFAttributes._fields[1 : 1 + len(ATTRIBUTES)] == ATTRIBUTES
+    assert WantedVF._fields[: len(ATTRIBUTES)] == ATTRIBUTES
