@@ -71,13 +71,6 @@ class Machine:
         tags = shown["vfinfo_list"][number].get("vlan_list") or [{}]
         return int(tags[0].get("vlan", 0))
 
-    def wait_for_vlan(self, number: int, wanted: int) -> None:
-        """Wait until a VF has a VLAN."""
-        deadline = time.monotonic() + _PATIENCE_S
-        while (found := self.vlan(number)) != wanted:
-            assert time.monotonic() < deadline, found
-            time.sleep(0.5)
-
 
 @contextmanager
 def serving_machine(directory: Path, certificate: Certificate, tokens: Path) -> Iterator[Machine]:

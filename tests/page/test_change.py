@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, Route, expect
+from playwright.sync_api import APIResponse, Browser, BrowserContext, Page, Route, expect
 
 from sriovctl.api.contract.messages import Role
+from tests.loops import PATIENCE_S
 from tests.page.axe import grave_violations
 from tests.page.conftest import Complaints
 from tests.page.forms import (
@@ -201,6 +204,83 @@ def test_a_draft_without_a_change_begins_anew_with_the_host(
     page.unroute("**/v1/state")
     edit_vlan(page, FREE_VF, 78)
     expect(preview(page).get_by_role("list", name="Plan")).to_contain_text(from_to(77, 78))
+
+
+class Late:
+    """Answers about the host's state that are on their way, until they are let in."""
+
+    def __init__(self, page: Page) -> None:
+        self.are_late = True  # those that are asked for from now on
+        self._page = page
+        self._answers: list[tuple[Route, APIResponse]] = []
+        page.route("**/v1/state", self._take)
+
+    def _take(self, route: Route) -> None:
+        if self.are_late and route.request.method == "GET":
+            self._answers.append((route, route.fetch()))
+        else:
+            route.continue_()
+
+    def end(self) -> None:
+        """Let those through that are asked for from now on; some were asked for before."""
+        deadline = time.monotonic() + PATIENCE_S
+        while not self._answers:
+            assert time.monotonic() < deadline
+            self._page.wait_for_timeout(10)
+        self.are_late = False
+
+    def arrive(self) -> None:
+        """Let in what was asked for."""
+        for route, response in self._answers:
+            route.fulfill(response=response)
+
+
+def test_what_was_applied_is_no_draft_before_the_host_is_read_again(
+    context: BrowserContext, page: Page, changed: Served
+) -> None:
+    changed.sign_in(context)
+    look(page, changed, "change")
+    late = Late(page)
+    change_vlan(page, FREE_VF, 77)
+    page.get_by_role("button", name="Undo", exact=True).click()
+    expect(job_told(page)).to_contain_text("is taken back")
+    open_view(page, "History")
+    late.end()
+    late.arrive()
+    open_view(page, "Change")
+    edit_vlan(page, 1, 99)
+
+
+def test_an_answer_that_an_undo_has_overtaken_is_not_shown(
+    context: BrowserContext, page: Page, changed: Served
+) -> None:
+    changed.sign_in(context)
+    look(page, changed, "change")
+    late = Late(page)
+    change_vlan(page, FREE_VF, 77)
+    late.end()
+    page.get_by_role("button", name="Undo", exact=True).click()
+    expect(job_told(page)).to_contain_text("is taken back")
+    expect(page.get_by_role("region", name="Draft", exact=True)).to_contain_text("0 changes")
+    late.are_late = True  # so that no later one puts it right
+    late.arrive()
+    page.get_by_role("button", name="Close").click()
+    edit_vlan(page, 1, 99)
+    expect(preview(page).get_by_role("list", name="Plan")).to_contain_text(from_to(101, 99))
+
+
+def test_a_draft_of_what_the_host_has_become_meanwhile_is_done(
+    context: BrowserContext, page: Page, changed: Served
+) -> None:
+    changed.sign_in(context)
+    look(page, changed, "change")
+    edit_vlan(page, FREE_VF, 77)
+    open_view(page, "History")
+    changed.staged.apply(
+        uplink={"match": {"address": PF}, "vfs": {str(FREE_VF): {"vlan": {"id": 77}}}}
+    )
+    open_view(page, "Change")
+    expect(page.get_by_role("region", name="Draft", exact=True)).to_contain_text("0 changes")
 
 
 def test_the_same_change_as_text(context: BrowserContext, page: Page, changed: Served) -> None:

@@ -46,6 +46,7 @@ function Workplace({ draft, host, reload, query }) {
   const { wrong, onWrong } = useWrongFields();
   const { preview, lookAhead, forget } = usePlan(draft, reload);
   const side = useRef(null);
+  const [sent, newest] = [useRef(null), useRef(null)];
   const isBehind = draft.isBehind && draft.changes.length > 0;
   const look = async () => {
     await lookAhead();
@@ -56,17 +57,22 @@ function Workplace({ draft, host, reload, query }) {
     setGoTo({ ...place });
   };
   const start = (begun) => {
+    sent.current = { job: begun.job, text: draft.text };
     setJob(begun);
     forget();
   };
   const end = async (ended) => {
+    const text = sent.current?.job === ended.job ? sent.current.text : null;
+    if (ended.state === "done") draft.edit({ kind: "ended", text });
+    newest.current = ended.job;
+    reload();
     try {
-      const host = hostOf(await read("/v1/state"));
-      if (ended.state === "done") draft.edit({ kind: "settle", base: host });
+      const base = hostOf(await read("/v1/state"));
+      // Somebody may have undone it by now: what was read before that is told no more.
+      if (newest.current === ended.job) draft.edit({ kind: "settle", base });
     } catch {
       // It is read anew in any case, and says there what is wrong.
     }
-    reload();
   };
   const restart = () => {
     draft.edit({ kind: "restart", base: host });

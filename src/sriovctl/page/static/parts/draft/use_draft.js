@@ -10,7 +10,8 @@ const place = () => `sriovctl.draft ${session.get()?.host?.hostname ?? ""}`;
 
 /**
  * @typedef {{etag: string, state: any}} Base the host's state, and how it was called
- * @typedef {{text: string, base: Base, isHandWritten: boolean, revision?: number}} Kept
+ * @typedef {{text: string, base: Base, isHandWritten: boolean, isApplied?: boolean, revision?: number}} Kept
+ *   isApplied: the host has it, and a look that shows so is still to come;
  *   revision: counts what was written by others than the editor of the text
  */
 
@@ -46,7 +47,7 @@ const EDITS = {
 };
 
 function reduce(now, action) {
-  if (action.kind === "text") return { ...now, text: action.text, isHandWritten: true };
+  if (action.kind === "text") return { ...now, text: action.text, isHandWritten: true, isApplied: false };
   const next = reduceOthers(now, action);
   // An editor takes over what others wrote, never an echo of what was typed into it.
   return next === now ? now : { ...next, revision: (now?.revision ?? 0) + 1 };
@@ -56,23 +57,38 @@ function reduceOthers(now, action) {
   if (action.kind === "host") return afterLook(now, action.base);
   if (action.kind === "restart") return begin(action.base);
   if (action.kind === "rebase") return rebased(now, action.base);
-  if (action.kind === "settle") return settled(now, action.base);
+  if (action.kind === "ended") return afterJob(now, action.text);
+  if (action.kind === "settle") return now.isApplied ? settled(now, action.base) : now;
   const { doc } = readDraft(now.text);
   EDITS[action.kind](doc, action, now.base);
-  return { ...now, text: writeDraft(doc) };
+  return { ...now, text: writeDraft(doc), isApplied: false };
 }
 
 // A draft that says nothing of its own follows the host.
 function afterLook(now, base) {
   if (now === null) return begin(base);
+  if (now.isApplied) return settled(now, base);
   if (now.base.etag === base.etag) return now;
-  return isUntouched(now) ? begin(base) : now;
+  if (isUntouched(now)) return begin(base);
+  return isTrueOf(now, base) ? settled(now, base) : now;
 }
+
+// Known at once, and not only when the host was read: who leaves the page before that must not
+// find it again as something that is still to be done.
+const afterJob = (now, text) => (
+  now.text === text || isUntouched(now) ? { ...now, isApplied: true } : now
+);
 
 function isUntouched({ text, base }) {
   if (text === writeState(base.state)) return true;
   const { state } = readDraft(text);
   return state !== null && !state.pools && !differences(base.state, state).length && !text.includes("#");
+}
+
+// Whether the host has become all that was wanted of it, as after a job that ended elsewhere.
+function isTrueOf(now, base) {
+  const { state } = readDraft(rebased(now, base).text);
+  return state !== null && !state.pools && !differences(base.state, state).length;
 }
 
 function rebased(now, base) {
@@ -83,7 +99,9 @@ function rebased(now, base) {
 }
 
 // After it was applied: what was typed by hand stays, with its comments; a form begins anew.
-const settled = (now, base) => (now.isHandWritten ? { ...now, base } : begin(base));
+const settled = (now, base) => (
+  now.isHandWritten ? { ...now, base, isApplied: false } : begin(base)
+);
 
 /**
  * @param {Base | null} host as it was read last
@@ -98,7 +116,7 @@ export function useDraft(host) {
     () => (read?.state ? differences(kept.base.state, read.state) : []), [read, kept?.base],
   );
   // Who comes back to a draft that says nothing of its own begins with what the host is by then.
-  const isOwn = kept !== null && (kept.isHandWritten || changes.length > 0);
+  const isOwn = kept !== null && (kept.isHandWritten || (!kept.isApplied && changes.length > 0));
   useEffect(() => keep(isOwn ? kept : null), [kept, isOwn]);
   const setText = useCallback((text) => dispatch({ kind: "text", text }), []);
   if (!kept) return null;
