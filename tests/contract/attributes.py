@@ -118,7 +118,7 @@ class AttributesContract:
             (5, WantedVF(trust=True)),
             (1, WantedVF(trust=True)),
         ]
-        messages = encode_set_vfs(link_of(two_vfs, IGB).ifindex, changes, current={})
+        messages = encode_set_vfs(link_of(two_vfs, IGB).ifindex, changes)
         (answer,) = two_vfs.rtnl.exchange(messages)
         assert errno_name(answer.errno) == "EINVAL"
         assert [vf.trust for vf in link_of(two_vfs, IGB).vfs] == [True, False]

@@ -326,7 +326,7 @@ def test_our_messages_are_read_by_the_kernel_as_by_us(
 ) -> None:
     netdev = with_vfs(3)
     ifindex = socket.if_nametoindex(netdev)
-    (message,) = encode_set_vfs(ifindex, five_for_all(3), current={})
+    (message,) = encode_set_vfs(ifindex, five_for_all(3))
     (answer,) = rtnl.exchange([message])
     assert answer.errno == 0
     assert decode_set_vfs(message) == (ifindex, tuple(five_for_all(3)))

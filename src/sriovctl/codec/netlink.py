@@ -69,9 +69,10 @@ def malformed(what: str, offset: int) -> HostError:
     )
 
 
-def encode_message(kind: int, body: bytes, *, flags: int = NLM_F_REQUEST) -> bytes:
-    """Put a header before *body*; sequence and port are left 0.  Pure."""
-    return _HEADER.pack(HEADER_SIZE + len(body), kind, flags, 0, 0) + body
+def encode_message(kind: int, *parts: bytes | memoryview, flags: int = NLM_F_REQUEST) -> bytes:
+    """Put a header before the parts of a body; sequence and port are left 0.  Pure."""
+    size = HEADER_SIZE + sum(map(len, parts))
+    return b"".join((_HEADER.pack(size, kind, flags, 0, 0), *parts))
 
 
 def with_sequence(message: bytes, sequence: int, *, flags: int) -> bytes:
@@ -82,6 +83,11 @@ def with_sequence(message: bytes, sequence: int, *, flags: int) -> bytes:
     header = decode_header(message)
     head = _HEADER.pack(len(message), header.type, header.flags | flags, sequence, 0)
     return head + message[HEADER_SIZE:]
+
+
+def attribute_head(kind: int, size: int) -> bytes:
+    """Encode the head of an attribute whose payload, of so many bytes, is to follow.  Pure."""
+    return _ATTRIBUTE.pack(ATTRIBUTE_HEADER_SIZE + size, kind)
 
 
 def encode_attribute(kind: int, payload: bytes) -> bytes:

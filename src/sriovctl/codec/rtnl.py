@@ -45,7 +45,7 @@ from sriovctl.model.record import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Collection, Iterator, Sequence
 
     from sriovctl.codec.rtnl_vf_list import KnownVFs
 
@@ -271,7 +271,7 @@ def link_attributes(
 def encode_link_message(
     kind: int,
     ifindex: int,
-    parts: list[bytes],
+    parts: Sequence[bytes | memoryview],
     *,
     hardware: int = 0,
     flags: int = 0,
@@ -285,7 +285,7 @@ def encode_link_message(
     if not 0 <= ifindex <= 0x7FFFFFFF:
         raise InputError("is not the index of a netdev", subject=ifindex)
     body = _IFINFO.pack(0, hardware, ifindex, flags, change)
-    return encode_message(kind, body + b"".join(parts), flags=message_flags)
+    return encode_message(kind, body, *parts, flags=message_flags)
 
 
 def decode_link_body(message: bytes, kind: int) -> tuple[int, int, int, int]:

@@ -7,12 +7,14 @@ Source: kernel ``net/core/rtnetlink.c`` (``do_setlink()``), ``include/uapi/linux
 
 from __future__ import annotations
 
+from itertools import groupby
 from struct import Struct
 
 from sriovctl.codec.netlink import (
     ATTRIBUTE_HEADER_SIZE,
     HEADER_SIZE,
     MAX_ATTRIBUTE_LENGTH,
+    attribute_head,
     attributes,
     decode_text,
     encode_attribute,
@@ -31,15 +33,18 @@ from sriovctl.codec.rtnl import (
     encode_link_message,
 )
 from sriovctl.codec.rtnl_vf import decode_wanted_vf
-from sriovctl.codec.rtnl_vf_encode import encode_wanted_vf
+from sriovctl.codec.rtnl_vf_encode import encode_alike, encode_wanted_vf, lacks_maximum
 from sriovctl.model.record import NamedTuple
+from sriovctl.model.state import UNSET
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from sriovctl.model.functions import VFAttributes
     from sriovctl.model.state import WantedVF
+
+    Buffer = bytes | memoryview
 
 _U32 = Struct("=I")
 _FLAGS_AND_MASK = Struct("=II")  # the last two of struct ifinfomsg
@@ -60,7 +65,7 @@ def encode_set_vfs(
     ifindex: int,
     changes: Sequence[tuple[int, WantedVF]],
     *,
-    current: Mapping[int, VFAttributes],
+    current_of: Callable[[int], VFAttributes | None] | None = None,
 ) -> tuple[bytes, ...]:
     """Encode what is wanted of VFs in as few ``RTM_SETLINK`` messages as possible.  Pure.
 
@@ -68,34 +73,57 @@ def encode_set_vfs(
     at the first VF that fails; what came before stays applied.
 
     :param changes: (vf_index, what is wanted); UNSET is left alone, ``driver`` is not for here.
-    :param current: by vf_index, what the VFs have now; looked at only for VFs of which
-        ``min_tx_rate_mbps`` is wanted but not ``max_tx_rate_mbps``.
+    :param current_of: says what a VF has now; asked for VFs alone of which ``min_tx_rate_mbps`` is
+        wanted but not ``max_tx_rate_mbps``.
     :raises InputError: a value does not fit into its field.
     :raises UnsupportedError: a minimum rate alone, and no current maximum to keep.
     """
-    entries = (
-        encode_wanted_vf(vf_index, wanted, current=current.get(vf_index))
-        for vf_index, wanted in changes
-    )
     return tuple(
-        encode_link_message(RTM_SETLINK, ifindex, [encode_attribute(IFLA_VFINFO_LIST, payload)])
-        for payload in _fill_lists(entries)
+        encode_link_message(RTM_SETLINK, ifindex, [attribute_head(IFLA_VFINFO_LIST, size), *rows])
+        for rows, size in _fill_lists(_encode_entries(changes, current_of))
     )
 
 
 # Counted in bytes, not in VFs: how many fit depends on how much is wanted of each.
-def _fill_lists(entries: Iterator[bytes]) -> Iterator[bytes]:
+def _fill_lists(entries: Iterator[tuple[Buffer, int]]) -> Iterator[tuple[list[Buffer], int]]:
     room = MAX_ATTRIBUTE_LENGTH - ATTRIBUTE_HEADER_SIZE
-    batch: list[bytes] = []
-    size = 0
-    for entry in entries:
-        if size + len(entry) > room:
-            yield b"".join(batch)
-            batch, size = [], 0
-        batch.append(entry)
-        size += len(entry)
-    if size:
-        yield b"".join(batch)
+    batch: list[Buffer] = []
+    left = room
+    for rows, size in entries:
+        while rows:
+            if left < size:
+                yield batch, room - left
+                batch, left = [], room
+            fitting = rows[: left // size * size]
+            batch.append(fitting)
+            left -= len(fitting)
+            rows = rows[len(fitting) :]
+    if batch:
+        yield batch, room - left
+
+
+# Rows of one size each: entries of VFs, and how long one of them is.
+def _encode_entries(
+    changes: Sequence[tuple[int, WantedVF]], current_of: Callable[[int], VFAttributes | None] | None
+) -> Iterator[tuple[Buffer, int]]:
+    rows = encode_alike(changes)
+    if rows is not None:
+        yield memoryview(rows), len(rows) // len(changes)
+        return
+    for _, group in groupby(changes, key=_said):
+        some = list(group)
+        rows = encode_alike(some) if len(some) < len(changes) else None
+        if rows is not None:
+            yield memoryview(rows), len(rows) // len(some)
+            continue
+        for vf_index, wanted in some:
+            current = current_of(vf_index) if current_of and lacks_maximum(wanted) else None
+            entry = encode_wanted_vf(vf_index, wanted, current=current)
+            yield entry, len(entry)
+
+
+def _said(change: tuple[int, WantedVF]) -> tuple[bool, ...]:
+    return tuple([value is UNSET for value in change[1]])
 
 
 def encode_set_vf(

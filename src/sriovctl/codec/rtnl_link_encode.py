@@ -1,9 +1,11 @@
 """A netdev as a kernel would report it, for recordings and the simulated host.  Pure.
 
-Source: kernel ``rtnl_fill_ifinfo()`` in ``net/core/rtnetlink.c``.
+Source: kernel ``rtnl_fill_ifinfo()`` and ``rtnl_fill_vfinfo()`` in ``net/core/rtnetlink.c``.
 """
 
 from __future__ import annotations
+
+from struct import error as StructError
 
 from sriovctl.codec.netlink import encode_attribute, encode_wrapping_nest
 from sriovctl.codec.rtnl import (
@@ -30,12 +32,37 @@ from sriovctl.codec.rtnl import (
     encode_link_message,
 )
 from sriovctl.codec.rtnl_stats import encode_stats
-from sriovctl.codec.rtnl_vf import INFINIBAND_MAC_SIZE
-from sriovctl.codec.rtnl_vf_encode import encode_vf_attributes, mac_octets
+from sriovctl.codec.rtnl_vf import (
+    COUNTER,
+    IFLA_VF_BROADCAST,
+    IFLA_VF_IB_NODE_GUID,
+    IFLA_VF_IB_PORT_GUID,
+    IFLA_VF_INFO,
+    IFLA_VF_LINK_STATE,
+    IFLA_VF_RATE,
+    IFLA_VF_RSS_QUERY_EN,
+    IFLA_VF_SPOOFCHK,
+    IFLA_VF_TRUST,
+    IFLA_VF_TX_RATE,
+    IFLA_VF_VLAN,
+    INFINIBAND_MAC_SIZE,
+    UNKNOWN,
+)
+from sriovctl.codec.rtnl_vf_encode import (
+    encode_guid,
+    encode_mac,
+    encode_pair,
+    encode_triple,
+    encode_vlan_list,
+    link_state_number,
+    mac_octets,
+)
+from sriovctl.codec.rtnl_vf_stats import FIELD_NUMBERS, IFLA_VF_STATS
 from sriovctl.errors import InputError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from sriovctl.model.functions import VFAttributes, VFCounters
     from sriovctl.model.link import LinkReport
 
 
@@ -106,3 +133,74 @@ def _hardware_type(report: LinkReport) -> int:
     macs = [report.mac, *(vf.admin_mac for vf in report.vfs[:1])]
     long = any(mac is not None and len(mac_octets(mac)) == INFINIBAND_MAC_SIZE for mac in macs)
     return ARPHRD_INFINIBAND if long else ARPHRD_ETHER
+
+
+# --- VFs -------------------------------------------------------------------------------------
+
+_MAC_FIELD_SIZE = 32  # MAX_ADDR_LEN
+
+
+def encode_vf_attributes(vf: VFAttributes) -> bytes:
+    """Encode one ``IFLA_VF_INFO`` as the kernel reports it, in its order and size.  Pure.
+
+    A known ``min_tx_rate_mbps`` needs a known ``max_tx_rate_mbps``.
+
+    :raises InputError: a value does not fit into its field.
+    """
+    try:
+        return encode_attribute(IFLA_VF_INFO, b"".join(_reported_parts(vf)))
+    except StructError:
+        raise InputError("a value does not fit", subject=f"vf {vf.vf_index}") from None
+
+
+def _reported_parts(vf: VFAttributes) -> list[bytes]:
+    index = vf.vf_index
+    parts = []
+    if vf.admin_mac is not None:
+        parts.append(encode_mac(index, mac_octets(vf.admin_mac)))
+    parts.append(encode_attribute(IFLA_VF_BROADCAST, b"\xff" * 6 + bytes(_MAC_FIELD_SIZE - 6)))
+    if vf.vlan is not None:
+        parts.append(encode_triple(IFLA_VF_VLAN, index, vf.vlan.id, vf.vlan.qos))
+    parts += _reported_rates(vf)
+    parts.append(encode_pair(IFLA_VF_SPOOFCHK, index, _switch(vf.spoofchk)))
+    if vf.link_state is not None:
+        state = link_state_number(vf.link_state)
+        parts.append(encode_pair(IFLA_VF_LINK_STATE, index, state))
+    parts.append(encode_pair(IFLA_VF_RSS_QUERY_EN, index, _switch(vf.rss_query)))
+    parts.append(encode_pair(IFLA_VF_TRUST, index, _switch(vf.trust)))
+    for kind, guid in (
+        (IFLA_VF_IB_NODE_GUID, vf.node_guid),
+        (IFLA_VF_IB_PORT_GUID, vf.port_guid),
+    ):
+        if guid is not None:
+            parts.append(encode_guid(kind, index, guid))
+    if vf.vlan is not None:
+        parts.append(encode_vlan_list(index, vf.vlan))
+    if vf.counters is not None:
+        parts.append(_encode_counters(vf.counters))
+    return parts
+
+
+def _reported_rates(vf: VFAttributes) -> list[bytes]:
+    if vf.max_tx_rate_mbps is None:
+        return []
+    maximum = encode_pair(IFLA_VF_TX_RATE, vf.vf_index, vf.max_tx_rate_mbps)
+    if vf.min_tx_rate_mbps is None:
+        return [maximum]
+    both = encode_triple(IFLA_VF_RATE, vf.vf_index, vf.min_tx_rate_mbps, vf.max_tx_rate_mbps)
+    return [both, maximum]
+
+
+def _switch(setting: bool | None) -> int:
+    return UNKNOWN if setting is None else int(setting)
+
+
+def _encode_counters(counters: VFCounters) -> bytes:
+    return encode_attribute(
+        IFLA_VF_STATS,
+        b"".join(
+            encode_attribute(FIELD_NUMBERS[name], COUNTER.pack(value))
+            for name, value in zip(counters._fields, counters, strict=True)
+            if value is not None
+        ),
+    )

@@ -1,7 +1,9 @@
-"""One VF in route netlink, written: what is asked of the kernel, and what it would answer.  Pure.
+"""VFs in route netlink, written: what is asked of the kernel.  Pure.
 
-Source: kernel ``include/uapi/linux/if_link.h``; read by ``do_setvfinfo()`` and written by
-``rtnl_fill_vfinfo()`` in ``net/core/rtnetlink.c``.
+What it would answer is in ``rtnl_link_encode.py``.
+
+Source: kernel ``include/uapi/linux/if_link.h``; read by ``do_setvfinfo()`` in
+``net/core/rtnetlink.c``.
 """
 
 from __future__ import annotations
@@ -9,12 +11,10 @@ from __future__ import annotations
 from struct import Struct
 from struct import error as StructError
 
-from sriovctl.codec.netlink import encode_attribute
+from sriovctl.codec.netlink import ATTRIBUTE_HEADER_SIZE, attributes, encode_attribute
 from sriovctl.codec.rtnl_vf import (
-    COUNTER,
     ETHERNET_MAC_SIZE,
     GUID,
-    IFLA_VF_BROADCAST,
     IFLA_VF_IB_NODE_GUID,
     IFLA_VF_IB_PORT_GUID,
     IFLA_VF_INFO,
@@ -30,22 +30,26 @@ from sriovctl.codec.rtnl_vf import (
     IFLA_VF_VLAN_LIST,
     INFINIBAND_MAC_SIZE,
     LINK_STATES,
-    UNKNOWN,
     VLAN_INFO,
     format_mac,
 )
-from sriovctl.codec.rtnl_vf_stats import FIELD_NUMBERS, IFLA_VF_STATS
 from sriovctl.errors import InputError, UnsupportedError
 from sriovctl.model.functions import LinkState, VLANProtocol
-from sriovctl.model.state import UNSET
+from sriovctl.model.state import ATTRIBUTES, UNSET
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from sriovctl.model.functions import VLAN, VFAttributes, VFCounters
+    from collections.abc import Callable, Iterable, Sequence
+    from typing import Any
+
+    from sriovctl.model.functions import VLAN, VFAttributes
     from sriovctl.model.state import WantedVF
 
+    Columns = dict[str, Sequence[Any]]  # what is wanted of all VFs, by field of WantedVF
+
 _GUID_SIZE = 8
-_MAC_FIELD_SIZE = 32  # MAX_ADDR_LEN
+_LAST_VLAN = 4095
+_LAST_PRIORITY = 7
 _ETHERTYPES = {VLANProtocol.DOT1Q: 0x8100, VLANProtocol.DOT1AD: 0x88A8}
 
 # Structures with an attribute header before them.  Their sizes are multiples of four: no padding.
@@ -84,7 +88,7 @@ def guid_octets(text: str) -> bytes:
     return octets
 
 
-# --- writing: a request ----------------------------------------------------------------------
+# --- one VF ----------------------------------------------------------------------------------
 
 
 def encode_wanted_vf(vf_index: int, wanted: WantedVF, *, current: VFAttributes | None) -> bytes:
@@ -110,24 +114,24 @@ def encode_wanted_vf(vf_index: int, wanted: WantedVF, *, current: VFAttributes |
 def _wanted_parts(vf_index: int, wanted: WantedVF, current: VFAttributes | None) -> list[bytes]:
     parts = []
     if wanted.admin_mac is not UNSET:
-        parts.append(_encode_mac(vf_index, _ethernet_mac(wanted.admin_mac)))
+        parts.append(encode_mac(vf_index, _ethernet_mac(wanted.admin_mac)))
     if wanted.vlan is not UNSET:
         parts.append(_encode_wanted_vlan(vf_index, wanted.vlan))
     if wanted.min_tx_rate_mbps is not UNSET or wanted.max_tx_rate_mbps is not UNSET:
         parts.append(_encode_wanted_rate(vf_index, wanted, current))
     if wanted.spoofchk is not UNSET:
-        parts.append(_encode_pair(IFLA_VF_SPOOFCHK, vf_index, wanted.spoofchk))
+        parts.append(encode_pair(IFLA_VF_SPOOFCHK, vf_index, wanted.spoofchk))
     if wanted.link_state is not UNSET:
-        state = _link_state_number(wanted.link_state)
-        parts.append(_encode_pair(IFLA_VF_LINK_STATE, vf_index, state))
+        state = link_state_number(wanted.link_state)
+        parts.append(encode_pair(IFLA_VF_LINK_STATE, vf_index, state))
     if wanted.rss_query is not UNSET:
-        parts.append(_encode_pair(IFLA_VF_RSS_QUERY_EN, vf_index, wanted.rss_query))
+        parts.append(encode_pair(IFLA_VF_RSS_QUERY_EN, vf_index, wanted.rss_query))
     if wanted.trust is not UNSET:
-        parts.append(_encode_pair(IFLA_VF_TRUST, vf_index, wanted.trust))
+        parts.append(encode_pair(IFLA_VF_TRUST, vf_index, wanted.trust))
     if wanted.node_guid is not UNSET:
-        parts.append(_encode_guid(IFLA_VF_IB_NODE_GUID, vf_index, wanted.node_guid))
+        parts.append(encode_guid(IFLA_VF_IB_NODE_GUID, vf_index, wanted.node_guid))
     if wanted.port_guid is not UNSET:
-        parts.append(_encode_guid(IFLA_VF_IB_PORT_GUID, vf_index, wanted.port_guid))
+        parts.append(encode_guid(IFLA_VF_IB_PORT_GUID, vf_index, wanted.port_guid))
     return parts
 
 
@@ -138,19 +142,26 @@ def _ethernet_mac(text: str) -> bytes:
     return octets
 
 
-def _encode_mac(vf_index: int, octets: bytes) -> bytes:
+def encode_mac(vf_index: int, octets: bytes) -> bytes:
+    """Encode ``IFLA_VF_MAC``.  Pure; raises :class:`struct.error` like the others of its kind."""
     return _MAC_ATTRIBUTE.pack(_MAC_ATTRIBUTE.size, IFLA_VF_MAC, vf_index, octets)
 
 
-def _encode_guid(kind: int, vf_index: int, text: str) -> bytes:
+def encode_guid(kind: int, vf_index: int, text: str) -> bytes:
+    """Encode an attribute that carries an InfiniBand GUID.  Pure.
+
+    :raises InputError: *text* is none.
+    """
     return encode_attribute(kind, GUID.pack(vf_index, int.from_bytes(guid_octets(text), "big")))
 
 
-def _encode_pair(kind: int, vf_index: int, setting: int) -> bytes:
+def encode_pair(kind: int, vf_index: int, setting: int) -> bytes:
+    """Encode an attribute of one number.  Pure."""
     return _PAIR_ATTRIBUTE.pack(_PAIR_ATTRIBUTE.size, kind, vf_index, setting)
 
 
-def _encode_triple(kind: int, vf_index: int, first: int, second: int) -> bytes:
+def encode_triple(kind: int, vf_index: int, first: int, second: int) -> bytes:
+    """Encode an attribute of two numbers.  Pure."""
     return _TRIPLE_ATTRIBUTE.pack(_TRIPLE_ATTRIBUTE.size, kind, vf_index, first, second)
 
 
@@ -158,18 +169,22 @@ def _encode_triple(kind: int, vf_index: int, first: int, second: int) -> bytes:
 # "net: Update API for VF vlan protocol 802.1ad support", Linux 4.9), and the kernel turns the
 # former into 802.1q by itself.  So the old form is sent wherever it suffices.
 def _encode_wanted_vlan(vf_index: int, vlan: VLAN) -> bytes:
-    if not (0 <= vlan.id <= 4095 and 0 <= vlan.qos <= 7):
+    if not (0 <= vlan.id <= _LAST_VLAN and 0 <= vlan.qos <= _LAST_PRIORITY):
         raise InputError(
             "a VLAN id is 0 to 4095, a priority 0 to 7",
             subject=f"vf {vf_index}",
             evidence={"id": vlan.id, "qos": vlan.qos},
         )
     if vlan.protocol == VLANProtocol.DOT1Q:
-        return _encode_triple(IFLA_VF_VLAN, vf_index, vlan.id, vlan.qos)
-    return _encode_vlan_list(vf_index, vlan)
+        return encode_triple(IFLA_VF_VLAN, vf_index, vlan.id, vlan.qos)
+    return encode_vlan_list(vf_index, vlan)
 
 
-def _encode_vlan_list(vf_index: int, vlan: VLAN) -> bytes:
+def encode_vlan_list(vf_index: int, vlan: VLAN) -> bytes:
+    """Encode ``IFLA_VF_VLAN_LIST``, which can say any protocol.  Pure.
+
+    :raises InputError: the protocol is none.
+    """
     ethertype = _ethertype(vlan.protocol).to_bytes(2, "big")
     info = VLAN_INFO.pack(vf_index, vlan.id, vlan.qos, ethertype)
     return encode_attribute(IFLA_VF_VLAN_LIST, encode_attribute(IFLA_VF_VLAN_INFO, info))
@@ -194,10 +209,15 @@ def _encode_wanted_rate(vf_index: int, wanted: WantedVF, current: VFAttributes |
     minimum, maximum = wanted.min_tx_rate_mbps, wanted.max_tx_rate_mbps
     if minimum is UNSET:
         assert maximum is not UNSET  # the caller has looked
-        return _encode_pair(IFLA_VF_TX_RATE, vf_index, maximum)
+        return encode_pair(IFLA_VF_TX_RATE, vf_index, maximum)
     if maximum is UNSET:
         maximum = _current_maximum(vf_index, current)
-    return _encode_triple(IFLA_VF_RATE, vf_index, minimum, maximum)
+    return encode_triple(IFLA_VF_RATE, vf_index, minimum, maximum)
+
+
+def lacks_maximum(wanted: WantedVF) -> bool:
+    """Say whether a minimum rate is wanted alone, so that the current maximum matters.  Pure."""
+    return wanted.min_tx_rate_mbps is not UNSET and wanted.max_tx_rate_mbps is UNSET
 
 
 def _current_maximum(vf_index: int, current: VFAttributes | None) -> int:
@@ -210,7 +230,11 @@ def _current_maximum(vf_index: int, current: VFAttributes | None) -> int:
     return current.max_tx_rate_mbps
 
 
-def _link_state_number(state: str) -> int:
+def link_state_number(state: str) -> int:
+    """Find the kernel's number for a link state.  Pure.
+
+    :raises InputError: it has none.
+    """
     if state in LINK_STATES:
         return LINK_STATES.index(LinkState(state))
     if state.isascii() and state.isdigit():
@@ -218,70 +242,100 @@ def _link_state_number(state: str) -> int:
     raise InputError("is not a link state", subject=state, hint="auto, enable or disable")
 
 
-# --- writing: what the kernel would answer ---------------------------------------------------
+# --- many VFs --------------------------------------------------------------------------------
+
+_FEW = 8  # VFs that are encoded sooner one by one
+_WORD = 4
+_MAC_TEXT_SIZE = 17
+_STATES = {str(state): number for number, state in enumerate(LINK_STATES)}
 
 
-def encode_vf_attributes(vf: VFAttributes) -> bytes:
-    """Encode one ``IFLA_VF_INFO`` as the kernel reports it, in its order and size.  Pure.
+def encode_alike(changes: Sequence[tuple[int, WantedVF]]) -> bytearray | None:
+    """Encode what is wanted of many VFs, one ``IFLA_VF_INFO`` after the other, equally long.  Pure.
 
-    A known ``min_tx_rate_mbps`` needs a known ``max_tx_rate_mbps``.
+    None where they are few, where not the same attributes are wanted of all, or where a value is
+    not a usual one, if it can be one at all: these are for :func:`encode_wanted_vf`.
 
-    :raises InputError: a value does not fit into its field.
+    :raises InputError: a value of the first VF does not fit into its field.
     """
+    if len(changes) < _FEW or lacks_maximum(changes[0][1]):
+        return None
+    indexes, wanted = zip(*changes, strict=True)
+    columns = zip(ATTRIBUTES, wanted[0], zip(*wanted, strict=True), strict=False)
+    said: Columns = {}
+    for name, first, column in columns:
+        if first is not UNSET:
+            said[name] = column
+        elif column.count(UNSET) < len(column):
+            return None
+    form = encode_wanted_vf(*changes[0], current=None)
     try:
-        return encode_attribute(IFLA_VF_INFO, b"".join(_reported_parts(vf)))
-    except StructError:
-        raise InputError("a value does not fit", subject=f"vf {vf.vf_index}") from None
+        return _fill_forms(form, indexes, said)
+    except (KeyError, StructError, TypeError, ValueError):
+        return None
 
 
-def _reported_parts(vf: VFAttributes) -> list[bytes]:
-    index = vf.vf_index
-    parts = []
-    if vf.admin_mac is not None:
-        parts.append(_encode_mac(index, mac_octets(vf.admin_mac)))
-    parts.append(encode_attribute(IFLA_VF_BROADCAST, b"\xff" * 6 + bytes(_MAC_FIELD_SIZE - 6)))
-    if vf.vlan is not None:
-        parts.append(_encode_triple(IFLA_VF_VLAN, index, vf.vlan.id, vf.vlan.qos))
-    parts += _reported_rates(vf)
-    parts.append(_encode_pair(IFLA_VF_SPOOFCHK, index, _switch(vf.spoofchk)))
-    if vf.link_state is not None:
-        state = _link_state_number(vf.link_state)
-        parts.append(_encode_pair(IFLA_VF_LINK_STATE, index, state))
-    parts.append(_encode_pair(IFLA_VF_RSS_QUERY_EN, index, _switch(vf.rss_query)))
-    parts.append(_encode_pair(IFLA_VF_TRUST, index, _switch(vf.trust)))
-    for kind, guid in (
-        (IFLA_VF_IB_NODE_GUID, vf.node_guid),
-        (IFLA_VF_IB_PORT_GUID, vf.port_guid),
-    ):
-        if guid is not None:
-            parts.append(_encode_guid(kind, index, guid))
-    if vf.vlan is not None:
-        parts.append(_encode_vlan_list(index, vf.vlan))
-    if vf.counters is not None:
-        parts.append(_encode_counters(vf.counters))
-    return parts
+# The first VF's entry, repeated, is a form that is filled in column by column: a stride through the
+# words of all rows is one step in C, where a thousand rows would be some calls for each attribute.
+def _fill_forms(form: bytes, indexes: Sequence[int], said: Columns) -> bytearray:
+    rows = bytearray(form) * len(indexes)
+    words, stride = memoryview(rows).cast("I"), len(form) // _WORD
+    numbers = _as_words(indexes)
+    for kind, start, _ in attributes(form, ATTRIBUTE_HEADER_SIZE, len(form)):
+        # Each structure begins with the VF; in the list of VLANs, there is a header more before it.
+        place = start // _WORD + (kind == IFLA_VF_VLAN_LIST)
+        for number, column in enumerate((numbers, *_COLUMNS[kind](said)), place):
+            words[number::stride] = column
+    return rows
 
 
-def _reported_rates(vf: VFAttributes) -> list[bytes]:
-    if vf.max_tx_rate_mbps is None:
-        return []
-    maximum = _encode_pair(IFLA_VF_TX_RATE, vf.vf_index, vf.max_tx_rate_mbps)
-    if vf.min_tx_rate_mbps is None:
-        return [maximum]
-    both = _encode_triple(IFLA_VF_RATE, vf.vf_index, vf.min_tx_rate_mbps, vf.max_tx_rate_mbps)
-    return [both, maximum]
+def _as_words(numbers: Iterable[int]) -> memoryview:
+    listed = tuple(numbers)
+    return memoryview(Struct(f"={len(listed)}I").pack(*listed)).cast("I")
 
 
-def _switch(setting: bool | None) -> int:
-    return UNKNOWN if setting is None else int(setting)
+def _single(name: str) -> Callable[[Columns], list[memoryview]]:
+    return lambda said: [_as_words(said[name])]
 
 
-def _encode_counters(counters: VFCounters) -> bytes:
-    return encode_attribute(
-        IFLA_VF_STATS,
-        b"".join(
-            encode_attribute(FIELD_NUMBERS[name], COUNTER.pack(value))
-            for name, value in zip(counters._fields, counters, strict=True)
-            if value is not None
-        ),
+# Six octets are a word and a half.  The next two are filler in a field of 32.
+def _mac_columns(said: Columns) -> list[memoryview]:
+    texts = said["admin_mac"]
+    text = ":00:00:".join(texts).lower() + ":00:00"
+    octets = bytes.fromhex(text.replace(":", " "))  # which is faster than without the spaces
+    if octets.hex(":") != text or set(map(len, texts)) != {_MAC_TEXT_SIZE}:
+        raise ValueError(text)
+    words = memoryview(octets).cast("I")
+    return [words[::2], words[1::2]]
+
+
+def _vlan_columns(said: Columns) -> list[memoryview]:
+    ids, priorities, protocols = zip(*said["vlan"], strict=True)
+    usual = (
+        0 <= min(ids) <= max(ids) <= _LAST_VLAN
+        and 0 <= min(priorities) <= max(priorities) <= _LAST_PRIORITY
     )
+    if not usual or len(set(protocols)) > 1:
+        raise ValueError(ids)
+    return [_as_words(ids), _as_words(priorities)]
+
+
+def _rate_columns(said: Columns) -> list[memoryview]:
+    return [_as_words(said["min_tx_rate_mbps"]), _as_words(said["max_tx_rate_mbps"])]
+
+
+def _state_columns(said: Columns) -> list[memoryview]:
+    return [_as_words(map(_STATES.__getitem__, said["link_state"]))]
+
+
+_COLUMNS: dict[int, Callable[[Columns], list[memoryview]]] = {
+    IFLA_VF_MAC: _mac_columns,
+    IFLA_VF_VLAN: _vlan_columns,
+    IFLA_VF_VLAN_LIST: _vlan_columns,
+    IFLA_VF_RATE: _rate_columns,
+    IFLA_VF_TX_RATE: _single("max_tx_rate_mbps"),
+    IFLA_VF_SPOOFCHK: _single("spoofchk"),
+    IFLA_VF_LINK_STATE: _state_columns,
+    IFLA_VF_RSS_QUERY_EN: _single("rss_query"),
+    IFLA_VF_TRUST: _single("trust"),
+}

@@ -19,7 +19,7 @@ import errno
 import os
 from operator import attrgetter
 
-from sriovctl.codec.rtnl import decode_link, encode_getlink
+from sriovctl.codec.rtnl import RTM_NEWLINK, decode_link, decode_link_body, encode_getlink
 from sriovctl.codec.rtnl_change import (
     LinkChange,
     decode_set_vfs,
@@ -214,8 +214,8 @@ def write_vf_attributes(rtnl: RouteNetlink, netdev: str | int, changes: Changes)
     :raises BusyError: the driver is busy.
     :raises HostError: any other refusal.
     """
-    ifindex, current = _address_and_current(rtnl, netdev, changes)
-    messages = encode_set_vfs(ifindex, changes, current=current)
+    ifindex = _find_ifindex(rtnl, netdev)
+    messages = encode_set_vfs(ifindex, changes, current_of=_Current(rtnl, ifindex).of)
     answers = rtnl.exchange(messages)
     refused = [(m, a) for m, a in zip(messages, answers, strict=True) if a.errno]
     if not refused:
@@ -227,17 +227,26 @@ def write_vf_attributes(rtnl: RouteNetlink, netdev: str | int, changes: Changes)
     _write_one_by_one(rtnl, ifindex, left, changes)
 
 
-# Reads no more than needed: the VFs' present attributes matter for a minimum rate alone only.
-def _address_and_current(
-    rtnl: RouteNetlink, netdev: str | int, changes: Changes
-) -> tuple[int, dict[int, VFAttributes]]:
-    if any(w.min_tx_rate_mbps is not UNSET and w.max_tx_rate_mbps is UNSET for _, w in changes):
-        link = read_link(rtnl, netdev)
-        return link.ifindex, {vf.vf_index: vf for vf in link.vfs}
+def _find_ifindex(rtnl: RouteNetlink, netdev: str | int) -> int:
     if isinstance(netdev, int):
-        return netdev, {}
+        return netdev
     message = _ask_link(rtnl, netdev, with_counters=False, with_vfs=False)
-    return decode_link(message).ifindex, {}
+    ifindex, _, _, _ = decode_link_body(message, RTM_NEWLINK)
+    return ifindex
+
+
+class _Current:
+    # What VFs have now, read when somebody asks: it matters for a minimum rate alone.
+
+    def __init__(self, rtnl: RouteNetlink, ifindex: int) -> None:
+        self._rtnl = rtnl
+        self._ifindex = ifindex
+        self._vfs: dict[int, VFAttributes] | None = None
+
+    def of(self, vf_index: int) -> VFAttributes | None:
+        if self._vfs is None:
+            self._vfs = {vf.vf_index: vf for vf in read_link(self._rtnl, self._ifindex).vfs}
+        return self._vfs.get(vf_index)
 
 
 def _write_one_by_one(rtnl: RouteNetlink, ifindex: int, left: Changes, changes: Changes) -> None:
@@ -333,7 +342,7 @@ def write_link(
     :raises PermissionDenied: the kernel refuses this user.
     :raises HostError: any other refusal.
     """
-    ifindex, _ = _address_and_current(rtnl, netdev, ())
+    ifindex = _find_ifindex(rtnl, netdev)
     (answer,) = rtnl.exchange([encode_set_link(LinkChange(ifindex, up=up, mtu=mtu))])
     if answer.errno:
         wanted = {None: f"set mtu {mtu}", True: "bring it up", False: "bring it down"}[up]

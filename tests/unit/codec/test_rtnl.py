@@ -37,10 +37,9 @@ from sriovctl.codec.rtnl import (
     encode_getlink,
     encode_link_dump,
 )
-from sriovctl.codec.rtnl_link_encode import encode_link
+from sriovctl.codec.rtnl_link_encode import encode_link, encode_vf_attributes
 from sriovctl.codec.rtnl_stats import decode_stats
 from sriovctl.codec.rtnl_vf import decode_vf_attributes
-from sriovctl.codec.rtnl_vf_encode import encode_vf_attributes
 from sriovctl.errors import HostError, InputError
 from sriovctl.model.functions import VLAN, VFAttributes, VFCounters
 from sriovctl.model.link import LinkReport, NetdevCounters

@@ -8,7 +8,7 @@ import struct
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.unit.codec.rtnl_samples import FIVE, U32, WANTED
+from tests.unit.codec.rtnl_samples import FIVE, GUIDS, MACS, U32, VLANS, WANTED
 
 from sriovctl.codec.netlink import (
     encode_attribute,
@@ -22,16 +22,16 @@ from sriovctl.codec.rtnl_change import (
     encode_set_vf,
     encode_set_vfs,
 )
-from sriovctl.codec.rtnl_vf_encode import mac_octets
+from sriovctl.codec.rtnl_vf_encode import encode_alike, encode_wanted_vf, mac_octets
 from sriovctl.errors import HostError, InputError, UnsupportedError
 from sriovctl.model.functions import VLAN, VFAttributes
-from sriovctl.model.state import UNSET, WantedVF
+from sriovctl.model.state import ATTRIBUTES, UNSET, WantedVF
 
 
 @given(st.lists(st.tuples(U32, WANTED), max_size=8))
 def test_changes_round_trip(changes: list[tuple[int, WantedVF]]) -> None:
     current = {index: VFAttributes(index, max_tx_rate_mbps=77) for index, _ in changes}
-    messages = encode_set_vfs(9, changes, current=current)
+    messages = encode_set_vfs(9, changes, current_of=current.get)
     decoded = [decode_set_vfs(message) for message in messages]
     assert all(ifindex == 9 for ifindex, _ in decoded)
     assert [change for _, part in decoded for change in part] == [
@@ -47,7 +47,7 @@ def keep_maximum(wanted: WantedVF, current: int) -> WantedVF:
 
 def test_100_bytes_per_vf_make_655_fit_into_a_message() -> None:
     changes = [(index, FIVE) for index in range(655)]
-    assert len(encode_set_vfs(3, changes, current={})) == 1
+    assert len(encode_set_vfs(3, changes)) == 1
 
 
 @given(st.lists(WANTED, min_size=1, max_size=6), st.integers(656, 1500))
@@ -55,7 +55,7 @@ def test_no_list_outgrows_its_16_bit_length(some: list[WantedVF], number: int) -
     changes = [(index, some[index % len(some)]) for index in range(number)]
     current = {index: VFAttributes(index, max_tx_rate_mbps=5) for index in range(number)}
     seen = []
-    for message in encode_set_vfs(3, changes, current=current):
+    for message in encode_set_vfs(3, changes, current_of=current.get):
         length, kind = struct.unpack_from("=HH", message, 32)
         assert kind == 22
         assert length == len(message) - 32
@@ -63,8 +63,66 @@ def test_no_list_outgrows_its_16_bit_length(some: list[WantedVF], number: int) -
     assert seen == [index for index, wanted in changes if wanted != WantedVF()]
 
 
+USUAL = st.builds(
+    WantedVF,
+    admin_mac=MACS | MACS.map(str.upper),
+    vlan=st.builds(VLAN, st.integers(0, 4095), st.integers(0, 7), st.just("802.1q")) | VLANS,
+    spoofchk=st.booleans(),
+    trust=st.booleans(),
+    link_state=st.sampled_from(["auto", "enable", "disable"]) | st.just("7"),
+    min_tx_rate_mbps=U32,
+    max_tx_rate_mbps=U32,
+    rss_query=st.booleans(),
+    node_guid=GUIDS,
+    port_guid=GUIDS,
+)
+
+
+@given(st.lists(st.tuples(U32, USUAL), min_size=8, max_size=20), st.data())
+def test_many_vfs_are_encoded_as_each_of_them(
+    drawn: list[tuple[int, WantedVF]], data: st.DataObject
+) -> None:
+    names = st.sets(st.sampled_from(ATTRIBUTES), min_size=1)
+    said = data.draw(names | names.map(lambda some: some - {"node_guid", "port_guid"}))
+    changes = [(index, only(wanted, said)) for index, wanted in drawn]
+    for position in data.draw(st.sets(st.integers(0, len(changes) - 1), max_size=2)):
+        changes[position] = changes[position][0], only(drawn[position][1], data.draw(names))
+    current = VFAttributes(0, max_tx_rate_mbps=5)
+    expected = b"".join(encode_wanted_vf(*change, current=current) for change in changes)
+    messages = encode_set_vfs(3, changes, current_of=lambda _: current)
+    assert b"".join(message[36:] for message in messages) == expected
+
+
+def only(wanted: WantedVF, names: set[str]) -> WantedVF:
+    return WantedVF(**{name: getattr(wanted, name) for name in names})
+
+
+def test_many_vfs_of_which_the_same_is_wanted_are_encoded_together() -> None:
+    changes = [(index, FIVE._replace(min_tx_rate_mbps=index)) for index in range(9)]
+    together = encode_alike(changes)
+    assert together is not None
+    assert bytes(together) == b"".join(encode_wanted_vf(*one, current=None) for one in changes)
+    assert encode_alike(changes[:7]) is None
+    assert encode_alike([*changes, (9, FIVE._replace(trust=UNSET))]) is None
+    assert encode_alike([*changes, (9, FIVE._replace(link_state="auto"))]) is None
+
+
+def test_what_vfs_have_is_asked_where_a_minimum_is_wanted_alone() -> None:
+    asked = []
+
+    def current_of(vf_index: int) -> VFAttributes:
+        asked.append(vf_index)
+        return VFAttributes(vf_index, max_tx_rate_mbps=100 + vf_index)
+
+    alone = [(index, WantedVF(min_tx_rate_mbps=1)) for index in range(10, 20)]
+    changes = [(index, FIVE) for index in range(10)] + alone
+    (message,) = encode_set_vfs(3, changes, current_of=current_of)
+    assert asked == list(range(10, 20))
+    assert [w.max_tx_rate_mbps for _, w in decode_set_vfs(message)[1][10:]] == list(range(110, 120))
+
+
 def test_nothing_wanted_is_no_message() -> None:
-    assert encode_set_vfs(3, [(0, WantedVF(driver="vfio-pci"))], current={}) == ()
+    assert encode_set_vfs(3, [(0, WantedVF(driver="vfio-pci"))]) == ()
 
 
 def test_maximum_alone_leaves_the_minimum_to_the_kernel() -> None:
@@ -91,7 +149,11 @@ def test_802_1q_is_sent_in_the_form_that_old_kernels_know() -> None:
         WantedVF(admin_mac="52:54:00:6d:90"),
         WantedVF(admin_mac="52:54:00:6d:90:0g"),
         WantedVF(admin_mac="5254006d9002"),
+        WantedVF(admin_mac="52:54:00:6d:90:2"),
+        WantedVF(admin_mac="52:54:00:6d:90:02:"),
         WantedVF(vlan=VLAN(4096)),
+        WantedVF(vlan=VLAN(-1)),
+        WantedVF(vlan=VLAN(1, -1)),
         WantedVF(vlan=VLAN(1, 8)),
         WantedVF(vlan=VLAN(1, 0, "802.1x")),
         WantedVF(vlan=VLAN(1, 0, "0x10000")),
@@ -101,8 +163,16 @@ def test_802_1q_is_sent_in_the_form_that_old_kernels_know() -> None:
     ],
 )
 def test_value_that_does_not_fit_is_refused(wanted: WantedVF) -> None:
-    with pytest.raises(InputError):
-        encode_set_vf(3, 0, wanted, current=None)
+    with pytest.raises(InputError) as alone:
+        encode_set_vf(3, 7, wanted, current=None)
+    # Among many it is no less noticed.
+    filled = {k: v for k, v in wanted._asdict().items() if v is not UNSET}
+    usual = only(FIVE._replace(link_state="auto"), set(filled))
+    for position in (0, 7, 20):
+        changes = [(7, wanted if index == position else usual) for index in range(21)]
+        with pytest.raises(InputError) as among:
+            encode_set_vfs(3, changes)
+        assert str(among.value) == str(alone.value)
 
 
 def test_infiniband_vf_has_no_mac_to_set() -> None:

@@ -14,8 +14,7 @@ from tests.unit.codec.rtnl_samples import (
 )
 
 from sriovctl.codec.rtnl import decode_link
-from sriovctl.codec.rtnl_link_encode import encode_link
-from sriovctl.codec.rtnl_vf_encode import encode_vf_attributes
+from sriovctl.codec.rtnl_link_encode import encode_link, encode_vf_attributes
 from sriovctl.codec.rtnl_vf_list import KnownVFs
 from sriovctl.errors import HostError
 from sriovctl.model.functions import VFAttributes

@@ -210,4 +210,4 @@ def test_a_look_at_a_thousand_vfs_asks_netlink_once_for_each_pf() -> None:
 
 def test_five_attributes_of_a_thousand_vfs_travel_in_two_messages() -> None:
     changes = [(index, five(index)) for index in range(1000)]
-    assert len(encode_set_vfs(7, changes, current={})) == 2
+    assert len(encode_set_vfs(7, changes)) == 2
