@@ -12,8 +12,9 @@ from contextlib import contextmanager
 from sriovctl.errors import HostError
 from sriovctl.host.database import Database, make_directory
 from sriovctl.host.journal_schema import SCHEMA
+from sriovctl.host.journal_steps import decode_steps, encode_steps
 from sriovctl.host.locks import HeldLocks, hold_locks, is_left
-from sriovctl.model.plan import Action, Disruption, Step
+from sriovctl.model.plan import Action
 from sriovctl.model.run import STANDING, Ending, RecordedStep, Run, RunKind, RunStatus, StepStatus
 from sriovctl.render.json_text import format_json
 
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from _sqlite3 import Connection
     from collections.abc import Callable, Iterator, Sequence
     from typing import Any
+
+    from sriovctl.model.plan import Step
 
 # In the order of Run's fields.
 _RUN_COLUMNS = (
@@ -195,20 +198,23 @@ class SQLiteJournal:
     def steps(self, run_id: int) -> tuple[RecordedStep, ...]:
         """Read the steps of a run, in order."""
         rows = self._database.select(
-            "SELECT position, status, step FROM steps WHERE run_id = ? ORDER BY position",
-            (run_id,),
+            "SELECT text FROM steps WHERE run_id = ? ORDER BY position", (run_id,)
         )
-        return tuple(
-            RecordedStep(position, StepStatus(status), decode_step(text))
-            for position, status, text in rows
-        )
+        steps = [step for (text,) in rows for step in decode_steps(text)]
+        statuses = [StepStatus.PLANNED] * len(steps)
+        for first, last, status in self._database.select(
+            "SELECT first, last, status FROM marks WHERE run_id = ? ORDER BY number", (run_id,)
+        ):
+            statuses[first : last + 1] = [StepStatus(status)] * (last + 1 - first)
+        return tuple(map(RecordedStep, range(len(steps)), statuses, steps))
 
     def vfs_made(self, boot_id: str | None) -> dict[str, int]:
         """Read how many VFs sriovctl left each PF with in one boot, of those that it changed."""
         rows = self._database.select(
-            "SELECT device, json_extract(step, '$.after.num_vfs') FROM steps "
-            "JOIN runs USING (run_id) WHERE boot_id IS ? AND action = ? "
-            "AND steps.status != 'planned' ORDER BY run_id, position",
+            "SELECT device, json_extract(text, '$.after.num_vfs') FROM steps "
+            "JOIN runs USING (run_id) WHERE boot_id IS ? AND action = ? AND EXISTS "
+            "(SELECT 1 FROM marks WHERE run_id = steps.run_id AND position BETWEEN first AND last)"
+            " ORDER BY run_id, position",
             (boot_id, Action.SET_NUM_VFS),
         )
         return dict(rows)
@@ -221,26 +227,26 @@ class SQLiteJournal:
 def _insert_steps(
     connection: Connection, run_id: int, steps: Sequence[Step], status: StepStatus
 ) -> None:
-    connection.executemany(
-        "INSERT INTO steps VALUES (?, ?, ?, ?, ?, ?)",
-        [
-            (run_id, position, status, step.action, step.device, encode_step(step))
-            for position, step in enumerate(steps)
-        ],
-    )
+    rows = [(run_id, *row) for row in encode_steps(steps)]
+    connection.executemany("INSERT INTO steps VALUES (?, ?, ?, ?, ?)", rows)
+    if status is not StepStatus.PLANNED:
+        _set_status(connection, run_id, range(len(steps)), status)
 
 
 def _set_status(
     connection: Connection, run_id: int, positions: Sequence[int], status: StepStatus
 ) -> None:
     connection.executemany(
-        "UPDATE steps SET status = ? WHERE run_id = ? AND position BETWEEN ? AND ?",
-        [(status, run_id, first, last) for first, last in _runs_of(positions)],
+        "INSERT INTO marks SELECT ?, COALESCE(MAX(number), 0) + 1, ?, ?, ? FROM marks "
+        "WHERE run_id = ?",
+        [(run_id, first, last, status, run_id) for first, last in _runs_of(positions)],
     )
 
 
 # Nearly always one: a batch of steps stands side by side.
 def _runs_of(positions: Sequence[int]) -> list[tuple[int, int]]:
+    if positions and list(positions) == list(range(positions[0], positions[-1] + 1)):
+        return [(positions[0], positions[-1])]
     runs: list[tuple[int, int]] = []
     for position in positions:
         if runs and runs[-1][1] == position - 1:
@@ -268,29 +274,3 @@ def _decode_run(row: tuple[Any, ...]) -> Run:
             subject=f"run {run.run_id}",
             hint="use the newer sriovctl that wrote it",
         ) from error
-
-
-# --- steps as text -----------------------------------------------------------------------
-
-
-def encode_step(step: Step) -> str:
-    """Write a step as JSON."""
-    return format_json(step._asdict())
-
-
-def decode_step(text: str) -> Step:
-    """Read a step back.
-
-    :raises HostError: the journal holds something else.
-    """
-    from json import loads
-
-    try:
-        values = loads(text)
-        values["action"] = Action(values["action"])
-        values["disruption"] = Disruption(values["disruption"])
-        values["commands"] = tuple(values["commands"])
-        values["affected"] = tuple(values.get("affected", ()))
-        return Step(**values)
-    except (ValueError, TypeError, KeyError) as error:
-        raise HostError(f"the journal holds a step that cannot be read: {error}") from error

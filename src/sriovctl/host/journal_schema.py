@@ -1,7 +1,8 @@
 """The tables of the journal, and how those of earlier versions become today's.
 
 A file whose ``user_version`` is 0 is a new one, or one of version 1, which did not say.  Version 3
-is the first that says who asked for a run.
+is the first that says who asked for a run; before version 4 each step was a row of its own, with
+its status in it.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     import sqlite3
 
-_TABLES = """
+_RUNS = """
 CREATE TABLE runs (
     run_id INTEGER PRIMARY KEY AUTOINCREMENT,
     kind TEXT NOT NULL,
@@ -27,21 +28,42 @@ CREATE TABLE runs (
     note TEXT,
     asked_by TEXT
 );
+"""
+# Steps that follow each other, see ``journal_steps.py``, and how far they have come: a mark says so
+# from one position to another, until a later one says otherwise.  Without any a step is planned.
+_STEPS = """
 CREATE TABLE steps (
     run_id INTEGER NOT NULL REFERENCES runs,
     position INTEGER NOT NULL,
-    status TEXT NOT NULL,
     action TEXT NOT NULL,
     device TEXT NOT NULL,
-    step TEXT NOT NULL,
+    text TEXT NOT NULL,
     PRIMARY KEY (run_id, position)
 ) WITHOUT ROWID;
+CREATE TABLE marks (
+    run_id INTEGER NOT NULL REFERENCES runs,
+    number INTEGER NOT NULL,
+    first INTEGER NOT NULL,
+    last INTEGER NOT NULL,
+    status TEXT NOT NULL,
+    PRIMARY KEY (run_id, number)
+) WITHOUT ROWID;
+"""
+_COPY_VERSION_3 = """
+INSERT INTO steps SELECT run_id, position, action, device, step FROM steps_3;
+INSERT INTO marks SELECT run_id, position + 1, position, position, status FROM steps_3
+    WHERE status != 'planned';
+DROP TABLE steps_3;
 """
 
 
 def _upgrade(connection: sqlite3.Connection) -> None:
-    if connection.execute("PRAGMA user_version").fetchone() == (2,):
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    if version == 2:
         connection.execute("ALTER TABLE runs ADD COLUMN asked_by TEXT")
+    if version:
+        connection.execute("ALTER TABLE steps RENAME TO steps_3")
+        create_tables(connection, _STEPS + _COPY_VERSION_3)
         return
     (is_version_1,) = connection.execute(
         "SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name = 'runs'"
@@ -49,7 +71,7 @@ def _upgrade(connection: sqlite3.Connection) -> None:
     if is_version_1:
         for table in ("runs", "steps"):
             connection.execute(f"ALTER TABLE {table} RENAME TO {table}_1")
-    create_tables(connection, _TABLES)
+    create_tables(connection, _RUNS + _STEPS)
     if is_version_1:
         _copy_version_1(connection)
 
@@ -65,9 +87,14 @@ def _copy_version_1(connection: sqlite3.Connection) -> None:
         step = loads(text)
         devices.setdefault(run_id, set()).add(step["device"])
         connection.execute(
-            "INSERT INTO steps VALUES (?, ?, ?, ?, ?, ?)",
-            (run_id, position, status, step["action"], step["device"], text),
+            "INSERT INTO steps VALUES (?, ?, ?, ?, ?)",
+            (run_id, position, step["action"], step["device"], text),
         )
+        if status != "planned":
+            connection.execute(
+                "INSERT INTO marks VALUES (?, ?, ?, ?, ?)",
+                (run_id, position + 1, position, position, status),
+            )
     for run_id, started, status in connection.execute("SELECT * FROM runs_1").fetchall():
         connection.execute(
             "INSERT INTO runs (run_id, kind, status, started, boot_id, devices, source) "
@@ -78,4 +105,4 @@ def _copy_version_1(connection: sqlite3.Connection) -> None:
         connection.execute(f"DROP TABLE {table}")
 
 
-SCHEMA = Schema(version=3, upgrade=_upgrade)
+SCHEMA = Schema(version=4, upgrade=_upgrade)

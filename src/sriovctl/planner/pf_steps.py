@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from sriovctl.planner.case import Case
 
 _PLAIN = frozenset((str, bool, int, type(None)))
+NOT_PLAIN = ("vlan", "link_state")  # attributes whose values :func:`plain` changes, and no others
 _NAMED = 8  # VFs that the reason of a destruction names; ``before`` has them all
 
 

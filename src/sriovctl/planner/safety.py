@@ -66,9 +66,9 @@ def find_refusals(plan: Plan, allowed: Collection[str]) -> tuple[Refusal, ...]:
     """Find the steps that affect somebody whose token is not in *allowed*.  Pure."""
     found = []
     for step in plan.steps:
-        tokens = tuple(token for token in step.affected if token not in allowed)
-        if tokens:
-            found.append(Refusal(step, tokens))
+        if step.affected:
+            tokens = tuple(token for token in step.affected if token not in allowed)
+            found += [Refusal(step, tokens)] if tokens else []
     return tuple(found)
 
 

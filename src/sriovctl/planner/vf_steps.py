@@ -27,7 +27,7 @@ from sriovctl.planner.drivers import (
     harmless,
     works_for_host,
 )
-from sriovctl.planner.pf_steps import plain
+from sriovctl.planner.pf_steps import NOT_PLAIN, plain
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -295,9 +295,8 @@ def _chose_its_mac(way: _Way, changed: dict[str, object]) -> bool:
     return changed.get("admin_mac") == NO_MAC and works_for_host(driver)
 
 
-# All others are so already.
 def _plainly(values: dict[str, object]) -> dict[str, object]:
-    for key in ("vlan", "link_state"):
+    for key in NOT_PLAIN:
         if key in values:
             values[key] = plain(values[key])
     return values

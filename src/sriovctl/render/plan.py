@@ -56,10 +56,12 @@ def format_step(number: int, step: Step) -> str:
 
 def format_change(step: Step) -> str:
     """Show before and after of each key that changes."""
-    return ", ".join(
-        f"{key} {format_plain(step.before.get(key))} -> {format_plain(value)}"
+    before = step.before
+    changes = [
+        f"{key} {format_plain(before.get(key))} -> {format_plain(value)}"
         for key, value in step.after.items()
-    )
+    ]
+    return ", ".join(changes)
 
 
 def format_plain(value: object) -> str:

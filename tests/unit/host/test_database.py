@@ -101,8 +101,8 @@ def test_a_journal_of_version_1(tmp_path: Path) -> None:
     assert journal.begin([step.step], boot_id=BOOT) == 4
 
 
-@pytest.mark.parametrize("version", [2, 3])
-def test_a_journal_of_version_2_or_3(tmp_path: Path, version: int) -> None:
+@pytest.mark.parametrize("version", [2, 3, 4])
+def test_a_journal_of_version_2_to_4(tmp_path: Path, version: int) -> None:
     path = written(tmp_path, "journal", version)
     before = dump(path)
     journal = SQLiteJournal(str(tmp_path))
@@ -112,6 +112,9 @@ def test_a_journal_of_version_2_or_3(tmp_path: Path, version: int) -> None:
     assert cut_short.status is RunStatus.RUNNING
     assert journal.vfs_made(BOOT) == {IGB: 2, OTHER: 0}
     assert {run.asked_by for run in journal.runs()} == {None if version == 2 else "uid 0 (root)"}
+    statuses = [one.status for one in journal.steps(cut_short.run_id)]
+    assert statuses == [StepStatus.STARTED, *[StepStatus.PLANNED] * (version - 3)][: len(statuses)]
+    assert {one.status for one in journal.steps(done.run_id)} == {StepStatus.DONE}
     assert version != journal_schema.SCHEMA.version or dump(path) == before
 
 
@@ -259,7 +262,7 @@ def test_one_of_version_1_that_still_runs_writes_nothing_more(tmp_path: Path) ->
 def test_one_that_has_had_it_open_refuses_it_once_a_newer_one_has_changed_it(
     tmp_path: Path,
 ) -> None:
-    path = written(tmp_path, "journal", 3)
+    path = written(tmp_path, "journal", 4)
     ours = SQLiteJournal(str(tmp_path))
     (run, *_) = ours.runs()
 
@@ -276,7 +279,7 @@ def test_one_that_has_had_it_open_refuses_it_once_a_newer_one_has_changed_it(
         lambda: ours.mark(run.run_id, [0], StepStatus.DONE),
     )
     for ask in asked:
-        with pytest.raises(UnsupportedError, match="is of version 99, and this sriovctl knows 3"):
+        with pytest.raises(UnsupportedError, match="is of version 99, and this sriovctl knows 4"):
             ask()
     assert dump(path) == before
 

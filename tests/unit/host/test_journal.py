@@ -100,3 +100,11 @@ def test_steps_are_marked_together_and_only_those(journal: SQLiteJournal) -> Non
     assert [one.position for one in journal.steps(run_id) if one.status is StepStatus.DONE] == [
         0, 1, 2, 4, 5,
     ]  # fmt: skip
+
+
+def test_a_batch_that_is_begun_anew_is_started_again(journal: SQLiteJournal) -> None:
+    run_id = journal.begin([count_step(n, n + 1) for n in range(4)])
+    journal.mark(run_id, [2, 3], StepStatus.STARTED, done=[0, 1])
+    journal.mark(run_id, [1, 2], StepStatus.STARTED)
+    statuses = [one.status.value for one in journal.steps(run_id)]
+    assert statuses == ["done", "started", "started", "started"]

@@ -266,14 +266,14 @@ def _batches(steps: Sequence[RecordedStep]) -> Iterator[list[RecordedStep]]:
 # Looked at together, a step that leads back to what there is would seem to hold already.
 def _each_subject_once(steps: Iterable[RecordedStep]) -> Iterator[list[RecordedStep]]:
     batch: list[RecordedStep] = []
-    subjects: set[tuple[Action, str, int | None]] = set()
+    indices: set[int | None] = set()  # action and PF are the same
     for one in steps:
-        subject = _subject(one.step)
-        if subject in subjects:
+        vf_index = one.step.vf_index
+        if vf_index in indices:
             yield batch
-            batch, subjects = [], set()
+            batch, indices = [], set()
         batch.append(one)
-        subjects.add(subject)
+        indices.add(vf_index)
     yield batch
 
 
@@ -281,6 +281,8 @@ def _without_passed(steps: Sequence[RecordedStep]) -> list[RecordedStep]:
     # Of a run that is taken up again: a count that a later one has overtaken already, as the 0 on
     # the way from N to M, would be set a second time, and the VFs that are there would die.
     begun = {_subject(one.step): one for one in steps if one.status is not StepStatus.PLANNED}
+    if not begun:
+        return list(steps)
     return [
         one
         for one in steps

@@ -15,7 +15,7 @@ from sriovctl.model.functions import VLAN
 from sriovctl.model.plan import Action, Step
 from sriovctl.model.state import RATES, WantedVF
 from sriovctl.planner.drivers import RATES_NEED_LINK
-from sriovctl.planner.pf_steps import plain
+from sriovctl.planner.pf_steps import NOT_PLAIN, plain
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -138,7 +138,11 @@ def _see_vfs(host: Host, steps: Sequence[Step]) -> list[dict[str, object]]:
 
 
 def _as_seen(vf: VFAttributes | None, keys: Iterable[str]) -> dict[str, object]:
-    return {key: plain(getattr(vf, key, None)) for key in keys}
+    seen = {key: getattr(vf, key, None) for key in keys}
+    for key in NOT_PLAIN:
+        if key in seen:
+            seen[key] = plain(seen[key])
+    return seen
 
 
 def _bind_drivers(host: Host, steps: Sequence[Step]) -> None:

@@ -117,7 +117,7 @@ class Users:
         """
         owners = self._lease_owners()
         if not owners:
-            return tuple(step._replace(affected=()) for step in steps)
+            return tuple(step._replace(affected=()) if step.affected else step for step in steps)
         pfs = read_inventory(self._site.host, name_of=lambda *_: None)
         return name_affected(Plan(tuple(steps)), pfs, owners).steps
 
