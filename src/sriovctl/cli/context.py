@@ -318,7 +318,7 @@ class Context(Doors):
         Laid out for a person at a terminal, on one line for a program: json's C encoder cannot
         indent, and its Python one takes half of the time of a big ``ls``.
         """
-        if not self._out.isatty():
+        if self.answers_programs:
             self.print_json_line(verb, payload)
             return
         from json import dumps
@@ -331,6 +331,15 @@ class Context(Doors):
         from sriovctl.render.json_text import format_json
 
         self._out.write(format_json({"schema": f"sriovctl/{verb}/1", **payload}) + "\n")
+
+    def print_json_text(self, verb: str, payload: str) -> None:
+        """Write a payload that is JSON on one line already, and has members."""
+        self._out.write(f'{{"schema": "sriovctl/{verb}/1", {payload[1:]}\n')
+
+    @property
+    def answers_programs(self) -> bool:
+        """Say whether nobody sits at a terminal and reads what is written."""
+        return not self._out.isatty()
 
     def at_terminal(self) -> bool:
         """Say whether a person sits at a terminal, and reads what is written."""

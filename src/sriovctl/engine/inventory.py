@@ -6,6 +6,8 @@ one existence check per function that is no PF, and of each VF only its four att
 
 from __future__ import annotations
 
+from itertools import repeat
+
 from sriovctl.errors import HostError, LostError
 from sriovctl.model.address import is_pci_address, parse_pci_address
 from sriovctl.model.eswitch import is_representor
@@ -116,7 +118,7 @@ def _pfs_on_pci(host: Host, survey: _Survey, *, name_of: NameLookup) -> Iterator
         if name in vfs or not host.files.exists(f"{directory}/sriov_totalvfs"):
             continue
         pf = _read_pf(host, directory, survey, name_of=name_of)
-        vfs.update(str(vf.address) for vf in pf.vfs)
+        vfs.update(map(str, [vf.address for vf in pf.vfs]))
         yield pf
 
 
@@ -158,7 +160,7 @@ def _read_pf(host: Host, directory: str, survey: _Survey, *, name_of: NameLookup
         raise LostError("the PF went away while it was read", subject=device, hint="run again")
     vendor_id = read_hex(files, f"{directory}/vendor", digits=4)
     device_id = read_hex(files, f"{directory}/device", digits=4)
-    netdev = read_netdev(files, directory)
+    netdev = _netdev_of(files, directory, survey)
     link = _read_link(host, netdev, survey.known) if survey.links else None
     return PF(
         device=device,
@@ -212,18 +214,18 @@ def _read_functions(
 ) -> tuple[VF, ...]:
     names = list(links.values())
     drivers = _drivers_of(files, names, survey)
-    return tuple(
-        map(
-            VF,
-            links,
-            map(parse_pci_address, names),
-            drivers,
-            _netdevs_of(files, names, drivers, survey),
-            _groups_of(files, names, survey),
-            _nodes_of(files, names, survey, pf_node),
-            map(attributes.get, links),
-        )
+    nothing = (None,) * len(names)
+    columns = (
+        links,
+        map(parse_pci_address, names),
+        drivers,
+        _netdevs_of(files, names, drivers, survey),
+        _groups_of(files, names, survey),
+        _nodes_of(files, names, survey, pf_node),
+        map(attributes.get, links) if attributes else nothing,
+        *(nothing, nothing),  # owner, msix_count: not asked
     )
+    return tuple(map(tuple.__new__, repeat(VF), zip(*columns, strict=True)))
 
 
 # Only a driver makes a netdev: without one there is nothing to look for.
@@ -231,13 +233,16 @@ def _netdevs_of(
     files: FileTree, names: list[str], drivers: Sequence[str | None], survey: _Survey
 ) -> Iterator[str | None]:
     for name, driver in zip(names, drivers, strict=True):
-        known = None if survey.netdevs is None else survey.netdevs.get(name, ())
-        if not driver:
-            yield None
-        elif known is None or len(known) > 1:
-            yield read_netdev(files, f"{PCI_DEVICES}/{name}")
-        else:
-            yield known[0] if known else None
+        yield _netdev_of(files, f"{PCI_DEVICES}/{name}", survey) if driver else None
+
+
+def _netdev_of(files: FileTree, directory: str, survey: _Survey) -> str | None:
+    if survey.netdevs is None:
+        return read_netdev(files, directory)
+    known = survey.netdevs.get(directory.rpartition("/")[2], ())
+    if len(known) > 1:
+        return read_netdev(files, directory)
+    return known[0] if known else None
 
 
 def _nodes_of(

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from sriovctl.model.functions import VLAN
+from sriovctl.render.json_text import format_json, format_json_rows
 from sriovctl.render.table import format_table, format_value
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from sriovctl.model.functions import PF, VF, VLAN, IOMMUGroup, VFAttributes
+    from sriovctl.model.functions import PF, VF, IOMMUGroup, VFAttributes
 
 VF_HEADER = (
     *("VF", "address", "driver", "netdev", "group"),
@@ -16,9 +18,24 @@ VF_HEADER = (
 )
 
 
-def inventory_as_json(pfs: Sequence[PF]) -> dict[str, object]:
-    """Shape PFs as ``ls --json`` promises them."""
-    return {"pfs": [pf_as_json(pf) for pf in pfs]}
+def inventory_as_json(pfs: Sequence[PF], *, notes: Sequence[str] = ()) -> dict[str, object]:
+    """Shape PFs as ``ls --json`` promises them.
+
+    :param notes: what a dump cannot tell.
+    """
+    return {"pfs": [pf_as_json(pf) for pf in pfs], **({"notes": notes} if notes else {})}
+
+
+def format_inventory_json(pfs: Sequence[PF], *, notes: Sequence[str] = ()) -> str:
+    """Write what :func:`inventory_as_json` shapes, on one line."""
+    told = f', "notes": {format_json(notes)}' if notes else ""
+    return f'{{"pfs": [{", ".join(map(_format_pf_json, pfs))}]{told}}}'
+
+
+def _format_pf_json(pf: PF) -> str:
+    head = format_json(pf_as_json(pf._replace(vfs=()))).removesuffix("[]}")
+    rows = map(_vf_values, pf.vfs)
+    return f"{head}{format_json_rows(_VF_KEYS, rows, shapes={'vlan': _vlan_as_json})}}}"
 
 
 def pf_as_json(pf: PF) -> dict[str, object]:
@@ -45,36 +62,33 @@ def pf_as_json(pf: PF) -> dict[str, object]:
 
 
 def vf_as_json(vf: VF) -> dict[str, object]:
-    """Shape one VF."""
-    return {
-        "vf_index": vf.vf_index,
-        "address": _text(vf.address),
-        "driver": vf.driver,
-        "netdev": vf.netdev,
-        "iommu_group": vf.iommu_group,
-        "numa_node": vf.numa_node,
-        **(attributes_as_json(vf.attributes) if vf.attributes else _NOTHING_KNOWN),
-        "owner": vf.owner,
-    }
+    """Shape one VF; its attributes are null when none could be read."""
+    shaped = dict(zip(_VF_KEYS, _vf_values(vf), strict=True))
+    if shaped["vlan"] is not None:
+        shaped["vlan"] = _vlan_as_json(shaped["vlan"])
+    return shaped
 
 
-def attributes_as_json(known: VFAttributes | None) -> dict[str, object]:
-    """Shape a VF's attributes; all of them are null when none could be read."""
-    return {
-        "admin_mac": known.admin_mac if known else None,
-        "vlan": _vlan_as_json(known.vlan) if known and known.vlan else None,
-        "spoofchk": known.spoofchk if known else None,
-        "trust": known.trust if known else None,
-        "link_state": known.link_state if known else None,
-        "min_tx_rate_mbps": known.min_tx_rate_mbps if known else None,
-        "max_tx_rate_mbps": known.max_tx_rate_mbps if known else None,
-    }
+_VF_KEYS = (
+    *("vf_index", "address", "driver", "netdev", "iommu_group", "numa_node"),
+    *("admin_mac", "vlan", "spoofchk", "trust"),
+    *("link_state", "min_tx_rate_mbps", "max_tx_rate_mbps", "owner"),
+)
 
 
-_NOTHING_KNOWN = attributes_as_json(None)
+# The VLAN is still to be shaped: few are, of many VFs.
+def _vf_values(vf: VF) -> tuple[object, ...]:
+    index, address, driver, netdev, group, node, known, owner, _ = vf
+    place = (index, None if address is None else str(address), driver, netdev, group, node)
+    if known is None:
+        return (*place, None, None, None, None, None, None, None, owner)
+    _, mac, vlan, spoofchk, trust, link_state, min_rate, max_rate, *_ = known
+    return (*place, mac, vlan, spoofchk, trust, link_state, min_rate, max_rate, owner)
 
 
-def _vlan_as_json(vlan: VLAN) -> dict[str, object]:
+def _vlan_as_json(vlan: object) -> dict[str, object] | None:
+    if not isinstance(vlan, VLAN):
+        return None
     return {"id": vlan.id, "qos": vlan.qos, "protocol": str(vlan.protocol)}
 
 

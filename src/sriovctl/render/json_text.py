@@ -8,14 +8,15 @@ from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
 
 def _refuse(value: object) -> object:
     raise TypeError(f"{type(value).__name__} has no JSON")
 
 
-def _writer() -> Callable[[object], str]:
+# Write a document, and a text.
+def _writers() -> tuple[Callable[[object], str], Callable[[str], str]]:
     # Not every Python has it, or has it like this.
     try:
         from _json import encode_basestring_ascii, make_encoder
@@ -27,9 +28,53 @@ def _writer() -> Callable[[object], str]:
     except (ImportError, TypeError):
         from json import dumps
 
-        return dumps
-    return lambda value: "".join(encode(value, 0))
+        return dumps, dumps
+    return lambda value: "".join(encode(value, 0)), encode_basestring_ascii
 
 
 # Writes a document on one line; a TypeError says that something in it has no JSON.
-format_json = _writer()
+format_json, _quote = _writers()
+
+
+def format_json_rows(
+    keys: Sequence[str],
+    rows: Iterable[Sequence[object]],
+    *,
+    shapes: Mapping[str, Callable[[object], object]],
+) -> str:
+    """Write many objects of the same keys, as ``format_json`` would write their list.
+
+    A thousand VFs take half of the time so: nearly all of it is spent in C, and what many rows say
+    is encoded once.
+
+    :param rows: the values of each, in the order of *keys*: such as can be hashed, and those of one
+        key of one type, or None.
+    :param shapes: by key, what makes JSON of values that are none.
+    """
+    columns = [
+        _texts(column, shapes.get(key))
+        for key, column in zip(keys, zip(*rows, strict=True), strict=False)  # none without rows
+    ]
+    members = [f"{format_json(key).replace('%', '%%')}: %s" for key in keys]
+    template = f"{{{', '.join(members)}}}"
+    return f"[{', '.join(map(template.__mod__, zip(*columns, strict=True)))}]"
+
+
+def _texts(column: Sequence[object], shape: Callable[[object], object] | None) -> Iterable[object]:
+    types = set(map(type, column))
+    if types == {int}:
+        return column  # which % writes as JSON does
+    if types == {str}:
+        return map(_quote, column)  # type: ignore[arg-type]  # all are texts
+    return map(_Known(shape).__getitem__, column)
+
+
+class _Known(dict[object, str]):
+    # The JSON of what was asked for before.
+
+    def __init__(self, shape: Callable[[object], object] | None) -> None:
+        self._shape = shape
+
+    def __missing__(self, value: object) -> str:
+        text = self[value] = format_json(self._shape(value) if self._shape else value)
+        return text

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sriovctl.model.functions import VLAN, LinkState
-from sriovctl.render.json_text import format_json
+from sriovctl.render.json_text import format_json, format_json_rows
 
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
@@ -30,3 +30,27 @@ def test_our_records_and_words_are_lists_and_text() -> None:
 def test_what_has_no_json_is_refused() -> None:
     with pytest.raises(TypeError, match="set has no JSON"):
         format_json({"a": {1}})
+
+
+COLUMNS = (
+    st.integers(),
+    st.text(),
+    st.booleans() | st.none(),
+    st.integers() | st.none(),
+    st.text() | st.none(),
+    st.sampled_from(list(LinkState)),
+    st.none(),
+)
+KEYS = ("n", 'quo"ted', "per%cent %s", "d", "e", "f", "ü")
+
+
+@given(st.lists(st.tuples(*COLUMNS)))
+def test_rows_are_what_json_writes_of_their_objects(rows: list[tuple[object, ...]]) -> None:
+    objects = [dict(zip(KEYS, row, strict=True)) for row in rows]
+    assert format_json_rows(KEYS, rows, shapes={}) == json.dumps(objects)
+
+
+def test_values_without_json_are_shaped_first() -> None:
+    rows = [(1, VLAN(5)), (2, None), (3, VLAN(5))]
+    written = format_json_rows(("a", "b"), rows, shapes={"b": lambda one: one and str(one)})
+    assert json.loads(written) == [{"a": a, "b": b and str(b)} for a, b in rows]
