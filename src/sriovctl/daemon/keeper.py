@@ -1,7 +1,9 @@
 """Looks at PFs, and brings back what differs from what was declared.
 
 Theory of operation.  A look reads one PF (or all), compares it with what is declared, and ends with
-a condition for each entry of the files.  What differs is sifted: values that somebody keeps
+a condition for each entry of the files.  After an event it reads what that is about
+(``questions.py``), and ends there when all is as declared; otherwise the PF is read as a whole, and
+what is repaired is planned from that alone.  What differs is sifted: values that somebody keeps
 changing back wait (``planner/repair.py``), then what somebody uses is left alone.  The rest is a
 run like any other: with the PF's lock, in the journal before the host is touched, verified, and
 taken back when it fails.  Once the lock is held it is looked whether people's runs have come since
@@ -13,14 +15,13 @@ by a reminder.  All of it happens in one thread.
 
 from __future__ import annotations
 
-from sriovctl.codec.link_event import fingerprint_link
-from sriovctl.codec.rtnl import encode_getlink
-from sriovctl.codec.rtnl_vf_list import KnownVFs
 from sriovctl.daemon.log import Priority
 from sriovctl.daemon.managers import other_managers
 from sriovctl.daemon.mending import Mender
+from sriovctl.daemon.questions import WHOLE
+from sriovctl.daemon.sight import Sight
 from sriovctl.engine.identity import with_identities
-from sriovctl.engine.inventory import PCI_DEVICES, read_inventory, read_pf
+from sriovctl.engine.inventory import read_inventory
 from sriovctl.engine.runs.wait import lacks_of_udev
 from sriovctl.engine.wanted_details import with_wanted_details
 from sriovctl.errors import LostError, SriovctlError
@@ -40,10 +41,11 @@ from sriovctl.planner.repair import (
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Collection, Sequence
 
     from sriovctl.daemon.declaration import Declaration
     from sriovctl.daemon.log import Log
+    from sriovctl.daemon.questions import Question
     from sriovctl.engine.runs.execute import Site
     from sriovctl.engine.runs.users import Users
     from sriovctl.model.drift import Difference
@@ -85,10 +87,10 @@ class Keeper:
         self._remind = remind
         self._patience = Patience()
         self._mender = Mender(site, users, log, allowed=allowed)
+        self._sight = Sight(site.host)
         self._seen: dict[str, PF] = {}  # the declared PFs, as they were looked at last
         self._settled: dict[str, PF] = {}  # as they were when nothing waited for its repair
-        self._known_vfs: dict[str, KnownVFs] = {}  # by PF
-        self._vfs: dict[str, str] = {}  # VF -> its PF, by their names in sysfs
+        self._as_declared: dict[str, tuple[WantedPF, PF]] = {}  # what was found alike last
         self._records: dict[str, Records] = {}
         self._begun: set[str] = set()  # PFs that were as declared once since the files were read
         self._retries: dict[str | None, float] = {}
@@ -152,9 +154,9 @@ class Keeper:
         self._try_to_remember()
         state = self._declaration.state
         try:
-            pfs = with_identities(
-                self._host, read_inventory(self._host, name_of=lambda *_: None), state
-            )
+            pfs = read_inventory(self._host, name_of=lambda *_: None)
+            self._sight.keep_all(pfs)
+            pfs = with_identities(self._host, pfs, state)
             match_pfs([one for one in state.pfs if _fitting(one, pfs)], pfs)
         except SriovctlError as error:
             return self._later(None, "host", error)
@@ -163,16 +165,24 @@ class Keeper:
             self._look_at_entry(wanted, _fitting(wanted, pfs))
         return self.condition
 
-    def look(self, device: str) -> Condition:
-        """Look at one PF, or at that of a VF; at nothing else of the host."""
+    def look(self, device: str, question: Question = WHOLE) -> Condition:
+        """Look at one PF, or at that of a VF; at nothing else of the host.
+
+        :param question: what of it may be another than at the last look.
+        """
         name = self.pf_of(device)
+        pf = self._sight.read_again(name, question)
+        if pf is not None and self._needs_nothing(pf, self._sight.places_of(question)):
+            self.looks += 1
+            return self.condition
+        return self._look_at_all_of(name)
+
+    def _look_at_all_of(self, name: str) -> Condition:
         try:
-            pf = read_pf(self._host, name, known=self._known_vfs.setdefault(name, KnownVFs()))
+            pf = self._sight.read(name)
         except SriovctlError as error:
             return self._later(name, name, error)
         self.recover(name)
-        if pf is None:
-            self._known_vfs.pop(name, None)
         if pf is None and name not in self._seen:
             return self.condition  # some other device
         self.looks += 1
@@ -196,10 +206,25 @@ class Keeper:
             self._conclude(wanted.label)
         return self.condition
 
+    # Only ever an answer where there is nothing to do; else, the PF is read as a whole.
+    def _needs_nothing(self, pf: PF, places: Collection[int]) -> bool:
+        meant = [one for one in self._declaration.state.pfs if fits(pf, one.match)]
+        if not meant:
+            return pf.device not in self._seen
+        try:
+            found = [self._compare(wanted, pf, places) for wanted in meant]
+        except SriovctlError:
+            return False
+        if any(differences for _, _, differences in found):
+            return False
+        for wanted, (_, pf, _) in zip(meant, found, strict=True):
+            self._of_pfs.setdefault(wanted.label, {})[pf.device] = self._settle(pf)
+            self._conclude(wanted.label)
+        return True
+
     def pf_of(self, device: str) -> str:
         """Name the PF of a VF, also of one that is gone; others are their own."""
-        physfn = self._host.files.read_link(f"{PCI_DEVICES}/{device}/physfn")
-        return physfn or self._vfs.get(device, device)
+        return self._sight.pf_of(device)
 
     def _look_at_entry(self, wanted: WantedPF, pfs: Sequence[PF]) -> None:
         found = {pf.device: self._tend(wanted, pf) for pf in pfs}
@@ -233,26 +258,16 @@ class Keeper:
         for device, pf in list(self._seen.items()):
             if pf.up:
                 continue
-            seen = self._fingerprint(pf)
+            seen = self._sight.fingerprint(pf)
             if seen is None or self._glances.get(device) != seen:
                 self.look(device)
-                self._glances[device] = self._fingerprint(self._seen.get(device, pf))
-
-    def _fingerprint(self, pf: PF) -> bytes | None:
-        if pf.netdev is None:
-            return None
-        request = encode_getlink(ifname=pf.netdev, with_counters=False)
-        try:
-            (answer,) = self._host.rtnl.exchange([request])
-            return fingerprint_link(answer.payloads[0]) if answer.payloads else None
-        except SriovctlError:
-            return None
+                self._glances[device] = self._sight.fingerprint(self._seen.get(device, pf))
 
     # --- one PF --------------------------------------------------------------------------
 
     def _tend(self, wanted: WantedPF, pf: PF) -> Condition:
         before = self._settled.get(pf.device)
-        self._know(pf)
+        self._seen[pf.device] = pf
         try:
             return self._compare_and_mend(wanted, pf, before)
         except LostError as error:
@@ -262,25 +277,14 @@ class Keeper:
             self._remind_soon(pf.device, pf.device)
             return Condition(Health.DEGRADED, str(error))
 
-    def _know(self, pf: PF) -> None:
-        self._seen[pf.device] = pf
-        gone = [vf for vf, device in self._vfs.items() if device == pf.device and pf.num_vfs]
-        for vf in gone:
-            del self._vfs[vf]
-        self._vfs.update((str(vf.address), pf.device) for vf in pf.vfs if vf.address is not None)
-
     def _compare_and_mend(self, wanted: WantedPF, pf: PF, before: PF | None) -> Condition:
         newest = self._site.journal.newest()
-        alone = self._declaration.of(wanted, pf.device)._replace(match=PFMatch(address=pf.device))
-        state = DesiredState((alone,))
-        (pf,) = with_wanted_details(self._host, (pf,), state)
-        differences = find_drift(state, (pf,))
-        records = self._note(pf, differences)
+        alone, pf, differences = self._compare(wanted, pf)
         if not differences:
-            self._settled[pf.device] = pf
-            self._begun.add(pf.device)
-            self._retries.pop(pf.device, None)
-            return _HEALTHY
+            return self._settle(pf)
+        self._sight.keep(pf)
+        state = DesiredState((alone,))
+        records = self._note(pf, differences)
         lacks = find_lacks(state, (pf,)) or lacks_of_udev(self._host.files, state, (pf,))
         if lacks:
             return self._lacking(pf, [lack.what for lack in lacks])
@@ -301,6 +305,28 @@ class Keeper:
         elif not mended.condition.reason:
             self._retries.pop(pf.device, None)
         return worst((mended.condition, self._patiently(pf, held_back)))
+
+    # With what is declared of it, and with all that is to be compared with that.
+    def _compare(
+        self, wanted: WantedPF, pf: PF, places: Collection[int] | None = None
+    ) -> tuple[WantedPF, PF, Sequence[Difference]]:
+        alone = self._declaration.of(wanted, pf.device)._replace(match=PFMatch(address=pf.device))
+        state = DesiredState((alone,))
+        (pf,) = with_wanted_details(self._host, (pf,), state, places=places)
+        if self._as_declared.get(pf.device) == (alone, pf):
+            return alone, pf, ()
+        differences = find_drift(state, (pf,))
+        if not differences:
+            self._as_declared[pf.device] = alone, pf
+        return alone, pf, differences
+
+    def _settle(self, pf: PF) -> Condition:
+        self._note(pf, ())
+        self._sight.keep(pf)
+        self._seen[pf.device] = self._settled[pf.device] = pf
+        self._begun.add(pf.device)
+        self._retries.pop(pf.device, None)
+        return _HEALTHY
 
     def _lacking(self, pf: PF, what: list[str]) -> Condition:
         # Its driver or udev is on its way, and there are events when they are done; if not, soon.
@@ -356,6 +382,7 @@ class Keeper:
     # --- later ---------------------------------------------------------------------------
 
     def _later(self, device: str | None, what: str, error: SriovctlError) -> Condition:
+        self._sight.forget(device)
         self.fail(what, str(error))
         self._remind_soon(device, what)
         return self.condition

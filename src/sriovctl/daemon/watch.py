@@ -5,13 +5,15 @@ from __future__ import annotations
 from sriovctl.codec.link_event import decode_link_event
 from sriovctl.codec.uevent import event_of, parse_uevent
 from sriovctl.daemon.attention import Attention
+from sriovctl.daemon.questions import ATTRIBUTES, WHOLE, question_of, wider
 from sriovctl.errors import HostError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from typing import Protocol
 
+    from sriovctl.daemon.questions import Question
     from sriovctl.host.api import Clock
     from sriovctl.host.events_api import EventSource, Received
     from sriovctl.model.event import HostEvent
@@ -22,8 +24,8 @@ if TYPE_CHECKING:
         def pf_of(self, device: str) -> str:
             """Name the PF of a VF; others are their own."""
 
-        def look(self, device: str) -> object:
-            """Look at one PF."""
+        def look(self, device: str, question: Question) -> object:
+            """Look at one PF, for what is asked."""
 
         def look_all(self) -> object:
             """Look at all."""
@@ -58,8 +60,8 @@ class Watch:
         received = self._events.receive()
         now = self._clock.now()
         events = [*((None,) if received.lost else ()), *_events(received)]
-        for device in _devices(events):
-            self._attention.notice(None if device is None else looker.pf_of(device), now)
+        for device, question in _questions(events, looker).items():
+            self._attention.notice(device, now, question)
         if events:
             self._tell(events)
         return received.lost or bool(received.link_messages or received.uevents)
@@ -71,32 +73,33 @@ class Watch:
             self._attention.remind(device, at)
         return self._attention.due_at()
 
-    def take_due(self) -> tuple[str | None, ...]:
+    def take_due(self) -> dict[str | None, Question]:
         """Take what is due now."""
         due_at, now = self.due_at(), self._clock.now()
-        return () if due_at is None or due_at > now else self._attention.take(now)
+        return {} if due_at is None or due_at > now else self._attention.take(now)
 
 
-def look_at(looker: Looker, due: tuple[str | None, ...]) -> None:
+def look_at(looker: Looker, due: Mapping[str | None, Question]) -> None:
     """Look at what is due."""
-    for device in due:
+    for device, question in due.items():
         if device is None:
             looker.look_all()
         else:
-            looker.look(device)
+            looker.look(device, question)
 
 
-# Each once, however many events it had.
-def _devices(events: Iterable[HostEvent | None]) -> set[str | None]:
-    return set(_each_device(events))
-
-
-def _each_device(events: Iterable[HostEvent | None]) -> Iterator[str | None]:
-    for event in events:
+# What is asked of each PF; None stands for all of the host.
+def _questions(events: Iterable[HostEvent | None], looker: Looker) -> dict[str | None, Question]:
+    asked: dict[str | None, Question] = {}
+    pfs: dict[str, str] = {}  # found out once for each device, however many events it had
+    for event in dict.fromkeys(events):
         if event is None:
-            yield None  # lost, or not to be understood: then anything may have happened
+            asked[None] = WHOLE  # lost, or not to be understood: then anything may have happened
         elif event.device is not None:
-            yield event.device
+            pf = pfs.get(event.device) or looker.pf_of(event.device)
+            pfs[event.device] = pf
+            asked[pf] = wider(asked.get(pf, ATTRIBUTES), question_of(event, pf=pf))
+    return asked
 
 
 def _events(received: Received) -> Iterator[HostEvent | None]:

@@ -19,7 +19,7 @@ from sriovctl.model.record import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from sriovctl.host.api import FileTree, Host
     from sriovctl.model.functions import PF, VF
@@ -48,14 +48,18 @@ class _Change(NamedTuple):
     now: int | None
 
 
-def with_msix_counts(host: Host, pf: PF) -> PF:
+def with_msix_counts(host: Host, pf: PF, *, places: Collection[int] | None = None) -> PF:
     """Fill in ``msix_count`` of a PF's VFs, if the PF shares its vectors out.
 
+    :param places: in the PF, of those VFs that are read; others keep what they have.  None: all.
     :raises HostError: the kernel refused a read.
     """
     if not read_int(host.files, f"{PCI_DEVICES}/{pf.device}/sriov_vf_total_msix"):
         return pf
-    return pf._replace(vfs=tuple(_with_count(host.files, vf, pf.driver) for vf in pf.vfs))
+    vfs = list(pf.vfs)
+    for place in range(len(vfs)) if places is None else places:
+        vfs[place] = _with_count(host.files, vfs[place], pf.driver)
+    return pf._replace(vfs=tuple(vfs))
 
 
 def _with_count(files: FileTree, vf: VF, pf_driver: str | None) -> VF:

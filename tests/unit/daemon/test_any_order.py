@@ -17,14 +17,16 @@ from sriovctl.codec.netlink import decode_header
 from sriovctl.codec.rtnl import RTM_SETLINK
 from sriovctl.codec.rtnl_change import decode_set_vfs
 from sriovctl.codec.state_file import parse_state
+from sriovctl.daemon.questions import Question
 from sriovctl.engine.boot import read_boot_id
-from sriovctl.engine.inventory import read_inventory
+from sriovctl.engine.inventory import read_inventory, read_pf
 from sriovctl.engine.runs.apply import ApplyOptions, apply_plan
+from sriovctl.engine.runs.execute import Site
 from sriovctl.engine.runs.resume import find_open_run, resume_run
 from sriovctl.engine.runs.undo import undo_run
 from sriovctl.errors import SriovctlError
 from sriovctl.host.simulated.processes import SimulatedProcess
-from sriovctl.model.functions import VLAN
+from sriovctl.model.functions import PF, VLAN
 from sriovctl.model.health import Health
 from sriovctl.model.run import RunKind, RunStatus
 from sriovctl.model.state import UNSET, WantedVF
@@ -45,12 +47,33 @@ ANY_VALUE = st.one_of(
 POINTS = st.integers(0, 40)
 
 
+class CheckedRig(Rig):
+    """Holds what is read again after events against a whole read, each time."""
+
+    def start(self, *, site: Site | None = None, room: int = 4096) -> None:
+        super().start(site=site, room=room)
+        sight = self.keeper._sight
+        read_again = sight.read_again
+
+        def checked(device: str, question: Question) -> PF | None:
+            pf = read_again(device, question)
+            assert pf is None or _as_read(pf) == read_pf(self.host, device), question
+            return pf
+
+        sight.read_again = checked  # type: ignore[method-assign]
+
+
+# Without what is asked beside.
+def _as_read(pf: PF) -> PF:
+    return pf._replace(serial=None, eswitch_mode=None)
+
+
 class AnyOrder(RuleBasedStateMachine):
     """A host with its daemon, and all who meddle with it."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.rig = Rig()
+        self.rig = CheckedRig()
         self.card = next(f for f in self.rig.host.kernel.functions.values() if f.name == IGB)
         self.is_plugged = True
         self.users: dict[int, SimulatedProcess] = {}

@@ -18,7 +18,8 @@ from sriovctl.model.health import Health
 from sriovctl.model.lease import Pool, Request, Terms
 from sriovctl.model.run import RunKind, RunStatus
 from sriovctl.model.state import PFMatch, WantedPF, WantedPool, WantedVF
-from tests.unit.daemon.rig import IGB, NVME, OTHER, STATE, Rig
+from tests.unit.daemon.rig import IGB, NVME, OTHER, PCI, STATE, Rig
+from tests.unit.engine.test_costs import CountedFiles
 
 
 @pytest.fixture
@@ -92,6 +93,46 @@ def test_a_look_is_at_the_pf_that_it_is_about(rig: Rig) -> None:
         int.from_bytes(request[20:24], "little") in indices
         for request in rig.host.rtnl.requests[asked:]
     )
+
+
+def test_a_look_after_an_event_reads_the_vfs_that_it_is_about_and_not_the_others(rig: Rig) -> None:
+    rig.pass_time(30)
+    files = CountedFiles(rig.host)
+    rig.ip_set(0, WantedVF(trust=True))  # the state does not speak of it
+    rig.pass_time(1)
+    assert set(files.asked) <= {"read_link", "read_text", "list_dir", "exists"}
+    about_attributes = files.asked.total()
+    files.asked.clear()
+    rig.write("0000:01:10.0", "driver_override", "vfio-pci")
+    rig.host.files.write_text("/sys/bus/pci/drivers_probe", "0000:01:10.0")
+    files.asked.clear()
+    rig.pass_time(1)
+    assert files.asked["read_links"] == 0
+    assert files.asked.total() <= about_attributes + 8
+    assert rig.keeper._seen[IGB].vfs[0].driver == "vfio-pci"
+    assert rig.health() is Health.HEALTHY
+
+
+def test_what_an_event_does_not_speak_of_is_found_all_the_same(rig: Rig) -> None:
+    rig.write(IGB, "sriov_drivers_autoprobe", "1")
+    rig.pass_time(10)
+    assert rig.keeper._seen[IGB].drivers_autoprobe is False, "nothing told of it"
+    rig.ip_up(up=True)
+    rig.pass_time(0.1)
+    assert rig.host.files.read_text(f"{PCI}/{IGB}/sriov_drivers_autoprobe") == "0"
+
+
+def test_a_repair_is_planned_from_all_of_the_pf(rig: Rig) -> None:
+    # Somebody takes VF 2 through VFIO, and no event has told of it yet.
+    vf = "0000:01:10.4"
+    rig.write(vf, "driver_override", "vfio-pci")
+    rig.host.files.write_text("/sys/bus/pci/drivers_probe", vf)
+    rig.events.receive()
+    rig.ip_set(2, WantedVF(vlan=VLAN(99)))
+    rig.pass_time(0.1)
+    assert rig.vlans()[2] == 99, "it may be on its way to somebody"
+    rig.pass_time(5)
+    assert rig.vlans()[2] == 42
 
 
 def test_vfs_come_back_after_their_driver_was_loaded_anew(rig: Rig) -> None:

@@ -13,6 +13,7 @@ from sriovctl.codec.netlink import decode_header
 from sriovctl.codec.rtnl import RTM_SETLINK
 from sriovctl.codec.rtnl_change import encode_set_vfs
 from sriovctl.engine.inventory import read_inventory
+from sriovctl.engine.rescan import read_again
 from sriovctl.engine.runs.apply import ApplyOptions, Outcome, apply_plan
 from sriovctl.engine.runs.execute import Site
 from sriovctl.engine.runs.users import Users
@@ -206,6 +207,28 @@ def test_a_look_at_a_thousand_vfs_asks_netlink_once_for_each_pf() -> None:
     assert len(asked) == len(pfs)
     assert files.asked["read_links"] == 2 * vfs
     assert sum(files.asked.values()) - 3 * vfs < 50 * cards
+
+
+@pytest.mark.parametrize(("card", "messages"), [(INTEL_E810, 1), (QEMU_NVME, 0)])
+def test_an_event_costs_no_more_files_where_there_are_more_vfs(
+    card: CardModel, messages: int
+) -> None:
+    asked = []
+    for num_vfs in (1, 4):
+        counted = Counted(Card(card))
+        counted.apply(num_vfs, *([WantedVF(driver="pci-stub")] * num_vfs))
+        host = counted.host
+        (pf,) = read_inventory(host, name_of=lambda *_: None)
+        files = CountedFiles(host)
+        counted.requests.clear()
+        assert read_again(host, pf) == pf
+        assert files.asked == {"read_text": 2}
+        files.asked.clear()
+        assert read_again(host, pf, [0]) == pf
+        asked.append(files.asked)
+        assert len(counted.requests) == 2 * messages
+    assert asked[0] == asked[1]
+    assert asked[0].total() <= 12
 
 
 def test_five_attributes_of_a_thousand_vfs_travel_in_two_messages() -> None:

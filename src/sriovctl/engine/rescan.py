@@ -1,0 +1,118 @@
+"""Read again of one PF what an event is about, and nothing that it cannot have changed.
+
+As much is read for a PF with a thousand VFs as for one with seven, but for the answer of route
+netlink, which has all VFs or none.  Beside what the event is about, two files are: that the number
+of VFs is another, or that new ones get a driver, no event may tell.
+"""
+
+from __future__ import annotations
+
+from itertools import compress, count
+from operator import attrgetter, is_not
+
+from sriovctl.engine.inventory import (
+    NET_CLASS,
+    PCI_DEVICES,
+    read_bool,
+    read_int,
+    read_iommu_group,
+    read_netdev,
+)
+from sriovctl.engine.vf_attributes import read_link
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from sriovctl.codec.rtnl import KnownVFs
+    from sriovctl.host.api import FileTree, Host
+    from sriovctl.model.functions import PF, VF, VFAttributes
+    from sriovctl.model.link import LinkReport
+
+_attributes_of = attrgetter("attributes")
+_index_of = attrgetter("vf_index")
+
+
+def read_again(
+    host: Host, pf: PF, places: Collection[int] = (), *, known: KnownVFs | None = None
+) -> PF | None:
+    """Read what may have changed of a PF: its netdev with the VFs' attributes, and some VFs.
+
+    None: it differs in more than that from what it was, and has to be read as a whole.
+
+    :param pf: as it was read before.
+    :param places: of the VFs in it whose drivers and netdevs are read, too.
+    :param known: see :func:`sriovctl.codec.rtnl.decode_link`.
+    :raises LostError: its netdev is gone, or has another name.
+    :raises HostError: the kernel refused a read.
+    """
+    directory = _directory(pf)
+    if directory is None or read_int(host.files, f"{directory}/sriov_numvfs") != pf.num_vfs:
+        return None
+    found = _with_functions(host.files, directory, pf, places)
+    if found is not None and pf.netdev is not None:
+        found = _with_link(found, read_link(host.rtnl, pf.netdev, known=known))
+    if found is None:
+        return None
+    autoprobe = read_bool(host.files, f"{directory}/sriov_drivers_autoprobe")
+    return (
+        found if autoprobe == pf.drivers_autoprobe else found._replace(drivers_autoprobe=autoprobe)
+    )
+
+
+# Through the netdev, where it is not on the PCI bus: the answer of route netlink tells whose it is.
+def _directory(pf: PF) -> str | None:
+    if pf.address is not None:
+        return f"{PCI_DEVICES}/{pf.device}"
+    return None if pf.netdev is None else f"{NET_CLASS}/{pf.netdev}/device"
+
+
+def _with_functions(files: FileTree, directory: str, pf: PF, places: Collection[int]) -> PF | None:
+    if not places:
+        return pf
+    vfs = list(pf.vfs)
+    for place in places:
+        vf = vfs[place]
+        if files.read_link(f"{directory}/virtfn{vf.vf_index}") != str(vf.address):
+            return None
+        vfs[place] = _read_function(files, vf)
+    return pf._replace(vfs=tuple(vfs))
+
+
+def _read_function(files: FileTree, vf: VF) -> VF:
+    directory = f"{PCI_DEVICES}/{vf.address}"
+    driver = files.read_link(f"{directory}/driver")
+    return vf._replace(
+        driver=driver,
+        netdev=read_netdev(files, directory) if driver else None,
+        # One without an IOMMU that VFIO takes all the same gets a group with the driver.
+        iommu_group=read_iommu_group(files, directory),
+    )
+
+
+def _with_link(pf: PF, link: LinkReport) -> PF | None:
+    # Names move from netdev to netdev.
+    if link.parent_device != pf.device or link.num_vfs != pf.num_vfs:
+        return None
+    return pf._replace(
+        vfs=_with_attributes(pf.vfs, link.vfs),
+        up=link.up,
+        permanent_mac=link.permanent_mac,
+        mtu=link.mtu,
+        phys_port_name=link.phys_port_name,
+    )
+
+
+# What the kernel says as before is decoded to the very records of before, so that of a thousand
+# those few are found that are not.
+def _with_attributes(vfs: tuple[VF, ...], told: tuple[VFAttributes, ...]) -> tuple[VF, ...]:
+    if tuple(map(_index_of, vfs)) != tuple(map(_index_of, told)):
+        found = {one.vf_index: one for one in told}
+        return tuple(vf._replace(attributes=found.get(vf.vf_index)) for vf in vfs)
+    changed = [*compress(count(), map(is_not, map(_attributes_of, vfs), told))]
+    if not changed:
+        return vfs
+    fresh = list(vfs)
+    for place in changed:
+        fresh[place] = vfs[place]._replace(attributes=told[place])
+    return tuple(fresh)
