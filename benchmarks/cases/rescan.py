@@ -1,56 +1,203 @@
-"""What the daemon reads after one event, beside all that it reads when it starts."""
+"""What the daemon reads after one event, beside all that it reads when it starts.
+
+Timed is what the daemon does from the event until it knows the PF again: take and decode the
+events, find out what they ask, and read.  Not the pause in which it waits for more of them.
+"""
 
 from __future__ import annotations
 
+import select
+import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
+from itertools import cycle
 
 from case import CannotRunError, Case, Place, Site, Ways
+from changes import subject
 from functions import PCI, vfs_to_list
 from measure import seconds
-from sriovctl.codec.rtnl_vf_list import KnownVFs
-from sriovctl.engine.inventory import read_inventory, read_pf
+from sriovctl.codec.rtnl_change import encode_set_vf
+from sriovctl.daemon.questions import Question
+from sriovctl.daemon.sight import Sight
+from sriovctl.daemon.watch import Watch, look_at
+from sriovctl.engine.inventory import read_inventory
+from sriovctl.engine.vf_attributes import read_link, write_link
+from sriovctl.host.events import KernelEvents
 from sriovctl.host.live import LiveHost
+from sriovctl.host.rtnl import KernelRouteNetlink
+from sriovctl.model.functions import VLAN
+from sriovctl.model.state import WantedVF
+
+PATIENCE_S = 10.0
+PAUSE_S = 0.1  # without an event: all have come
 
 
-def rescanning(most_vfs: bool) -> Callable[[Site], Iterator[Ways]]:
-    """Read the PF with the fewest, or the most, VFs of its own after all were enabled."""
+class Observer:
+    """The daemon without what it does about what it sees."""
+
+    def __init__(self, host: LiveHost, events: KernelEvents) -> None:
+        self._host = host
+        self._filenos = events.filenos()
+        self._watch = Watch(host.clock, events)
+        self._sight = Sight(host)
+        self.whole_reads = 0
+        self.look_all()
+
+    def pf_of(self, device: str) -> str:
+        return self._sight.pf_of(device)
+
+    def look(self, device: str, question: Question) -> None:
+        if self._sight.read_again(device, question) is None:
+            self.whole_reads += 1
+            self._sight.read(device)
+
+    def look_all(self) -> None:
+        self._sight.keep_all(read_inventory(self._host, name_of=lambda *_: None))
+
+    def full_scan(self) -> float:
+        return seconds(lambda: read_inventory(self._host, name_of=lambda *_: None))
+
+    def whole_pf(self, device: str) -> float:
+        return seconds(lambda: self._sight.read(device))
+
+    def after(self, happen: Callable[[], object]) -> float:
+        """Let something happen that has an event, and time what is done then."""
+        happen()
+        self._wait_for_events()
+        took_s = seconds(lambda: self._watch.take_events(self))
+        due_at = self._watch.due_at()
+        if due_at is None:
+            raise CannotRunError("no event came")
+        time.sleep(max(0.0, due_at - self._host.clock.now()))
+        return took_s + seconds(lambda: look_at(self, self._watch.take_due()))
+
+    def _wait_for_events(self) -> None:
+        if not select.select(self._filenos, [], [], PATIENCE_S)[0]:
+            raise CannotRunError("no event came")
+        time.sleep(PAUSE_S)
+
+
+@contextmanager
+def observer() -> Iterator[Observer]:
+    """Watch this host."""
+    events, host = KernelEvents(), LiveHost()
+    with closing(host), closing(events):
+        yield Observer(host, events)
+
+
+# --- on many PCI functions -------------------------------------------------------------------
+
+
+def pfs_by_vfs() -> list[str]:
+    """Name the PFs that have VFs, those with few first."""
+    counts = {p.parent.name: int(p.read_text()) for p in PCI.glob("*/sriov_numvfs")}
+    pfs = sorted((name for name in counts if counts[name]), key=lambda name: counts[name])
+    if len(pfs) < 2:
+        raise CannotRunError("this host has one PF with VFs, which is all that there is")
+    return pfs
+
+
+def rescanning(which: int) -> Callable[[Site], Iterator[Ways]]:
+    """Read all of a PF: after VFs have come or gone, or before a repair."""
 
     def prepare(site: Site) -> Iterator[Ways]:
         vfs = vfs_to_list(site)
-        counts = {p.parent.name: int(p.read_text()) for p in PCI.glob("*/sriov_numvfs")}
-        counts = {name: count for name, count in counts.items() if count}
-        if len(counts) < 2:
-            raise CannotRunError("this host has one PF with VFs, which is all that there is")
-        pf = (max if most_vfs else min)(counts, key=lambda name: counts[name])
-        host = LiveHost()
-
-        def all_of_it() -> float:
-            return seconds(lambda: read_inventory(host, name_of=lambda *_: None))
-
-        known = KnownVFs()  # as the daemon keeps it from look to look
-        with closing(host):
-            yield Ways(lambda: seconds(lambda: read_pf(host, pf, known=known)), all_of_it, vfs)
+        pf = pfs_by_vfs()[which]
+        with observer() as daemon:
+            yield Ways(lambda: daemon.whole_pf(pf), daemon.full_scan, vfs)
 
     return prepare
 
 
+def rebinding(site: Site) -> Iterator[Ways]:
+    """Read what one VF's change of driver is about, on the PF with the most VFs."""
+    vfs = vfs_to_list(site)
+    pf = pfs_by_vfs()[-1] if site.is_lab else str(site.pf)
+    links = (link.resolve() for link in (PCI / pf).glob("virtfn*"))
+    vf = next((one for one in links if not (one / "driver").exists()), None)
+    if vf is None:
+        raise CannotRunError(f"all VFs of {pf} have a driver")
+
+    def rebind() -> None:
+        if (vf / "driver").exists():
+            (vf / "driver/unbind").write_text(vf.name)
+        else:
+            (vf / "driver_override").write_text("pci-stub")
+            (PCI.parent / "drivers_probe").write_text(vf.name)
+
+    with observer() as daemon:
+        try:
+            yield Ways(lambda: daemon.after(rebind), daemon.full_scan, vfs)
+            assert daemon.whole_reads == 0
+        finally:
+            if (vf / "driver").exists():
+                rebind()
+            (vf / "driver_override").write_text("\n")
+
+
+# --- attributes ------------------------------------------------------------------------------
+
+
+def setting(site: Site) -> Iterator[Ways]:
+    """Read what a VLAN that somebody set is about."""
+    with (
+        subject(site, 1000) as (netdev, vfs),
+        KernelRouteNetlink() as rtnl,
+        observer() as daemon,
+    ):
+        if site.is_lab:
+            daemon.after(lambda: write_link(rtnl, netdev, up=True))
+        link = read_link(rtnl, netdev)
+        if not link.up:
+            raise CannotRunError(f"{netdev} is down, and then nothing is told")
+        daemon.whole_reads = 0
+        vlans = cycle((41, 42))
+
+        def set_one() -> None:
+            wanted = WantedVF(vlan=VLAN(next(vlans)))
+            (answer,) = rtnl.exchange([encode_set_vf(link.ifindex, vfs // 2, wanted, current=None)])
+            assert answer.errno == 0
+
+        yield Ways(lambda: daemon.after(set_one), daemon.full_scan, vfs)
+        assert daemon.whole_reads == 0
+
+
 CASES = (
     Case(
-        "rescan after an event on a card with 7 of {vfs} VFs",
+        "rescan after an event of attributes on a PF with {vfs} VFs",
+        "full scan",
+        0.05,
+        Place.NETDEVSIM,
+        contextmanager(setting),
+        vfs=1000,
+        changes=True,
+        runs=21,
+    ),
+    Case(
+        "rescan after an event of a VF's driver, on the PF with 255 of {vfs} VFs",
         "full scan",
         0.05,
         Place.SCALE,
-        contextmanager(rescanning(most_vfs=False)),
+        contextmanager(rebinding),
+        vfs=1034,
+        changes=True,
+        runs=21,
+    ),
+    Case(
+        "rescan of a whole card with 7 of {vfs} VFs",
+        "full scan",
+        0.05,
+        Place.SCALE,
+        contextmanager(rescanning(0)),
         vfs=1034,
         runs=15,
     ),
     Case(
-        "rescan after an event on the PF with 255 of {vfs} VFs",
+        "rescan of the whole PF with 255 of {vfs} VFs",
         "full scan",
         0.3,
         Place.SCALE,
-        contextmanager(rescanning(most_vfs=True)),
+        contextmanager(rescanning(-1)),
         vfs=1034,
         runs=15,
     ),
