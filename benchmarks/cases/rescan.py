@@ -7,6 +7,7 @@ events, find out what they ask, and read.  Not the pause in which it waits for m
 from __future__ import annotations
 
 import select
+import subprocess
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
@@ -117,6 +118,8 @@ def rebinding(site: Site) -> Iterator[Ways]:
     vf = next((one for one in links if not (one / "driver").exists()), None)
     if vf is None:
         raise CannotRunError(f"all VFs of {pf} have a driver")
+
+    subprocess.run(("modprobe", "pci-stub"), check=True)
 
     def rebind() -> None:
         if (vf / "driver").exists():

@@ -11,6 +11,7 @@ from operator import attrgetter
 
 from sriovctl.codec.link_event import fingerprint_link
 from sriovctl.codec.rtnl import encode_getlink
+from sriovctl.codec.rtnl_vf_list import KnownVFs
 from sriovctl.engine.inventory import PCI_DEVICES, read_pf
 from sriovctl.engine.rescan import read_again
 from sriovctl.errors import SriovctlError
@@ -19,7 +20,6 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from sriovctl.codec.rtnl import KnownVFs
     from sriovctl.daemon.questions import Question
     from sriovctl.host.api import Host
     from sriovctl.model.functions import PF
@@ -49,7 +49,7 @@ class Sight:
         :raises HostError: the kernel refused a read.
         """
         self.forget(device)
-        known = self._known_vfs.setdefault(device, {})
+        known = self._known_vfs.setdefault(device, KnownVFs())
         pf = read_pf(self._host, device, known=known)
         if pf is None:
             del self._known_vfs[device]
@@ -63,12 +63,14 @@ class Sight:
         places = [self._vfs.get(vf, ("", 0)) for vf in question.vfs]
         if former is None or question.whole or any(pf != device for pf, _ in places):
             return None
-        known = self._known_vfs.setdefault(device, {})
+        known = self._known_vfs.setdefault(device, KnownVFs())
         try:
             pf = read_again(self._host, former, [place for _, place in places], known=known)
         except SriovctlError:
             pf = None
-        if pf is not None:
+        if pf is None:
+            self.forget(device)
+        else:
             self._former[device] = pf
         return pf
 
@@ -105,6 +107,7 @@ class Sight:
     def keep_all(self, pfs: Iterable[PF]) -> None:
         """Keep what was seen of all PFs of the host."""
         self.forget(None)
+        self._known_vfs.clear()  # these were read without
         for pf in pfs:
             self.keep(pf)
 

@@ -8,7 +8,7 @@ of VFs is another, or that new ones get a driver, no event may tell.
 from __future__ import annotations
 
 from itertools import compress, count
-from operator import attrgetter, is_not
+from operator import is_not
 
 from sriovctl.engine.inventory import (
     NET_CLASS,
@@ -22,27 +22,22 @@ from sriovctl.engine.vf_attributes import read_link
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Sequence
 
-    from sriovctl.codec.rtnl import KnownVFs
+    from sriovctl.codec.rtnl_vf_list import KnownVFs
     from sriovctl.host.api import FileTree, Host
     from sriovctl.model.functions import PF, VF, VFAttributes
     from sriovctl.model.link import LinkReport
 
-_attributes_of = attrgetter("attributes")
-_index_of = attrgetter("vf_index")
 
-
-def read_again(
-    host: Host, pf: PF, places: Collection[int] = (), *, known: KnownVFs | None = None
-) -> PF | None:
+def read_again(host: Host, pf: PF, places: Collection[int] = (), *, known: KnownVFs) -> PF | None:
     """Read what may have changed of a PF: its netdev with the VFs' attributes, and some VFs.
 
     None: it differs in more than that from what it was, and has to be read as a whole.
 
     :param pf: as it was read before.
     :param places: of the VFs in it whose drivers and netdevs are read, too.
-    :param known: see :func:`sriovctl.codec.rtnl.decode_link`.
+    :param known: what *pf* was read with; or an empty one, and then all attributes are new.
     :raises LostError: its netdev is gone, or has another name.
     :raises HostError: the kernel refused a read.
     """
@@ -51,7 +46,8 @@ def read_again(
         return None
     found = _with_functions(host.files, directory, pf, places)
     if found is not None and pf.netdev is not None:
-        found = _with_link(found, read_link(host.rtnl, pf.netdev, known=known))
+        before = known.vfs
+        found = _with_link(found, read_link(host.rtnl, pf.netdev, known=known), before)
     if found is None:
         return None
     autoprobe = read_bool(host.files, f"{directory}/sriov_drivers_autoprobe")
@@ -90,12 +86,12 @@ def _read_function(files: FileTree, vf: VF) -> VF:
     )
 
 
-def _with_link(pf: PF, link: LinkReport) -> PF | None:
+def _with_link(pf: PF, link: LinkReport, before: Sequence[VFAttributes]) -> PF | None:
     # Names move from netdev to netdev.
     if link.parent_device != pf.device or link.num_vfs != pf.num_vfs:
         return None
     return pf._replace(
-        vfs=_with_attributes(pf.vfs, link.vfs),
+        vfs=_with_attributes(pf.vfs, link.vfs, before),
         up=link.up,
         permanent_mac=link.permanent_mac,
         mtu=link.mtu,
@@ -103,15 +99,20 @@ def _with_link(pf: PF, link: LinkReport) -> PF | None:
     )
 
 
-# What the kernel says as before is decoded to the very records of before, so that of a thousand
-# those few are found that are not.
-def _with_attributes(vfs: tuple[VF, ...], told: tuple[VFAttributes, ...]) -> tuple[VF, ...]:
-    if tuple(map(_index_of, vfs)) != tuple(map(_index_of, told)):
+# What the kernel says as before comes as the very records of before, so that of a thousand VFs
+# those few are found that have changed.
+def _with_attributes(
+    vfs: tuple[VF, ...], told: Sequence[VFAttributes], before: Sequence[VFAttributes]
+) -> tuple[VF, ...]:
+    if told is before:
+        return vfs
+    changed = [*compress(count(), map(is_not, told, before))]
+    same_places = len(told) == len(before) == len(vfs) and all(
+        told[place].vf_index == vfs[place].vf_index for place in changed
+    )
+    if not same_places:
         found = {one.vf_index: one for one in told}
         return tuple(vf._replace(attributes=found.get(vf.vf_index)) for vf in vfs)
-    changed = [*compress(count(), map(is_not, map(_attributes_of, vfs), told))]
-    if not changed:
-        return vfs
     fresh = list(vfs)
     for place in changed:
         fresh[place] = vfs[place]._replace(attributes=told[place])

@@ -12,6 +12,7 @@ import pytest
 from sriovctl.codec.netlink import decode_header
 from sriovctl.codec.rtnl import RTM_SETLINK
 from sriovctl.codec.rtnl_change import encode_set_vfs
+from sriovctl.codec.rtnl_vf_list import KnownVFs
 from sriovctl.engine.inventory import read_inventory
 from sriovctl.engine.rescan import read_again
 from sriovctl.engine.runs.apply import ApplyOptions, Outcome, apply_plan
@@ -221,10 +222,10 @@ def test_an_event_costs_no_more_files_where_there_are_more_vfs(
         (pf,) = read_inventory(host, name_of=lambda *_: None)
         files = CountedFiles(host)
         counted.requests.clear()
-        assert read_again(host, pf) == pf
+        assert read_again(host, pf, known=KnownVFs()) == pf
         assert files.asked == {"read_text": 2}
         files.asked.clear()
-        assert read_again(host, pf, [0]) == pf
+        assert read_again(host, pf, [0], known=KnownVFs()) == pf
         asked.append(files.asked)
         assert len(counted.requests) == 2 * messages
     assert asked[0] == asked[1]
