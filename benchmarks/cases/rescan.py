@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import select
 import subprocess
-import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from itertools import cycle
@@ -30,7 +29,6 @@ from sriovctl.model.functions import VLAN
 from sriovctl.model.state import WantedVF
 
 PATIENCE_S = 10.0
-PAUSE_S = 0.1  # without an event: all have come
 
 
 class Observer:
@@ -62,20 +60,18 @@ class Observer:
         return seconds(lambda: self._sight.read(device))
 
     def after(self, happen: Callable[[], object]) -> float:
-        """Let something happen that has an event, and time what is done then."""
+        """Let something happen that has events, and time what is done then."""
         happen()
-        self._wait_for_events()
-        took_s = seconds(lambda: self._watch.take_events(self))
-        due_at = self._watch.due_at()
-        if due_at is None:
-            raise CannotRunError("no event came")
-        time.sleep(max(0.0, due_at - self._host.clock.now()))
+        took_s = 0.0
+        while (due_at := self._watch.due_at()) is None or self._has_come(due_at):
+            if not self._has_come(self._host.clock.now() + PATIENCE_S):
+                raise CannotRunError("no event came")
+            took_s += seconds(lambda: self._watch.take_events(self))
         return took_s + seconds(lambda: look_at(self, self._watch.take_due()))
 
-    def _wait_for_events(self) -> None:
-        if not select.select(self._filenos, [], [], PATIENCE_S)[0]:
-            raise CannotRunError("no event came")
-        time.sleep(PAUSE_S)
+    def _has_come(self, until: float) -> bool:
+        left_s = max(0.0, until - self._host.clock.now())
+        return bool(select.select(self._filenos, [], [], left_s)[0])
 
 
 @contextmanager

@@ -1,8 +1,8 @@
 """Read again of one PF what an event is about, and nothing that it cannot have changed.
 
 As much is read for a PF with a thousand VFs as for one with seven, but for the answer of route
-netlink, which has all VFs or none.  Beside what the event is about, two files are: that the number
-of VFs is another, or that new ones get a driver, no event may tell.
+netlink, which has all VFs or none.  Read each time is what no event tells: whether new VFs get a
+driver, and the number of VFs (that of a PF on the PCI bus is told, as they come and go).
 """
 
 from __future__ import annotations
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from sriovctl.codec.rtnl_vf_list import KnownVFs
     from sriovctl.host.api import FileTree, Host
     from sriovctl.model.functions import PF, VF, VFAttributes
-    from sriovctl.model.link import LinkReport
 
 
 def read_again(host: Host, pf: PF, places: Collection[int] = (), *, known: KnownVFs) -> PF | None:
@@ -42,18 +41,12 @@ def read_again(host: Host, pf: PF, places: Collection[int] = (), *, known: Known
     :raises HostError: the kernel refused a read.
     """
     directory = _directory(pf)
-    if directory is None or read_int(host.files, f"{directory}/sriov_numvfs") != pf.num_vfs:
-        return None
-    found = _with_functions(host.files, directory, pf, places)
-    if found is not None and pf.netdev is not None:
-        before = known.vfs
-        found = _with_link(found, read_link(host.rtnl, pf.netdev, known=known), before)
-    if found is None:
+    found = None if directory is None else _with_link(host, directory, pf, known)
+    if directory is None or found is None:
         return None
     autoprobe = read_bool(host.files, f"{directory}/sriov_drivers_autoprobe")
-    return (
-        found if autoprobe == pf.drivers_autoprobe else found._replace(drivers_autoprobe=autoprobe)
-    )
+    found = found._replace(drivers_autoprobe=autoprobe)
+    return _with_functions(host.files, directory, found, places) if places else found
 
 
 # Through the netdev, where it is not on the PCI bus: the answer of route netlink tells whose it is.
@@ -63,30 +56,11 @@ def _directory(pf: PF) -> str | None:
     return None if pf.netdev is None else f"{NET_CLASS}/{pf.netdev}/device"
 
 
-def _with_functions(files: FileTree, directory: str, pf: PF, places: Collection[int]) -> PF | None:
-    if not places:
-        return pf
-    vfs = list(pf.vfs)
-    for place in places:
-        vf = vfs[place]
-        if files.read_link(f"{directory}/virtfn{vf.vf_index}") != str(vf.address):
-            return None
-        vfs[place] = _read_function(files, vf)
-    return pf._replace(vfs=tuple(vfs))
-
-
-def _read_function(files: FileTree, vf: VF) -> VF:
-    directory = f"{PCI_DEVICES}/{vf.address}"
-    driver = files.read_link(f"{directory}/driver")
-    return vf._replace(
-        driver=driver,
-        netdev=read_netdev(files, directory) if driver else None,
-        # One without an IOMMU that VFIO takes all the same gets a group with the driver.
-        iommu_group=read_iommu_group(files, directory),
-    )
-
-
-def _with_link(pf: PF, link: LinkReport, before: Sequence[VFAttributes]) -> PF | None:
+def _with_link(host: Host, directory: str, pf: PF, known: KnownVFs) -> PF | None:
+    if pf.netdev is None:
+        return pf if read_int(host.files, f"{directory}/sriov_numvfs") == pf.num_vfs else None
+    before = known.vfs
+    link = read_link(host.rtnl, pf.netdev, known=known)
     # Names move from netdev to netdev.
     if link.parent_device != pf.device or link.num_vfs != pf.num_vfs:
         return None
@@ -117,3 +91,24 @@ def _with_attributes(
     for place in changed:
         fresh[place] = vfs[place]._replace(attributes=told[place])
     return tuple(fresh)
+
+
+def _with_functions(files: FileTree, directory: str, pf: PF, places: Collection[int]) -> PF | None:
+    vfs = list(pf.vfs)
+    for place in places:
+        vf = vfs[place]
+        if files.read_link(f"{directory}/virtfn{vf.vf_index}") != str(vf.address):
+            return None
+        vfs[place] = _read_function(files, vf)
+    return pf._replace(vfs=tuple(vfs))
+
+
+def _read_function(files: FileTree, vf: VF) -> VF:
+    directory = f"{PCI_DEVICES}/{vf.address}"
+    driver = files.read_link(f"{directory}/driver")
+    return vf._replace(
+        driver=driver,
+        netdev=read_netdev(files, directory) if driver else None,
+        # One without an IOMMU that VFIO takes all the same gets a group with the driver.
+        iommu_group=read_iommu_group(files, directory),
+    )

@@ -30,6 +30,7 @@ _SO_RCVBUFFORCE = 33
 _BUFFER = 1 << 20  # bytes that the kernel keeps for us; beyond them events are lost, and it says so
 _DATAGRAM = 64 * 1024
 _AT_ONCE = 512  # datagrams of one socket
+_MSG_TRUNC = int(socket.MSG_TRUNC)  # as an enum, each test would be a call
 
 
 class KernelEvents:
@@ -102,7 +103,7 @@ def _drain(opened: socket.socket) -> tuple[tuple[bytes, ...], bool]:
         except OSError as error:
             lost = _is_overrun(error)
             continue
-        if flags & socket.MSG_TRUNC:
+        if flags & _MSG_TRUNC:
             lost = True
         elif _is_trusted(sender, ancillary):
             found.append(data)
