@@ -18,7 +18,7 @@ def describe_user() -> str:
 
 def _login_uid() -> int | None:
     try:
-        with open(_LOGIN_UID, encoding="ascii") as stream:
+        with open(_LOGIN_UID, encoding="utf-8") as stream:
             uid = int(stream.read())
     except (OSError, ValueError):  # a kernel without audit
         return None

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
-
 from sriovctl.model.record import NamedTuple
+from sriovctl.model.words import StrEnum
 
 
 class Can(StrEnum):

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
-
 from sriovctl.model.functions import name_of_vf
 from sriovctl.model.record import NamedTuple
+from sriovctl.model.words import StrEnum
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

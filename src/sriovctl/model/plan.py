@@ -5,9 +5,8 @@ A plan is data.  ``plan`` prints exactly the steps that ``apply`` runs, verifies
 
 from __future__ import annotations
 
-from enum import StrEnum
-
 from sriovctl.model.record import NamedTuple
+from sriovctl.model.words import StrEnum
 
 
 class Disruption(StrEnum):

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
-
 from sriovctl.model.plan import Step
 from sriovctl.model.record import NamedTuple
+from sriovctl.model.words import StrEnum
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -18,10 +18,9 @@ do, and a warning too many costs less than a lost session.
 
 from __future__ import annotations
 
-from enum import StrEnum
-
 from sriovctl.model.plan import Disruption
 from sriovctl.model.record import NamedTuple
+from sriovctl.model.words import StrEnum
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from operator import attrgetter
 
 from sriovctl.errors import UnsupportedError
@@ -144,6 +143,8 @@ def _odd_msix_counts(case: Case) -> dict[int, int]:
     counts = {vf.vf_index: vf.msix_count for vf in case.pf.vfs if vf.msix_count is not None}
     if not counts:
         return {}
+    from collections import Counter
+
     ((usual, _),) = Counter(counts.values()).most_common(1)
     return {vf_index: count for vf_index, count in counts.items() if count != usual}
 

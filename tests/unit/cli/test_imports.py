@@ -10,7 +10,7 @@ import pytest
 
 COSTLY = ("typing", "dataclasses", "subprocess", "libvirt", "pyroute2", "socket", "yaml", "xml")
 # What these cost is felt in an apply, which has more of our own to import.
-COSTLY_TOO = ("argparse", "re", "json", "sqlite3", "datetime", "signal")
+COSTLY_TOO = ("argparse", "enum", "re", "json", "sqlite3", "datetime", "signal")
 CHANGES = (
     "sriovctl.host.journal",
     "sriovctl.host.live",
