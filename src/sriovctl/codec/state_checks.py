@@ -50,17 +50,20 @@ def check_uniqueness(pfs: PFs, nodes: Nodes) -> None:
 def _are_plainly_unique(pfs: PFs) -> bool:
     if any(_said_values(wanted.vf_default) for wanted in pfs.values()):
         return False
-    for name in _IDENTITIES:
-        found: list[object] = []
-        for wanted in pfs.values():
-            values = [getattr(vf, name) for _, vf in wanted.vfs]
-            own = [value for value in values if value not in _NOBODYS]
-            if own and wanted.match.all:
-                return False
-            found += own
-        if len(set(found)) < len(found):
+    found: list[tuple[str, object]] = []
+    for wanted in pfs.values():
+        columns = zip(*(vf for _, vf in wanted.vfs), strict=True)
+        said = dict(zip(wanted.vf_default._fields, columns, strict=False))
+        own = [
+            (name, value)
+            for name in _IDENTITIES
+            for value in said.get(name, ())
+            if value not in _NOBODYS
+        ]
+        if own and wanted.match.all:
             return False
-    return True
+        found += own
+    return len(set(found)) == len(found)
 
 
 def _said_values(wanted: WantedVF) -> list[tuple[str, str]]:

@@ -40,13 +40,23 @@ class Value(NamedTuple):
     read: Callable[[Node], object]  # raises InputError
     schema: Schema
     write: Callable[[Any], object] = _as_it_is  # to what JSON can hold
+    # Reads what is plainly right from text alone, in half of the time; None: ask ``read``.  For
+    # those of which each of a thousand VFs has its own.
+    quick: Callable[[str], object | None] | None = None
 
 
 def whole(low: int, high: int) -> Value:
     """Make the kind of whole numbers from *low* to *high*."""
+
+    def quick(written: str) -> int | None:
+        if not written.isdigit() or written[0] == "0" or len(written) > 10:
+            return None
+        return number if low <= (number := int(written)) <= high else None
+
     return Value(
         lambda node: integer(node, low, high),
         {"type": "integer", "minimum": low, "maximum": high},
+        quick=quick,
     )
 
 
@@ -74,6 +84,16 @@ def _read_mac(node: Node) -> str:
 
 def _read_admin_mac(node: Node) -> str:
     return AUTO_MAC if text(node) == AUTO_MAC else _read_mac(node)
+
+
+# In lower case and with colons, as sriovctl itself writes it, and for one host alone.
+def _quick_mac(written: str) -> str | None:
+    if len(written) != 17 or written[1] not in "02468ace":
+        return None
+    try:
+        return written if bytes.fromhex(written.replace(":", "")).hex(":") == written else None
+    except ValueError:
+        return None
 
 
 def _read_guid(node: Node) -> str:
@@ -222,7 +242,7 @@ ADDRESS = Value(
 )
 _UNICAST_MAC = f"[0-9A-Fa-f][02468ACEace]([:-]{_OCTET}){{5}}"
 MAC = Value(_read_mac, _matching(f"^{_UNICAST_MAC}$"))
-ADMIN_MAC = Value(_read_admin_mac, _matching(f"^({AUTO_MAC}|{_UNICAST_MAC})$"))
+ADMIN_MAC = Value(_read_admin_mac, _matching(f"^({AUTO_MAC}|{_UNICAST_MAC})$"), quick=_quick_mac)
 GUID = Value(_read_guid, _matching(f"^{_OCTET}([:-]{_OCTET}){{7}}$"))
 RATE = whole(0, MAX_RATE_MBPS)
 DRIVER = Value(

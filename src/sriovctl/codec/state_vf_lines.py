@@ -65,7 +65,9 @@ class _Pairs:
 
     def _value(self, key: Key, written: str) -> object:
         said = _unquoted(written) if written[0] in _QUOTES else said_by(written)
-        return key.value.read(Node("", "", Tree(0, 0, said)))
+        quick = key.value.quick
+        value = None if quick is None or said is None else quick(said)
+        return key.value.read(Node("", "", Tree(0, 0, said))) if value is None else value
 
 
 class _VFPairs(_Pairs):
@@ -123,16 +125,16 @@ class _Block:
             return False
         if self._of_vfs < 0:
             self._of_vfs = here
-        if here == self._of_vfs:
+        elif self._of_attributes < 0 and here > self._of_vfs:
+            self._of_attributes = here
+        if here == self._of_attributes:
+            self._lines[line] = pair = self._pairs.read(content)
+            self._set(*pair)
+        elif here == self._of_vfs:
             self._close()
             self._open(content)
-            return True
-        if self._of_attributes < 0 and here > self._of_vfs:
-            self._of_attributes = here
-        if here != self._of_attributes:
+        else:
             raise NotPlainError
-        self._lines[line] = pair = self._pairs.read(content)
-        self._set(*pair)
         return True
 
     def _open(self, content: str) -> None:

@@ -8,11 +8,11 @@ from hypothesis import strategies as st
 from tests.unit.codec.states import pfs, wanted_vfs
 
 from sriovctl.codec.state_file import parse_state, read_states
-from sriovctl.codec.state_keys import VF_KEYS
+from sriovctl.codec.state_keys import VF_KEYS, VLAN_KEYS, Key
 from sriovctl.codec.state_text import format_state
 from sriovctl.codec.state_vf_lines import read_vf_lines
 from sriovctl.codec.yaml_composer import compose
-from sriovctl.codec.yaml_nodes import Node
+from sriovctl.codec.yaml_nodes import Node, Tree
 from sriovctl.errors import InputError
 from sriovctl.model.functions import VLAN
 from sriovctl.model.state import UNSET, DesiredState, PFMatch, WantedPF, WantedVF
@@ -126,3 +126,27 @@ def test_every_key_of_a_vf_is_known(key: str) -> None:
     (((index, wanted),), end) = found
     assert (index, end) == (0, 2)
     assert getattr(wanted, key) is not UNSET
+
+
+TEXTS = st.one_of(
+    st.text(alphabet="0123456789abcdefABCDEF:-x", max_size=20),
+    st.integers(0, 2**64).map(str),
+    st.binary(min_size=6, max_size=6).map(lambda octets: octets.hex(":")),
+    st.just("auto"),
+)
+
+
+@given(TEXTS, st.sampled_from([key for key in (*VF_KEYS, *VLAN_KEYS) if key.value.quick]))
+def test_what_is_read_from_text_alone_is_what_the_tree_says(text: str, key: Key) -> None:
+    assert key.value.quick is not None
+    found = key.value.quick(text)
+    if found is not None:
+        assert found == key.value.read(Node("", "", Tree(0, 0, text)))
+
+
+def test_values_of_which_each_vf_has_its_own_are_read_from_text_alone() -> None:
+    said = {"admin_mac": "52:54:00:6d:90:02", "max_tx_rate_mbps": "4294967295"}
+    for name, text in said.items():
+        quick = VF_KEYS.names[name].value.quick
+        assert quick is not None
+        assert str(quick(text)) == text

@@ -131,10 +131,11 @@ def _wait_for_carrier(host: Host, device: str) -> None:
 
 
 def _see_vfs(host: Host, steps: Sequence[Step]) -> list[dict[str, object]]:
-    only = {vf_index_of(step) for step in steps}
-    link = read_link(host.rtnl, _netdev(host, steps[0].device), only=only)
+    indices = [vf_index_of(step) for step in steps]
+    link = read_link(host.rtnl, _netdev(host, steps[0].device), only=set(indices))
     vfs = {vf.vf_index: vf for vf in link.vfs}
-    return [_as_seen(vfs.get(vf_index_of(step)), step.after) for step in steps]
+    wanted = zip(indices, steps, strict=True)
+    return [_as_seen(vfs.get(vf_index), step.after) for vf_index, step in wanted]
 
 
 def _as_seen(vf: VFAttributes | None, keys: Iterable[str]) -> dict[str, object]:
