@@ -66,7 +66,7 @@ def fingerprint_link(message: bytes) -> bytes:
     """
     _, _, flags, end = decode_link_body(message, RTM_NEWLINK)
     parts = [b"up" if flags & IFF_UP else b"down"]
-    for kind, first, last in link_attributes(message, LINK_BODY, end):
-        if kind in (IFLA_MTU, IFLA_VFINFO_LIST):
-            parts.append(message[first:last])
+    kinds = (IFLA_MTU, IFLA_VFINFO_LIST)
+    for _, first, last in link_attributes(message, LINK_BODY, end, kinds):
+        parts.append(message[first:last])
     return b"\0".join(parts)

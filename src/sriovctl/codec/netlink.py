@@ -38,9 +38,9 @@ ATTRIBUTE_HEADER_SIZE = 4
 MAX_ATTRIBUTE_LENGTH = 0xFFFF  # nla_len is 16 bits wide and counts its own header
 
 _HEADER = Struct("=IHHII")  # length, type, flags, sequence, port
-_ATTRIBUTE = Struct("=HH")  # length, type
+ATTRIBUTE = Struct("=HH")  # the head of one: length, type
 _ERROR = Struct("=i")
-_TYPE_MASK = 0x3FFF  # without NLA_F_NESTED and NLA_F_NET_BYTEORDER
+TYPE_MASK = 0x3FFF  # without NLA_F_NESTED and NLA_F_NET_BYTEORDER
 
 
 class Header(NamedTuple):
@@ -80,20 +80,20 @@ def with_sequence(message: bytes, sequence: int, *, flags: int) -> bytes:
 
     :raises HostError: *message* is shorter than a header.
     """
-    header = decode_header(message)
-    head = _HEADER.pack(len(message), header.type, header.flags | flags, sequence, 0)
-    return head + message[HEADER_SIZE:]
+    _, kind, others, _, _ = decode_header(message)
+    head = _HEADER.pack(len(message), kind, others | flags, sequence, 0)
+    return b"".join((head, memoryview(message)[HEADER_SIZE:]))
 
 
 def attribute_head(kind: int, size: int) -> bytes:
     """Encode the head of an attribute whose payload, of so many bytes, is to follow.  Pure."""
-    return _ATTRIBUTE.pack(ATTRIBUTE_HEADER_SIZE + size, kind)
+    return ATTRIBUTE.pack(ATTRIBUTE_HEADER_SIZE + size, kind)
 
 
 def encode_attribute(kind: int, payload: bytes) -> bytes:
     """Encode one attribute, padded to four bytes.  Pure; *payload* is at most 65531 bytes."""
     length = ATTRIBUTE_HEADER_SIZE + len(payload)
-    return _ATTRIBUTE.pack(length, kind) + payload + bytes(-length % 4)
+    return ATTRIBUTE.pack(length, kind) + payload + bytes(-length % 4)
 
 
 def encode_wrapping_nest(kind: int, payload: bytes) -> bytes:
@@ -103,7 +103,7 @@ def encode_wrapping_nest(kind: int, payload: bytes) -> bytes:
     into the 16-bit ``nla_len`` without a check.
     """
     length = ATTRIBUTE_HEADER_SIZE + len(payload)
-    return _ATTRIBUTE.pack(length & MAX_ATTRIBUTE_LENGTH, kind) + payload
+    return ATTRIBUTE.pack(length & MAX_ATTRIBUTE_LENGTH, kind) + payload
 
 
 def decode_header(message: bytes, offset: int = 0) -> Header:
@@ -114,7 +114,7 @@ def decode_header(message: bytes, offset: int = 0) -> Header:
     room = len(message) - offset
     if room < HEADER_SIZE:
         raise malformed("no room for a header", offset)
-    header = Header._make(_HEADER.unpack_from(message, offset))
+    header = Header(*_HEADER.unpack_from(message, offset))
     if not HEADER_SIZE <= header.length <= room:
         raise malformed(f"its length says {header.length}, {room} bytes are there", offset)
     return header
@@ -128,6 +128,14 @@ def is_question(message: bytes) -> bool:
     :raises HostError: *message* is shorter than a header.
     """
     return decode_header(message).type % 4 == 2
+
+
+def is_dump(message: bytes) -> bool:
+    """Say whether a request asks for all that there is of its kind.  Pure.
+
+    :raises HostError: *message* is shorter than a header.
+    """
+    return decode_header(message).flags & NLM_F_DUMP == NLM_F_DUMP
 
 
 def split_messages(datagram: bytes) -> Iterator[tuple[Header, bytes]]:
@@ -149,8 +157,8 @@ def attribute_header(message: bytes, offset: int, end: int) -> tuple[int, int]:
     """
     if end - offset < ATTRIBUTE_HEADER_SIZE:
         raise malformed("no room for an attribute", offset)
-    length, kind = _ATTRIBUTE.unpack_from(message, offset)
-    return kind & _TYPE_MASK, length
+    length, kind = ATTRIBUTE.unpack_from(message, offset)
+    return kind & TYPE_MASK, length
 
 
 def attributes(message: bytes, start: int, end: int) -> Iterator[tuple[int, int, int]]:
@@ -159,12 +167,12 @@ def attributes(message: bytes, start: int, end: int) -> Iterator[tuple[int, int,
     :param end: at most ``len(message)``.
     :raises HostError: an attribute reaches beyond *end*.
     """
-    unpack = _ATTRIBUTE.unpack_from  # this loop runs a dozen times per VF
+    unpack = ATTRIBUTE.unpack_from  # this loop runs a dozen times per VF
     while end - start >= ATTRIBUTE_HEADER_SIZE:  # less is padding, as for the kernel's nla_ok()
         length, kind = unpack(message, start)
         if length < ATTRIBUTE_HEADER_SIZE or start + length > end:
-            raise malformed(f"attribute {kind & _TYPE_MASK} of length {length}", start)
-        yield kind & _TYPE_MASK, start + ATTRIBUTE_HEADER_SIZE, start + length
+            raise malformed(f"attribute {kind & TYPE_MASK} of length {length}", start)
+        yield kind & TYPE_MASK, start + ATTRIBUTE_HEADER_SIZE, start + length
         start += length + 3 & ~3
 
 
@@ -173,12 +181,13 @@ def decode_text(message: bytes, start: int, end: int) -> str:
     return message[start:end].split(b"\0", 1)[0].decode("utf-8", "surrogateescape")
 
 
-def decode_ack(message: bytes) -> Ack:
+def decode_ack(message: bytes, header: Header | None = None) -> Ack:
     """Read an ``NLMSG_ERROR`` or ``NLMSG_DONE`` message.  Pure.
 
+    :param header: its own, where it has been read before.
     :raises HostError: it is cut short.
     """
-    header = decode_header(message)
+    header = header or decode_header(message)
     if header.length < HEADER_SIZE + _ERROR.size:
         # The kernel ends some dumps with a bare NLMSG_DONE: all went well.
         if header.type == NLMSG_DONE:

@@ -19,12 +19,13 @@ from __future__ import annotations
 from struct import Struct
 
 from sriovctl.codec.netlink import (
+    ATTRIBUTE,
     ATTRIBUTE_HEADER_SIZE,
     HEADER_SIZE,
     MAX_ATTRIBUTE_LENGTH,
     NLM_F_DUMP,
     NLM_F_REQUEST,
-    attribute_header,
+    TYPE_MASK,
     attributes,
     decode_header,
     decode_text,
@@ -45,7 +46,7 @@ from sriovctl.model.record import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Sequence
+    from collections.abc import Callable, Collection, Container, Iterator, Sequence
 
     from sriovctl.codec.rtnl_vf_list import KnownVFs
 
@@ -193,65 +194,37 @@ def decode_link(
     ifindex, hardware, flags, end = decode_link_body(message, RTM_NEWLINK)
     mac_size = INFINIBAND_MAC_SIZE if hardware == ARPHRD_INFINIBAND else ETHERNET_MAC_SIZE
     fields: dict[str, object] = {}
-    for kind, first, last in link_attributes(message, LINK_BODY, end, known):
-        if kind in _TEXTS:
-            fields[_TEXTS[kind]] = decode_text(message, first, last)
-        elif kind in _ADDRESSES:
-            fields[_ADDRESSES[kind]] = format_mac(message[first:last]) or None
-        elif kind in _NUMBERS:
-            fields[_NUMBERS[kind]] = decode_u32(message, first, last)
-        elif kind == IFLA_LINKINFO:
-            fields["kind"] = _decode_kind(message, first, last)
-        elif kind == IFLA_LINK_NETNSID:
-            fields["lower_nsid"] = _signed(decode_u32(message, first, last))
-        elif kind == IFLA_VFINFO_LIST:
+    for kind, first, last in link_attributes(message, LINK_BODY, end, _INTERESTING, known):
+        if kind == IFLA_VFINFO_LIST:
             fields["vfs"] = decode_vf_list(
                 message, first, last, mac_size=mac_size, only=only, known=known
             )
-        elif kind == IFLA_STATS64:
-            fields["counters"] = decode_stats(message, first, last)
+        else:
+            name, decode = _FIELDS[kind]
+            fields[name] = decode(message, first, last)
     if "ifname" not in fields:
         raise malformed("a netdev without a name", LINK_BODY)
     fields["carrier"] = bool(flags & IFF_LOWER_UP)
     return LinkReport(ifindex, up=bool(flags & IFF_UP), **fields)  # type: ignore[arg-type]
 
 
-def _signed(number: int) -> int:
-    return number - (1 << 32) if number >> 31 else number
-
-
-_NUMBERS = {
-    IFLA_MTU: "mtu",
-    IFLA_LINK: "lower",
-    IFLA_MASTER: "master",
-    IFLA_NUM_VF: "num_vfs",
-}
-_TEXTS = {
-    IFLA_IFNAME: "ifname",
-    IFLA_PHYS_PORT_NAME: "phys_port_name",
-    IFLA_PARENT_DEV_NAME: "parent_device",
-    IFLA_PARENT_DEV_BUS_NAME: "parent_bus",
-}
-_ADDRESSES = {IFLA_ADDRESS: "mac", IFLA_PERM_ADDRESS: "permanent_mac"}
-
-
-def _decode_kind(message: bytes, start: int, end: int) -> str | None:
-    for kind, first, last in attributes(message, start, end):
-        if kind == IFLA_INFO_KIND:
-            return decode_text(message, first, last)
-    return None
-
-
 def link_attributes(
-    message: bytes, start: int, end: int, known: KnownVFs | None = None
+    message: bytes,
+    start: int,
+    end: int,
+    kinds: Container[int],
+    known: KnownVFs | None = None,
 ) -> Iterator[tuple[int, int, int]]:
     """Walk like :func:`attributes`, but find the end of the list of VFs by itself.  Pure.
 
+    :param kinds: the only ones to tell of; a netdev has some forty, most of which nobody asks for.
     :raises HostError: an attribute reaches beyond *end*.
     """
     num_vfs = 0
+    unpack = ATTRIBUTE.unpack_from
     while end - start >= ATTRIBUTE_HEADER_SIZE:
-        kind, length = attribute_header(message, start, end)
+        length, kind = unpack(message, start)
+        kind &= TYPE_MASK
         first, last = start + ATTRIBUTE_HEADER_SIZE, start + length
         if kind == IFLA_VFINFO_LIST:
             last = vf_list_end(message, first, end, num_vfs, known)
@@ -261,7 +234,8 @@ def link_attributes(
             raise malformed(f"attribute {kind} of length {length}", start)
         elif kind == IFLA_NUM_VF:
             num_vfs = decode_u32(message, first, last)
-        yield kind, first, last
+        if kind in kinds:
+            yield kind, first, last
         start += last - start + 3 & ~3
 
 
@@ -310,3 +284,38 @@ def decode_u32(message: bytes, first: int, last: int) -> int:
     if last - first < U32.size:
         raise malformed("a number is cut short", first)
     return int(U32.unpack_from(message, first)[0])
+
+
+def _decode_address(message: bytes, first: int, last: int) -> str | None:
+    return format_mac(message[first:last]) or None
+
+
+def _decode_kind(message: bytes, start: int, end: int) -> str | None:
+    for kind, first, last in attributes(message, start, end):
+        if kind == IFLA_INFO_KIND:
+            return decode_text(message, first, last)
+    return None
+
+
+def _decode_nsid(message: bytes, first: int, last: int) -> int:
+    number = decode_u32(message, first, last)
+    return number - (1 << 32) if number >> 31 else number
+
+
+# By their numbers, fields of LinkReport and what reads them.
+_FIELDS: dict[int, tuple[str, Callable[[bytes, int, int], object]]] = {
+    IFLA_ADDRESS: ("mac", _decode_address),
+    IFLA_IFNAME: ("ifname", decode_text),
+    IFLA_MTU: ("mtu", decode_u32),
+    IFLA_LINK: ("lower", decode_u32),
+    IFLA_MASTER: ("master", decode_u32),
+    IFLA_LINKINFO: ("kind", _decode_kind),
+    IFLA_NUM_VF: ("num_vfs", decode_u32),
+    IFLA_STATS64: ("counters", decode_stats),
+    IFLA_LINK_NETNSID: ("lower_nsid", _decode_nsid),
+    IFLA_PHYS_PORT_NAME: ("phys_port_name", decode_text),
+    IFLA_PERM_ADDRESS: ("permanent_mac", _decode_address),
+    IFLA_PARENT_DEV_NAME: ("parent_device", decode_text),
+    IFLA_PARENT_DEV_BUS_NAME: ("parent_bus", decode_text),
+}
+_INTERESTING = {*_FIELDS, IFLA_VFINFO_LIST}

@@ -9,7 +9,6 @@ Source: kernel ``include/uapi/linux/if_link.h``; written by ``rtnl_fill_vfinfo()
 
 from __future__ import annotations
 
-from itertools import repeat
 from struct import Struct
 
 from sriovctl.codec.netlink import attributes, malformed
@@ -51,9 +50,9 @@ INFINIBAND_MAC_SIZE = 20
 
 UNKNOWN = 0xFFFFFFFF  # -1: preset by the kernel where a driver may say nothing
 LINK_STATES = (LinkState.AUTO, LinkState.ENABLE, LinkState.DISABLE)
-_SWITCHES = {0: False, 1: True, UNKNOWN: None}
+SWITCHES = {0: False, 1: True, UNKNOWN: None}
 # 0 is no ethertype: the driver overwrote the kernel's 802.1q with what it never set (netdevsim).
-_PROTOCOLS = {
+PROTOCOLS = {
     b"\x81\x00": VLANProtocol.DOT1Q,
     b"\x88\xa8": VLANProtocol.DOT1AD,
     b"\x00\x00": VLANProtocol.DOT1Q,
@@ -99,7 +98,7 @@ def vf_index_in(message: bytes, start: int, end: int) -> int:
     """
     if end - start >= _MAC_FIRST.size:
         header, index = _MAC_FIRST.unpack_from(message, start)
-        if header == _USUAL_HEADERS[0]:
+        if header == USUAL_HEADERS[0]:
             return int(index)
     vf_index = _decode_fields(message, start, end)["vf_index"]
     assert isinstance(vf_index, int)
@@ -109,20 +108,21 @@ def vf_index_in(message: bytes, start: int, end: int) -> int:
 def _decode_usual_layout(
     message: bytes, start: int, end: int, mac_size: int
 ) -> VFAttributes | None:
-    if end - start == _USUAL.size:
+    if end - start == USUAL.size:
         return _decode_usual(message, start, mac_size, None)
-    if end - start != _USUAL.size + USUAL_SIZE:
+    if end - start != USUAL.size + USUAL_SIZE:
         return None
-    counters = decode_usual_counters(message, start + _USUAL.size)
+    counters = decode_usual_counters(message, start + USUAL.size)
     return None if counters is None else _decode_usual(message, start, mac_size, counters)
 
 
 # The whole payload as every kernel from 5.3 to (at least) 6.12 writes it for an Ethernet VF
-# without counters: two to four times as fast as attribute by attribute, which is felt with a
-# thousand VFs.  Left out: the broadcast address, the index after the first, and what IFLA_VF_VLAN
-# and IFLA_VF_TX_RATE repeat.  Anything else that a kernel may write takes the general way.
-_USUAL = Struct("=4sI32s 4s32x 4s12x 4s4xII 4s8x 4s4xI 4s4xI 4s4xI 4s4xI 4s4s4xII2sxx")
-_USUAL_HEADERS = tuple(
+# without counters: two to four times as fast as attribute by attribute, which is felt with many
+# VFs; rtnl_vf_columns.py reads them together.  Left out: the broadcast address, the index after
+# the first, and what IFLA_VF_VLAN and IFLA_VF_TX_RATE repeat.  Anything else that a kernel may
+# write takes the general way.
+USUAL = Struct("=4sI32s 4s32x 4s12x 4s4xII 4s8x 4s4xI 4s4xI 4s4xI 4s4xI 4s4s4xII2sxx")
+USUAL_HEADERS = tuple(
     Struct("=HH").pack(length, kind)
     for length, kind in (
         (40, IFLA_VF_MAC),
@@ -148,79 +148,24 @@ def _decode_usual(
         h_mac, index, mac, h_broadcast, h_vlan, h_rate, minimum, maximum, h_tx_rate,
         h_spoofchk, spoofchk, h_state, state, h_rss, rss, h_trust, trust,
         h_list, h_info, vlan_id, qos, ethertype,
-    ) = _USUAL.unpack_from(message, start)
+    ) = USUAL.unpack_from(message, start)
     # fmt: on
     headers = (h_mac, h_broadcast, h_vlan, h_rate, h_tx_rate, h_spoofchk, h_state, h_rss, h_trust)
-    if (*headers, h_list, h_info) != _USUAL_HEADERS:
+    if (*headers, h_list, h_info) != USUAL_HEADERS:
         return None
     return VFAttributes(
         index,
         format_mac(mac[:mac_size]),
-        VLAN(vlan_id, qos, _PROTOCOLS.get(ethertype) or _format_ethertype(ethertype)),
-        _SWITCHES.get(spoofchk, True),
-        _SWITCHES.get(trust, True),
+        VLAN(vlan_id, qos, PROTOCOLS.get(ethertype) or _format_ethertype(ethertype)),
+        SWITCHES.get(spoofchk, True),
+        SWITCHES.get(trust, True),
         LINK_STATES[state] if state < 3 else str(state),
         minimum,
         maximum,
-        _SWITCHES.get(rss, True),
+        SWITCHES.get(rss, True),
         None,
         None,
         counters,
-    )
-
-
-# The same for a whole list, column by column: a stride through the words of all rows is one step
-# in C, where a thousand rows would be a thousand calls.
-_ROW_WORDS = 1 + _USUAL.size // 4  # with the header of IFLA_VF_INFO
-_HEADER_WORDS = (0, 1, 11, 20, 24, 28, 31, 34, 37, 40, 43, 44)
-_ROW_HEADERS = (Struct("=HH").pack(4 * _ROW_WORDS, IFLA_VF_INFO), *_USUAL_HEADERS)
-_PROTOCOL_NUMBERS = {Struct("=H").unpack(raw)[0]: name for raw, name in _PROTOCOLS.items()}
-_STATES = dict(enumerate(LINK_STATES))
-
-
-def decode_usual_vfs(
-    message: bytes, start: int, end: int, *, count: int, mac_size: int
-) -> tuple[VFAttributes, ...] | None:
-    """Read so many ``IFLA_VF_INFO`` that all have the usual layout; None: some do not.  Pure."""
-    if end - start != count * 4 * _ROW_WORDS or not count:
-        return None
-    rows = memoryview(message[start:end])
-    words, halves = rows.cast("I"), rows.cast("H")
-    if not _have_usual_headers(words, count):
-        return None
-
-    def numbers(column: int) -> list[int]:
-        return words[column::_ROW_WORDS].tolist()
-
-    nothing = (None,) * count
-    macs = [
-        message[place : place + mac_size].hex(":")
-        for place in range(start + 12, end, 4 * _ROW_WORDS)
-    ]
-    try:
-        protocols = map(_PROTOCOL_NUMBERS.__getitem__, halves[96 :: 2 * _ROW_WORDS].tolist())
-        vlans = map(
-            tuple.__new__, repeat(VLAN), zip(numbers(46), numbers(47), protocols, strict=True)
-        )
-        spoofchk, trust, rss_query = (
-            map(_SWITCHES.__getitem__, numbers(column)) for column in (33, 42, 39)
-        )
-        states = map(_STATES.__getitem__, numbers(36))
-        rates = numbers(26), numbers(27)
-        known = zip(
-            *(numbers(2), macs, vlans, spoofchk, trust, states, *rates, rss_query),
-            *(nothing, nothing, nothing),
-            strict=True,
-        )
-        return tuple(map(tuple.__new__, repeat(VFAttributes), known))
-    except KeyError:  # a value that has no name is shown as it is, one VF after the other
-        return None
-
-
-def _have_usual_headers(words: memoryview, count: int) -> bool:
-    return all(
-        words[column::_ROW_WORDS].tobytes() == header * count
-        for column, header in zip(_HEADER_WORDS, _ROW_HEADERS, strict=True)
     )
 
 
@@ -276,7 +221,7 @@ def _decode_vlan_list(message: bytes, start: int, end: int, fields: Fields) -> N
 
 
 def _format_ethertype(raw: bytes) -> str:
-    return _PROTOCOLS.get(raw) or f"0x{raw.hex()}"
+    return PROTOCOLS.get(raw) or f"0x{raw.hex()}"
 
 
 def _decode_rate(message: bytes, first: int, last: int, fields: Fields) -> None:
@@ -303,7 +248,7 @@ def _format_link_state(state: int) -> str:
 def _switch_decoder(field: str) -> Decoder:
     def decode(message: bytes, first: int, last: int, fields: Fields) -> None:
         fields["vf_index"], setting = _unpack(_PAIR, message, first, last)
-        fields[field] = _SWITCHES.get(setting, True)
+        fields[field] = SWITCHES.get(setting, True)
 
     return decode
 

@@ -11,7 +11,6 @@ from __future__ import annotations
 from sriovctl.codec.netlink import ATTRIBUTE_HEADER_SIZE, attribute_header, attributes, malformed
 from sriovctl.codec.rtnl_vf import (
     IFLA_VF_INFO,
-    decode_usual_vfs,
     decode_vf_attributes,
     vf_index_in,
 )
@@ -24,7 +23,7 @@ if TYPE_CHECKING:
     from sriovctl.model.functions import VFAttributes
 
 _BLOCK = 32  # VFs that are compared in one step, where some of all have changed
-_FEW = 8  # VFs that are read sooner one by one than column by column
+_FEW = 16  # VFs that are read sooner one by one than column by column
 
 
 # --- reading again ---------------------------------------------------------------------------
@@ -135,6 +134,8 @@ def _decode_each(
     message: bytes, starts: Sequence[int], ends: Sequence[int], mac_size: int
 ) -> tuple[VFAttributes, ...]:
     if len(starts) > _FEW:
+        from sriovctl.codec.rtnl_vf_columns import decode_usual_vfs
+
         start, end = starts[0] - ATTRIBUTE_HEADER_SIZE, ends[-1]
         usual = decode_usual_vfs(message, start, end, count=len(starts), mac_size=mac_size)
         if usual is not None:

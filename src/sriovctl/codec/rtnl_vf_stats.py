@@ -27,7 +27,7 @@ FIELD_NUMBERS = {
 _USUAL = Struct("=4s" + "4sQ" * len(FIELD_NUMBERS))
 USUAL_SIZE = _USUAL.size
 _HEADER = Struct("=HH")
-_USUAL_HEADERS = (
+USUAL_STATS_HEADERS = (
     _HEADER.pack(USUAL_SIZE, IFLA_VF_STATS),
     *(_HEADER.pack(12, number) for number in FIELD_NUMBERS.values()),
 )
@@ -44,7 +44,7 @@ def decode_usual_counters(message: bytes, start: int) -> VFCounters | None:
         h4, broadcast, h5, multicast, h7, rx_dropped, h8, tx_dropped,
     ) = _USUAL.unpack_from(message, start)
     # fmt: on
-    if (nest, h0, h1, h2, h3, h4, h5, h7, h8) != _USUAL_HEADERS:
+    if (nest, h0, h1, h2, h3, h4, h5, h7, h8) != USUAL_STATS_HEADERS:
         return None
     return VFCounters(
         rx_packets, tx_packets, rx_bytes, tx_bytes, broadcast, multicast, rx_dropped, tx_dropped

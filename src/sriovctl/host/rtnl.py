@@ -12,7 +12,9 @@ from sriovctl.codec.netlink import (
     NLMSG_DONE,
     NLMSG_ERROR,
     NLMSG_NOOP,
+    Header,
     decode_ack,
+    is_dump,
     is_question,
     split_messages,
     with_sequence,
@@ -36,7 +38,9 @@ _NETLINK_ROUTE = 0
 _REQUESTS_PER_SEND = 64
 _BYTES_PER_SEND = 128 * 1024  # below the default send buffer
 _RECEIVE_BUFFER = 4 * 1024 * 1024
-_PEEK = 32 * 1024  # what the kernel makes a dump's pieces no larger than
+# The kernel makes a dump's pieces as large as what it was asked for last, up to this.  Where there
+# is one piece, to look at its size takes no more than one byte of it.
+_PEEK = 32 * 1024
 _ATTEMPTS = 3
 _MSG_PEEK = 0x02
 _MSG_TRUNC = 0x20
@@ -117,12 +121,10 @@ class KernelRouteNetlink:
         numbers = [self._next_sequence() for _ in requests]
         inbox = _Inbox(numbers)
         try:
-            self._send(
-                with_sequence(request, number, flags=NLM_F_REQUEST | NLM_F_ACK)
-                for request, number in zip(requests, numbers, strict=True)
-            )
-            while inbox.is_waiting():
-                inbox.take(self._receive())
+            self._send(requests, numbers)
+            peek = _PEEK if is_dump(requests[0]) else 1
+            while inbox.waits_for:
+                inbox.take(self._receive(peek))
         except OSError as error:
             if error.errno != errno.ENOBUFS:
                 raise _socket_error(error, self._timeout_s) from error
@@ -133,16 +135,19 @@ class KernelRouteNetlink:
         self._sequence = self._sequence % _SEQUENCES + 1  # never 0: the kernel's own messages
         return self._sequence
 
-    def _send(self, messages: Iterator[bytes]) -> None:
-        # Messages of link requests are whole multiples of four bytes long, but not all are.
-        datagram = b"".join(message + bytes(-len(message) % 4) for message in messages)
-        self._open().send(datagram)
+    def _send(self, requests: Sequence[bytes], numbers: Sequence[int]) -> None:
+        datagram = []
+        for request, number in zip(requests, numbers, strict=True):
+            datagram.append(with_sequence(request, number, flags=NLM_F_REQUEST | NLM_F_ACK))
+            # Messages of link requests are whole multiples of four bytes long, but not all are.
+            datagram.append(bytes(-len(request) % 4))
+        self._open().send(b"".join(datagram))
 
     # Size first: an answer about 1000 VFs has 300 kB, one about 4096 has 1.2 MB.
-    def _receive(self) -> bytes:
+    def _receive(self, peek: int = 1) -> bytes:
         socket = self._open()
         while True:
-            size = socket.recv_into(self._buffer, _PEEK, _MSG_PEEK | _MSG_TRUNC)
+            size = socket.recv_into(self._buffer, peek, _MSG_PEEK | _MSG_TRUNC)
             datagram, sender = socket.recvfrom(size)
             if sender[0] == 0:  # the kernel; anybody else's message is none of our business
                 return datagram
@@ -152,7 +157,7 @@ class KernelRouteNetlink:
         socket = self._open()
         socket.settimeout(0)
         try:
-            while inbox.is_waiting():
+            while inbox.waits_for:
                 inbox.take(self._receive())
         except OSError as error:
             if error.errno not in (errno.EAGAIN, errno.ENOBUFS):
@@ -197,46 +202,46 @@ def _set_options(socket: _socket.socket) -> None:
 # have one dump at a time only.
 def _batches(requests: Sequence[bytes]) -> Iterator[list[bytes]]:
     batch: list[bytes] = []
-    size = 0
+    size, closed = 0, False
     for request in requests:
-        alone = is_question(request)
+        asks = is_question(request)
         full = len(batch) >= _REQUESTS_PER_SEND or size + len(request) > _BYTES_PER_SEND
-        if batch and (alone or full or is_question(batch[-1])):
+        if batch and (asks or full or closed):
             yield batch
             batch, size = [], 0
         batch.append(request)
-        size += len(request)
+        size, closed = size + len(request), asks
     if batch:
         yield batch
 
 
 class _Inbox:
-    """What the kernel has answered so far to the requests with these sequence numbers."""
+    # What the kernel has answered so far to the requests with these sequence numbers.
 
     def __init__(self, numbers: Sequence[int]) -> None:
-        self._payloads: dict[int, list[bytes]] = {number: [] for number in numbers}
+        self.waits_for: dict[int, list[bytes]] = {number: [] for number in numbers}
+        self.answers: dict[int, NetlinkAnswer] = {}
         self._spoiled: set[int] = set()
-        self.answers: dict[int, NetlinkAnswer | None] = {}
-
-    def is_waiting(self) -> bool:
-        return len(self.answers) < len(self._payloads)
 
     def take(self, datagram: bytes) -> None:
         for header, message in split_messages(datagram):
+            payloads = self.waits_for.get(header.sequence)
             # Others are late answers to something that was given up.
-            if header.sequence in self._payloads:
-                self._take_message(header.sequence, header.type, header.flags, message)
+            if payloads is not None:
+                self._take(header, message, payloads)
 
-    def _take_message(self, number: int, kind: int, flags: int, message: bytes) -> None:
+    def _take(self, header: Header, message: bytes, payloads: list[bytes]) -> None:
+        _, kind, flags, number, _ = header
         # A dump during which something changed may miss or repeat netdevs.
         if flags & NLM_F_DUMP_INTR:
             self._spoiled.add(number)
         if kind in (NLMSG_ERROR, NLMSG_DONE):
-            ack = decode_ack(message)
-            answer = NetlinkAnswer(ack.errno, ack.message, tuple(self._payloads[number]))
-            self.answers[number] = None if number in self._spoiled else answer
+            ack = decode_ack(message, header)
+            if number not in self._spoiled:
+                self.answers[number] = NetlinkAnswer(ack.errno, ack.message, tuple(payloads))
+            del self.waits_for[number]
         elif kind != NLMSG_NOOP:
-            self._payloads[number].append(message)
+            payloads.append(message)
 
 
 def _socket_error(error: OSError, timeout_s: float) -> SriovctlError:

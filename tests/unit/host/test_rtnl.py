@@ -42,6 +42,7 @@ class FakeSocket:
         self.timeout_s = 1.0
         self.silent = False
         self.closed = False
+        self.looked_at: list[int] = []
 
     def send(self, datagram: bytes) -> None:
         if self.send_error is not None:
@@ -77,8 +78,9 @@ class FakeSocket:
     def put(self, message: bytes, sequence: int, *, sender: int = KERNEL) -> None:
         self.queue.append((with_sequence(message, sequence, flags=0), sender))
 
-    def recv_into(self, _buffer: bytearray, _size: int, flags: int) -> int:
+    def recv_into(self, _buffer: bytearray, size: int, flags: int) -> int:
         assert flags & PEEK
+        self.looked_at.append(size)
         if not self.queue:
             raise TimeoutError("timed out") if self.timeout_s else BlockingIOError(errno.EAGAIN, "")
         if isinstance(self.queue[0], OSError):
@@ -131,10 +133,16 @@ def test_many_requests_go_in_bounded_batches(fake: FakeSocket) -> None:
     assert [len(batch) for batch in fake.sent] == [2, 2, 2]
 
 
-@pytest.mark.usefixtures("fake")
-def test_dump_is_collected_up_to_its_end() -> None:
+def test_dump_is_collected_up_to_its_end(fake: FakeSocket) -> None:
     (answer,) = KernelRouteNetlink().exchange([DUMP])
     assert [payload[16:] for payload in answer.payloads] == [b"one.", b"two."]
+    # So much is asked for that the kernel makes few pieces.
+    assert set(fake.looked_at) == {32 * 1024}
+
+
+def test_to_know_the_size_of_an_answer_not_all_of_it_is_fetched(fake: FakeSocket) -> None:
+    KernelRouteNetlink().exchange([GET, SET])
+    assert set(fake.looked_at) == {1}
 
 
 def test_dump_that_was_interrupted_is_asked_again(fake: FakeSocket) -> None:
