@@ -1,7 +1,8 @@
 """Steps of a run as the journal holds them: rows of JSON.
 
 A step about a PF is a row of its own.  Neighbours that do alike to VFs of one PF share a row, in
-which stands once what they have in common: half of the text, and a thousand VFs are one row.
+which stands once what they have in common: so a thousand VFs are one row, and less than half of the
+text.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from sriovctl.render.json_text import format_json
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
     from typing import Any
 
 
@@ -50,6 +51,7 @@ def _kind(numbered: tuple[int, Step]) -> tuple[object, ...]:
     return (*shared, *step.before, None, *step.after)
 
 
+# By columns, in which a single value stands for that of all.
 def _encode_alike(first: Step, steps: Sequence[Step]) -> str:
     return format_json(
         {
@@ -58,20 +60,22 @@ def _encode_alike(first: Step, steps: Sequence[Step]) -> str:
             "disruption": first.disruption,
             "reason": first.reason,
             "affected": first.affected,
-            "before": tuple(first.before),
-            "after": tuple(first.after),
-            "steps": [
-                (
-                    step.subject,
-                    step.vf_index,
-                    tuple(step.before.values()),
-                    tuple(step.after.values()),
-                    step.commands,
-                )
-                for step in steps
-            ],
+            "vf_index": [step.vf_index for step in steps],
+            "subject": [step.subject for step in steps],
+            "before": _columns(first.before, [step.before.values() for step in steps]),
+            "after": _columns(first.after, [step.after.values() for step in steps]),
+            "commands": [step.commands for step in steps],
         }
     )
+
+
+def _columns(keys: Iterable[str], rows: Sequence[Iterable[object]]) -> dict[str, Sequence[object]]:
+    columns = zip(keys, zip(*rows, strict=True), strict=True)
+    return {key: column if _differ(column) else column[:1] for key, column in columns}
+
+
+def _differ(column: Sequence[object]) -> bool:
+    return column.count(column[0]) < len(column)
 
 
 def decode_steps(text: str) -> list[Step]:
@@ -83,8 +87,9 @@ def decode_steps(text: str) -> list[Step]:
 
     try:
         values = loads(text)
-        return list(_decode_alike(values)) if "steps" in values else [_decode_step(values)]
-    except (ValueError, TypeError, KeyError) as error:
+        one = isinstance(values["subject"], str)
+        return [_decode_step(values)] if one else list(_decode_alike(values))
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise HostError(f"the journal holds a step that cannot be read: {error}") from error
 
 
@@ -99,16 +104,31 @@ def _decode_step(values: dict[str, Any]) -> Step:
 def _decode_alike(values: dict[str, Any]) -> Iterator[Step]:
     action, disruption = Action(values["action"]), Disruption(values["disruption"])
     device, reason, affected = values["device"], values["reason"], tuple(values["affected"])
-    for subject, vf_index, had, gets, commands in values["steps"]:
+    count = len(values["vf_index"])
+    columns = (
+        values["subject"],
+        values["vf_index"],
+        _rows(values["before"], count),
+        _rows(values["after"], count),
+        values["commands"],
+    )
+    for subject, vf_index, before, after, commands in zip(*columns, strict=True):
         yield Step(
             action=action,
             subject=subject,
             device=device,
             vf_index=vf_index,
-            before=dict(zip(values["before"], had, strict=True)),
-            after=dict(zip(values["after"], gets, strict=True)),
+            before=before,
+            after=after,
             disruption=disruption,
             reason=reason,
             commands=tuple(commands),
             affected=affected,
         )
+
+
+def _rows(columns: dict[str, list[Any]], count: int) -> list[dict[str, Any]]:
+    if not columns:
+        return [{} for _ in range(count)]
+    whole = [column * count if len(column) == 1 else column for column in columns.values()]
+    return [dict(zip(columns, row, strict=True)) for row in zip(*whole, strict=True)]

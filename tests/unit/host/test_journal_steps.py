@@ -63,8 +63,24 @@ def test_what_is_done_to_a_pf_has_a_row_of_its_own() -> None:
     assert [row.position for row in rows] == [0, 1, 2]
 
 
+def row_of_two() -> str:
+    (row,) = encode_steps([vf_step(0), vf_step(1)])
+    return row.text
+
+
+def test_what_all_have_stands_there_once() -> None:
+    assert '"before": {"trust": [false]}, "after": {"trust": [true]}' in row_of_two()
+
+
 @pytest.mark.parametrize(
-    "spoilt", ["{", "[]", "1", '{"steps": [[]]}', '{"action": "set-vf"}', '{"steps": 1}']
+    "spoilt",
+    [
+        *("{", "[]", "1", '{"subject": []}', '{"action": "set-vf"}', '{"subject": "a"}'),
+        row_of_two().replace('"a vf 1"', '"a vf 1", "a vf 2"'),
+        row_of_two().replace('"after": {"trust": [true]}', '"after": {"trust": [true, 1, 2]}'),
+        row_of_two().replace('"after": {"trust": [true]}', '"after": 1'),
+        row_of_two().replace('"set-vf"', '"set-fire"'),
+    ],
 )
 def test_what_cannot_be_read_is_one_clear_error(spoilt: str) -> None:
     with pytest.raises(HostError, match="holds a step that cannot be read"):
