@@ -1,6 +1,6 @@
 /* The floor: what `sriovctl ls --json` asks of the kernel, asked by a C program that does nothing
  * else.  One directory of all functions, the PFs' own files, one link for each VF (two with IOMMU
- * groups), who is bound to which driver, and one RTM_GETLINK for each PF with a netdev. */
+ * groups) and each netdev, who is bound to which driver, and one RTM_GETLINK for each PF with a netdev. */
 #define _GNU_SOURCE
 #include <dirent.h>
 #include <fcntl.h>
@@ -16,14 +16,17 @@
 static const char *PCI = "/sys/bus/pci/devices", *DRIVERS = "/sys/bus/pci/drivers";
 static char answer[16 << 20];
 static unsigned long taken; /* so that no read can be left out */
+static char names[256][IF_NAMESIZE], targets[256][512];
+static int netdevs;
 
-static void read_file(int directory, const char *name) {
-    char text[4096];
+static int read_file(int directory, const char *name) {
+    char text[4096] = "";
     int file = openat(directory, name, O_RDONLY | O_CLOEXEC);
     if (file < 0)
-        return;
-    taken += read(file, text, sizeof text);
+        return 0;
+    taken += read(file, text, sizeof text - 1);
     close(file);
+    return atoi(text);
 }
 
 static int read_link(int directory, const char *name, char *target, size_t room) {
@@ -50,35 +53,29 @@ static void ask_netdev(const char *name) {
     close(netlink);
 }
 
-static void read_netdev(int pf) {
-    int net = openat(pf, "net", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (net < 0)
-        return;
-    DIR *names = fdopendir(net);
-    for (struct dirent *one; (one = readdir(names));)
-        if (one->d_name[0] != '.')
-            ask_netdev(one->d_name);
-    closedir(names);
+static void ask_netdevs_of(const char *pf) {
+    for (int i = 0; i < netdevs; i++)
+        if (strstr(targets[i], pf))
+            ask_netdev(names[i]);
 }
 
-static void read_vfs(int devices, int pf, int grouped) {
-    DIR *names = fdopendir(dup(pf));
-    char target[4096], group[4096], path[64];
-    for (struct dirent *one; (one = readdir(names));) {
-        if (strncmp(one->d_name, "virtfn", 6) || !read_link(pf, one->d_name, target, sizeof target))
+static void read_vfs(int devices, int pf, int vfs, int grouped) {
+    char link[32], target[4096], group[4096], path[64];
+    for (int i = 0; i < vfs; i++) {
+        snprintf(link, sizeof link, "virtfn%d", i);
+        if (!read_link(pf, link, target, sizeof target))
             continue;
         const char *address = strrchr(target, '/') ? strrchr(target, '/') + 1 : target;
         snprintf(path, sizeof path, "%.40s/iommu_group", address);
         if (grouped)
             read_link(devices, path, group, sizeof group);
-        printf("%s %s\n", address, one->d_name + 6);
+        printf("%s %d\n", address, i);
     }
-    closedir(names);
 }
 
 static void read_pf(int devices, const char *name, int grouped) {
-    static const char *FILES[] = {"sriov_numvfs", "sriov_totalvfs", "sriov_drivers_autoprobe",
-                                  "vendor", "device", "class", "numa_node"};
+    static const char *FILES[] = {"sriov_totalvfs", "sriov_drivers_autoprobe", "vendor",
+                                  "device",         "class",                   "numa_node"};
     char target[4096];
     int pf = openat(devices, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (pf < 0)
@@ -87,8 +84,8 @@ static void read_pf(int devices, const char *name, int grouped) {
         read_file(pf, FILES[i]);
     read_link(pf, "driver", target, sizeof target);
     read_link(pf, "iommu_group", target, sizeof target);
-    read_netdev(pf);
-    read_vfs(devices, pf, grouped);
+    ask_netdevs_of(name);
+    read_vfs(devices, pf, read_file(pf, "sriov_numvfs"), grouped);
     close(pf);
 }
 
@@ -98,6 +95,17 @@ static void read_directory(const char *path) {
         taken += strlen(one->d_name);
     if (names)
         closedir(names);
+}
+
+static void read_netdevs(void) {
+    DIR *entries = opendir("/sys/class/net");
+    for (struct dirent *one; entries && netdevs < 256 && (one = readdir(entries));)
+        if (one->d_name[0] != '.') {
+            snprintf(names[netdevs], IF_NAMESIZE, "%s", one->d_name);
+            netdevs += read_link(dirfd(entries), one->d_name, targets[netdevs], 512);
+        }
+    if (entries)
+        closedir(entries);
 }
 
 static void read_drivers(void) {
@@ -126,14 +134,14 @@ int main(void) {
     int grouped = has_groups();
     read_file(AT_FDCWD, "/sys/devices/system/node/online");
     read_drivers();
-    DIR *names = opendir(PCI);
+    read_netdevs();
+    DIR *functions = opendir(PCI);
     char path[512];
-    for (struct dirent *one; names && (one = readdir(names));) {
+    for (struct dirent *one; functions && (one = readdir(functions));) {
         snprintf(path, sizeof path, "%s/sriov_totalvfs", one->d_name);
-        if (one->d_name[0] != '.' && !faccessat(dirfd(names), path, F_OK, 0))
-            read_pf(dirfd(names), one->d_name, grouped);
+        if (one->d_name[0] != '.' && !faccessat(dirfd(functions), path, F_OK, 0))
+            read_pf(dirfd(functions), one->d_name, grouped);
     }
-    read_directory("/sys/class/net");
     fprintf(stderr, "%lu bytes\n", taken);
     return 0;
 }

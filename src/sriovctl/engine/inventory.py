@@ -9,7 +9,7 @@ from __future__ import annotations
 from itertools import repeat
 
 from sriovctl.errors import HostError, LostError
-from sriovctl.model.address import is_pci_address, parse_pci_address
+from sriovctl.model.address import is_pci_address, parse_pci_address, parse_pci_addresses
 from sriovctl.model.eswitch import is_representor
 from sriovctl.model.functions import PF, VF, IOMMUGroup
 from sriovctl.model.record import NamedTuple
@@ -114,9 +114,9 @@ def _netdevs_by_device(files: FileTree) -> dict[str, list[str]] | None:
 def _pfs_on_pci(host: Host, survey: _Survey, *, name_of: NameLookup) -> Iterator[PF]:
     vfs: set[str] = set()  # a VF is never a PF; knowing them saves asking a thousand times
     for name in sorted(host.files.list_dir(PCI_DEVICES), key=_address_order):
-        directory = f"{PCI_DEVICES}/{name}"
-        if name in vfs or not host.files.exists(f"{directory}/sriov_totalvfs"):
+        if name in vfs or not host.files.exists(f"{PCI_DEVICES}/{name}/sriov_totalvfs"):
             continue
+        directory = f"{PCI_DEVICES}/{name}"
         pf = _read_pf(host, directory, survey, name_of=name_of)
         vfs.update(map(str, [vf.address for vf in pf.vfs]))
         yield pf
@@ -143,13 +143,20 @@ def _address_order(name: str) -> tuple[int, str]:
     return len(name), name
 
 
-def vf_links(files: FileTree, pf_directory: str) -> dict[int, str]:
-    """Read the links ``virtfnN`` of a PF: vf_index -> sysfs device name, by ascending index."""
-    entries = files.list_dir(pf_directory)
-    links = [entry for entry in entries if entry.startswith("virtfn") and entry[6:].isdigit()]
-    targets = zip(links, files.read_links(pf_directory, links), strict=True)
-    found = [(int(link[6:]), target) for link, target in targets if target is not None]
-    return dict(sorted(found))
+def vf_links(files: FileTree, pf_directory: str, *, num_vfs: int | None = None) -> dict[int, str]:
+    """Read the links ``virtfnN`` of a PF: vf_index -> sysfs device name, by ascending index.
+
+    Not by listing its directory, which takes half as long as to read them: the kernel numbers them
+    from 0 (``pci_iov_sysfs_link()`` in ``drivers/pci/iov.c``).  Other buses have none.
+
+    :param num_vfs: how many there are, where it is known already.
+    """
+    if not is_pci_address(pf_directory.rpartition("/")[2]):
+        return {}
+    if num_vfs is None:
+        num_vfs = read_int(files, f"{pf_directory}/sriov_numvfs") or 0
+    targets = files.read_links(pf_directory, [f"virtfn{index}" for index in range(num_vfs)])
+    return {index: target for index, target in enumerate(targets) if target is not None}
 
 
 def _read_pf(host: Host, directory: str, survey: _Survey, *, name_of: NameLookup) -> PF:
@@ -196,7 +203,7 @@ def _read_vfs(
     if num_vfs == 0:
         return ()
     attributes = {vf.vf_index: vf for vf in link.vfs} if link else {}
-    links = vf_links(files, directory)
+    links = vf_links(files, directory, num_vfs=num_vfs)
     if links:
         return _read_functions(files, links, attributes, survey, pf_node=pf_node)
     # VFs of another bus have no functions of their own, only attributes.
@@ -217,7 +224,7 @@ def _read_functions(
     nothing = (None,) * len(names)
     columns = (
         links,
-        map(parse_pci_address, names),
+        parse_pci_addresses(names),
         drivers,
         _netdevs_of(files, names, drivers, survey),
         _groups_of(files, names, survey),

@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+from itertools import repeat
+
 from sriovctl.errors import InputError, UnsupportedError
 from sriovctl.model.record import NamedTuple
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
 _HEX = frozenset("0123456789abcdefABCDEF")
+_WIDTH = 12  # of 0000:01:00.0
+_texts: dict[PCIAddress, str] = {}  # of the functions that the kernel listed
 
 
 class PCIAddress(NamedTuple):
@@ -21,8 +29,10 @@ class PCIAddress(NamedTuple):
     function: int  # 0 .. 7
 
     def __str__(self) -> str:
-        # A listing of a thousand VFs writes as many; an f-string takes three times as long.
-        return "%04x:%02x:%02x.%x" % self  # noqa: UP031
+        known = _texts.get(self)
+        if known is not None:
+            return known
+        return f"{self.pci_domain:04x}:{self.bus:02x}:{self.device:02x}.{self.function:x}"
 
     @property
     def routing_id(self) -> int:
@@ -44,6 +54,37 @@ def parse_pci_address(text: str) -> PCIAddress:
     if address is None:
         raise InputError("is not a PCI address", subject=text, hint="write it as 0000:01:00.0")
     return address
+
+
+def parse_pci_addresses(names: Sequence[str]) -> list[PCIAddress]:
+    """Read the names of functions that the kernel lists, a thousand VFs for instance.
+
+    All in one step of C, which takes a twentieth of reading them one by one; and they are
+    remembered for when they are written, so this is not for what a user says.
+
+    :raises InputError: one is not a PCI address.
+    """
+    alike = "".join(names)
+    found = _parse_alike(alike, len(names)) if set(map(len, names)) == {_WIDTH} else None
+    if found is None or alike != alike.lower():
+        return [parse_pci_address(name) for name in names]
+    _texts.update(zip(found, names, strict=True))
+    return found
+
+
+def _parse_alike(text: str, count: int) -> list[PCIAddress] | None:
+    if any(text[place::_WIDTH] != mark * count for place, mark in ((4, ":"), (7, ":"), (10, "."))):
+        return None
+    try:
+        octets = bytes.fromhex(text.replace(":", "").replace(".", "0"))
+    except ValueError:
+        return None
+    high, low, buses, devices, functions = (octets[place::5] for place in range(5))
+    if len(octets) != 5 * count or max(devices) > 0x1F or max(functions) > 7:
+        return None
+    domains = [256 * upper + lower for upper, lower in zip(high, low, strict=True)]
+    numbers = zip(domains, buses, devices, functions, strict=True)
+    return list(map(tuple.__new__, repeat(PCIAddress), numbers))
 
 
 def _parse(text: str) -> PCIAddress | None:

@@ -51,22 +51,27 @@ def format_json_rows(
         key of one type, or None.
     :param shapes: by key, what makes JSON of values that are none.
     """
-    columns = [
-        _texts(column, shapes.get(key))
-        for key, column in zip(keys, zip(*rows, strict=True), strict=False)  # none without rows
-    ]
-    members = [f"{format_json(key).replace('%', '%%')}: %s" for key in keys]
+    members: list[str] = []
+    columns: list[Iterable[object]] = []
+    for key, column in zip(keys, zip(*rows, strict=True), strict=False):  # none without rows
+        known = _Known(shapes.get(key))
+        # Most columns say the same in each row, and are said once, in the template.
+        varies = not columns or column.count(column[0]) < len(column)
+        if varies:
+            columns.append(_texts(column, known))
+        text = f"{format_json(key)}: {'' if varies else known[column[0]]}"
+        members.append(text.replace("%", "%%") + ("%s" if varies else ""))
     template = f"{{{', '.join(members)}}}"
     return f"[{', '.join(map(template.__mod__, zip(*columns, strict=True)))}]"
 
 
-def _texts(column: Sequence[object], shape: Callable[[object], object] | None) -> Iterable[object]:
+def _texts(column: Sequence[object], known: _Known) -> Iterable[object]:
     types = set(map(type, column))
     if types == {int}:
         return column  # which % writes as JSON does
     if types == {str}:
         return map(_quote, column)  # type: ignore[arg-type]  # all are texts
-    return map(_Known(shape).__getitem__, column)
+    return map(known.__getitem__, column)
 
 
 class _Known(dict[object, str]):

@@ -51,6 +51,7 @@ class Tree:
         self.add(self.vf, pf_config(vendor_id=0xFFFF, device_id=0xFFFF, sriov=None))
         (self.pf / "resource").write_text(RESOURCE)
         (self.pf / "sriov_totalvfs").write_text("7\n")
+        (self.pf / "sriov_numvfs").write_text("1\n")
         (self.pf / "virtfn0").symlink_to(f"../{VF}")
         (self.vf / "physfn").symlink_to(f"../{PF}")
         (self.pf / "net/eth0").mkdir(parents=True)

@@ -11,6 +11,7 @@ from sriovctl.model.address import (
     PCIAddress,
     is_pci_address,
     parse_pci_address,
+    parse_pci_addresses,
     vf_address,
 )
 
@@ -32,6 +33,25 @@ def test_text_round_trips(address: PCIAddress) -> None:
 @given(st.text("0123456789abcdefABCDEF:.g -", max_size=16) | st.from_regex(PATTERN))
 def test_only_addresses_are_taken(text: str) -> None:
     assert is_pci_address(text) == (PATTERN.fullmatch(text) is not None)
+
+
+@given(st.lists(addresses.map(str) | st.from_regex(PATTERN, fullmatch=True)))
+def test_many_are_read_as_one_by_one(names: list[str]) -> None:
+    assert parse_pci_addresses(names) == [parse_pci_address(name) for name in names]
+    assert [str(one) for one in parse_pci_addresses(names)] == [
+        str(parse_pci_address(name)) for name in names
+    ]
+
+
+@given(st.lists(addresses.map(str).map(str.upper) | addresses.map(str), min_size=1))
+def test_many_are_written_in_lower_case(names: list[str]) -> None:
+    assert [str(one) for one in parse_pci_addresses(names)] == [name.lower() for name in names]
+
+
+@pytest.mark.parametrize("text", ["0000:01:20.0", "0000:01:00.8", "0000 01:00.0", "0000:0 :00.0"])
+def test_none_among_many_is_refused(text: str) -> None:
+    with pytest.raises(InputError, match=f"{text}: is not a PCI address"):
+        parse_pci_addresses(["0000:01:00.0", text, "0000:01:00.1"])
 
 
 def test_short_and_long_forms() -> None:
