@@ -90,7 +90,7 @@ class Keeper:
         self._sight = Sight(site.host)
         self._seen: dict[str, PF] = {}  # the declared PFs, as they were looked at last
         self._settled: dict[str, PF] = {}  # as they were when nothing waited for its repair
-        self._as_declared: dict[str, tuple[WantedPF, PF]] = {}  # what was found alike last
+        self._compared: dict[str, tuple[WantedPF, PF, Sequence[Difference]]] = {}  # last
         self._records: dict[str, Records] = {}
         self._begun: set[str] = set()  # PFs that were as declared once since the files were read
         self._retries: dict[str | None, float] = {}
@@ -313,12 +313,10 @@ class Keeper:
         alone = self._declaration.of(wanted, pf.device)._replace(match=PFMatch(address=pf.device))
         state = DesiredState((alone,))
         (pf,) = with_wanted_details(self._host, (pf,), state, places=places)
-        if self._as_declared.get(pf.device) == (alone, pf):
-            return alone, pf, ()
-        differences = find_drift(state, (pf,))
-        if not differences:
-            self._as_declared[pf.device] = alone, pf
-        return alone, pf, differences
+        last = self._compared.get(pf.device)
+        if last is None or last[:2] != (alone, pf):
+            last = self._compared[pf.device] = alone, pf, find_drift(state, (pf,))
+        return last
 
     def _settle(self, pf: PF) -> Condition:
         self._note(pf, ())

@@ -34,6 +34,7 @@ class Sight:
         self._host = host
         self._former: dict[str, PF] = {}
         self._known_vfs: dict[str, KnownVFs] = {}  # by PF
+        self._births: dict[str, int | None] = {}  # which device it was that was read
         self._vfs: dict[str, tuple[str, int]] = {}  # VF -> its PF, and its place there
         self._addresses: dict[str, tuple[object, ...]] = {}  # of the VFs of each PF
 
@@ -48,11 +49,14 @@ class Sight:
         :raises LostError: it went away while it was read.
         :raises HostError: the kernel refused a read.
         """
-        self.forget(device)
+        former, born = self._former.pop(device, None), self._births.get(device)
+        self._births[device] = self._host.files.birth_of(f"{PCI_DEVICES}/{device}")
+        if born is None or born != self._births[device]:
+            former = None  # another card may be in its place
         known = self._known_vfs.setdefault(device, KnownVFs())
-        pf = read_pf(self._host, device, known=known)
+        pf = read_pf(self._host, device, known=known, former=former)
         if pf is None:
-            del self._known_vfs[device]
+            del self._known_vfs[device], self._births[device]
         else:
             self.keep(pf)
         return pf

@@ -50,10 +50,13 @@ def read_inventory(host: Host, *, name_of: NameLookup, with_links: bool = True) 
     )
 
 
-def read_pf(host: Host, device: str, *, known: KnownVFs | None = None) -> PF | None:
+def read_pf(
+    host: Host, device: str, *, known: KnownVFs | None = None, former: PF | None = None
+) -> PF | None:
     """Read one PF with its VFs, and nothing else of the host; None if there is no such PF.
 
     :param device: its name in sysfs.
+    :param former: the very device as it was read before: what it is born with is not read again.
     :param known: see :func:`sriovctl.codec.rtnl.decode_link`.
     :raises LostError: it went away while it was read.
     :raises HostError: the kernel refused a read.
@@ -63,7 +66,8 @@ def read_pf(host: Host, device: str, *, known: KnownVFs | None = None) -> PF | N
         directory = None if is_pci_address(device) else _pf_elsewhere(host.files, device)
     if directory is None:
         return None
-    survey = _survey(host.files, of_all=False)._replace(known=known)
+    survey = _survey(host.files, of_all=False, group=read_iommu_group(host.files, directory))
+    survey = survey._replace(known=known, former=former)
     return _read_pf(host, directory, survey, name_of=lambda *_: None)
 
 
@@ -75,9 +79,10 @@ class _Survey(NamedTuple):
     netdevs: Mapping[str, list[str]] | None  # sysfs device name -> netdevs; None: look at each
     links: bool = True  # ask route netlink
     known: KnownVFs | None = None
+    former: PF | None = None  # of one PF, what it was
 
 
-def _survey(files: FileTree, *, of_all: bool = True) -> _Survey:
+def _survey(files: FileTree, *, of_all: bool = True, group: int | None = None) -> _Survey:
     online = files.read_text(NODES_ONLINE)
     # Listing drivers and netdevs pays for many VFs only: then it spares looking at each.
     names = files.list_dir(PCI_DRIVERS) if of_all else ()
@@ -89,7 +94,9 @@ def _survey(files: FileTree, *, of_all: bool = True) -> _Survey:
     }
     return _Survey(
         # A recording may lack the directory, and still have the links of its devices.
-        grouped=bool(files.list_dir(IOMMU_GROUPS)) or not files.exists(IOMMU_GROUPS),
+        grouped=group is not None
+        or bool(files.list_dir(IOMMU_GROUPS))
+        or not files.exists(IOMMU_GROUPS),
         numa=online is None or not online.isdigit(),
         drivers=bound,
         netdevs=_netdevs_by_device(files) if of_all else None,
@@ -165,8 +172,7 @@ def _read_pf(host: Host, directory: str, survey: _Survey, *, name_of: NameLookup
     num_vfs = read_int(files, f"{directory}/sriov_numvfs")
     if num_vfs is None:
         raise LostError("the PF went away while it was read", subject=device, hint="run again")
-    vendor_id = read_hex(files, f"{directory}/vendor", digits=4)
-    device_id = read_hex(files, f"{directory}/device", digits=4)
+    vendor_id, device_id, pci_class = _read_ids(files, directory, survey.former)
     netdev = _netdev_of(files, directory, survey)
     link = _read_link(host, netdev, survey.known) if survey.links else None
     return PF(
@@ -175,7 +181,7 @@ def _read_pf(host: Host, directory: str, survey: _Survey, *, name_of: NameLookup
         vendor_id=vendor_id,
         device_id=device_id,
         name=name_of(vendor_id, device_id) if vendor_id and device_id else None,
-        pci_class=read_hex(files, f"{directory}/class", digits=6),
+        pci_class=pci_class,
         driver=files.read_link(f"{directory}/driver"),
         netdev=netdev,
         numa_node=(node := read_numa_node(files, directory)),
@@ -189,6 +195,16 @@ def _read_pf(host: Host, directory: str, survey: _Survey, *, name_of: NameLookup
         mtu=link.mtu if link else None,
         phys_port_name=link.phys_port_name if link else None,
     )
+
+
+def _read_ids(
+    files: FileTree, directory: str, former: PF | None
+) -> tuple[str | None, str | None, str | None]:
+    if former is not None:
+        return former.vendor_id, former.device_id, former.pci_class
+    vendor_id = read_hex(files, f"{directory}/vendor", digits=4)
+    device_id = read_hex(files, f"{directory}/device", digits=4)
+    return vendor_id, device_id, read_hex(files, f"{directory}/class", digits=6)
 
 
 def _read_vfs(
@@ -207,7 +223,9 @@ def _read_vfs(
     if links:
         return _read_functions(files, links, attributes, survey, pf_node=pf_node)
     # VFs of another bus have no functions of their own, only attributes.
-    return tuple(VF(i, None, None, None, None, None, attributes.get(i)) for i in range(num_vfs))
+    nothing, indices = (None,) * num_vfs, range(num_vfs)
+    columns = (indices, *(nothing,) * 5, map(attributes.get, indices), *(nothing,) * 2)
+    return tuple(map(tuple.__new__, repeat(VF), zip(*columns, strict=True)))
 
 
 # Column by column: a thousand calls less for a thousand VFs.

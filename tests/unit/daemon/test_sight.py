@@ -243,6 +243,27 @@ def seen(pf: PF | None) -> PF:
     return pf
 
 
+def test_what_a_card_is_born_with_is_read_once_and_of_another_card_anew() -> None:
+    scene = Scene()
+    (igb, *_) = scene.pfs
+    before = scene.sight.read(igb)
+    read, read_text = list[str](), scene.host.files.read_text
+
+    def noting(path: str) -> str | None:
+        read.append(path.rpartition("/")[2])
+        return read_text(path)
+
+    scene.host.files.read_text = noting  # type: ignore[method-assign]
+    assert scene.sight.read(igb) == before
+    assert not {"vendor", "device", "class"} & {*read}
+    scene.plug(igb)
+    card = scene.cards[igb]
+    assert card is not None
+    card.device_id = 0x1521
+    scene.plug(igb)
+    assert seen(scene.sight.read(igb)).device_id == "1521"
+
+
 def test_vfs_that_are_gone_are_still_known_by_their_pf() -> None:
     scene = Scene()
     (igb, *_) = scene.pfs
