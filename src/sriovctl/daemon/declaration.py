@@ -6,6 +6,7 @@ from hashlib import sha256
 
 from sriovctl.codec.state_file import parse_states
 from sriovctl.model.health import Baseline
+from sriovctl.model.run import RunKind, RunStatus
 from sriovctl.model.state import DesiredState
 from sriovctl.planner.declared import declaring_runs, overlay_steps
 
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from typing import Protocol
 
     from sriovctl.host.api import Journal
-    from sriovctl.model.run import RecordedStep
+    from sriovctl.model.run import RecordedStep, Run
     from sriovctl.model.state import WantedPF
 
     Texts = tuple[tuple[str, str], ...]
@@ -28,6 +29,10 @@ if TYPE_CHECKING:
 
         def write(self, baseline: Baseline) -> None:
             """Keep it."""
+
+
+_OF_PEOPLE = (RunKind.APPLY, RunKind.UNDO)
+_OPEN = (RunStatus.RUNNING, RunStatus.UNCONFIRMED)
 
 
 class Declaration:
@@ -50,6 +55,8 @@ class Declaration:
         self._boot_id = boot_id
         self._steps: dict[int, tuple[RecordedStep, ...]] = {}
         self._baseline = Baseline("", 0, boot_id)
+        self._runs: tuple[Run, ...] = ()  # of people, since the baseline, as far as they were read
+        self._read_to = 0
         self.state = DesiredState(())
 
     def load(self, *, anew: bool) -> None:
@@ -68,6 +75,7 @@ class Declaration:
             known = Baseline(digest, self._journal.newest(), self._boot_id)
         self.state, self._baseline = state, known
         self._steps.clear()
+        self._runs, self._read_to = (), known.run_id
 
     def remember(self) -> None:
         """Let the baseline outlive the daemon.
@@ -82,12 +90,21 @@ class Declaration:
 
         :raises HostError: the journal cannot be read.
         """
-        runs = self._journal.since(self._baseline.run_id, self._boot_id)
         steps: list[RecordedStep] = []
-        for run in declaring_runs(runs, find=self._journal.run):
+        for run in declaring_runs(self._runs_of_people(), find=self._journal.run):
             if device in run.devices:
                 steps += self._steps_of(run.run_id)
         return overlay_steps(wanted, device, steps)
+
+    # A daemon makes thousands of repairs, and is to be as quick then as on its first day.
+    def _runs_of_people(self) -> tuple[Run, ...]:
+        before, new = self._runs, self._journal.since(self._read_to, self._boot_id)
+        if any(run.kind is RunKind.UNDO for run in new):  # of one, perhaps, that was read before
+            before, new = (), self._journal.since(self._baseline.run_id, self._boot_id)
+        runs = (*before, *(run for run in new if run.kind in _OF_PEOPLE))
+        if new and not any(run.status in _OPEN for run in runs):
+            self._runs, self._read_to = runs, new[-1].run_id
+        return runs
 
     def _steps_of(self, run_id: int) -> tuple[RecordedStep, ...]:
         if run_id not in self._steps:

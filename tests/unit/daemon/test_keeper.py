@@ -16,7 +16,7 @@ from sriovctl.errors import HostError, InputError
 from sriovctl.model.functions import VLAN
 from sriovctl.model.health import Health
 from sriovctl.model.lease import Pool, Request, Terms
-from sriovctl.model.run import RunKind, RunStatus
+from sriovctl.model.run import Run, RunKind, RunStatus
 from sriovctl.model.state import PFMatch, WantedPF, WantedPool, WantedVF
 from tests.unit.daemon.rig import IGB, NVME, OTHER, PCI, STATE, Rig
 from tests.unit.engine.test_costs import CountedFiles
@@ -249,6 +249,31 @@ def test_files_that_were_read_again_are_the_newest_word(rig: Rig) -> None:
     rig.keeper.load(anew=True)
     rig.keeper.look_all()
     assert rig.vlans()[1] == 51
+
+
+def test_a_look_does_not_read_the_repairs_of_former_days(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rig.apply(STATE.replace("id: 43", "id: 50"))
+    for _ in range(10):
+        rig.pass_time(1000)
+        rig.ip_set(1, WantedVF(vlan=VLAN(99)))
+    rig.pass_time(1000)
+    assert len(rig.runs()) == 12
+    rig.ip_up(up=True)
+    rig.pass_time(10)
+    since, read = rig.journal.since, list[int]()
+
+    def counted(run_id: int, boot_id: str | None) -> tuple[Run, ...]:
+        runs = since(run_id, boot_id)
+        read.append(len(runs))
+        return runs
+
+    monkeypatch.setattr(rig.journal, "since", counted)
+    rig.ip_up(up=True)
+    rig.pass_time(10)
+    assert read == [0]
+    assert rig.vlans() == [42, 50, 42]
 
 
 def test_a_persons_run_outlives_a_restart_of_the_daemon(rig: Rig) -> None:
