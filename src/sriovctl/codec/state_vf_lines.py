@@ -21,9 +21,13 @@ from sriovctl.model.state import UNSET, WantedVF
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any
 
-    from sriovctl.codec.state_keys import Key, Level
+    from sriovctl.codec.state_keys import Level
+    from sriovctl.codec.state_values import Value
+
+    Reader = Callable[[str], object]  # of a value as it is written
 
     VFs = tuple[tuple[int, WantedVF], ...]
 
@@ -32,7 +36,7 @@ _NOBODY = WantedVF()
 _NOTHING = list[object](_NOBODY)
 _CLOSED: list[object] = [None] * len(_NOBODY)  # takes no more
 _LOW, _HIGH = map(WantedVF._fields.index, ("min_tx_rate_mbps", "max_tx_rate_mbps"))
-_QUOTES = "\"'"
+_QUOTES = ('"', "'")
 
 
 def read_vf_lines(lines: list[str], start: int, column: int) -> tuple[VFs, int] | None:
@@ -51,64 +55,74 @@ def read_vf_lines(lines: list[str], start: int, column: int) -> tuple[VFs, int] 
 class _Pairs:
     # What pairs of one level say, as text: the place of the field, and the value.
 
-    def __init__(self, level: Level, fields: tuple[str, ...]) -> None:
-        self._places = {key.name: (fields.index(key.name), key) for key in level}
+    def __init__(self, level: Level, fields: tuple[str, ...], *others: tuple[str, Reader]) -> None:
+        readers = {key.name: _scalar(key.value) for key in level} | dict(others)
+        self.readers = {name: (fields.index(name), read) for name, read in readers.items()}
         self.known: dict[str, tuple[int, Any]] = {}
 
     def read(self, text: str) -> tuple[int, Any]:
-        name, _, value = text.partition(": ")
-        if not value or name not in self._places:
+        name, _, written = text.partition(": ")
+        if name not in self.readers:
             raise NotPlainError
-        place, key = self._places[name]
-        self.known[text] = place, self._value(key, value)
+        place, read = self.readers[name]
+        self.known[text] = place, read(written)
         return self.known[text]
 
-    def _value(self, key: Key, written: str) -> object:
-        said = _unquoted(written) if written[0] in _QUOTES else said_by(written)
-        quick = key.value.quick
-        value = None if quick is None or said is None else quick(said)
-        return key.value.read(Node("", "", Tree(0, 0, said))) if value is None else value
+
+def _scalar(value: Value) -> Reader:
+    slow, quick = value.read, value.quick
+
+    def read(written: str) -> object:
+        said = _unquoted(written) if written[:1] in _QUOTES else said_by(written)
+        found = quick(said) if quick is not None and said is not None else None
+        return slow(Node("", "", Tree(0, 0, said))) if found is None else found
+
+    return read
 
 
-class _VFPairs(_Pairs):
-    # The one value that is a mapping itself is read like the others.
+def _vlan() -> Reader:
+    pairs_of_vlan = _Pairs(VLAN_KEYS, VLAN._fields)
+    known, read_pair = pairs_of_vlan.known, pairs_of_vlan.read
 
-    def __init__(self) -> None:
-        super().__init__(VF_KEYS, WantedVF._fields)
-        self._vlan = _Pairs(VLAN_KEYS, VLAN._fields)
-
-    def _value(self, key: Key, written: str) -> object:
-        if key.name != "vlan":
-            return super()._value(key, written)
-        known, read = self._vlan.known, self._vlan.read
+    def read(written: str) -> VLAN:
         parts = _flow(written).split(", ")
-        pairs = [known[part] if part in known else read(part) for part in parts]
+        pairs = [known[part] if part in known else read_pair(part) for part in parts]
         said = dict(pairs)
         if len(said) < len(pairs) or 0 not in said:  # twice, or without an id
             raise NotPlainError
         return VLAN(**{VLAN._fields[place]: value for place, value in pairs})
 
+    return read
+
 
 class _Block:
     def __init__(self, column: int) -> None:
         self._column = column
-        self._pairs = _VFPairs()
-        self._lines: dict[str, tuple[int, Any]] = {}  # those of attributes, with their indentation
+        self._pairs = _Pairs(VF_KEYS, WantedVF._fields, ("vlan", _vlan()))
+        # Lines of attributes, and how they begin, with their indentation.
+        self._lines: dict[str, tuple[int, Any]] = {}
+        self._heads: dict[str, tuple[int, Reader]] = {}
         self._of_vfs = self._of_attributes = -1  # their columns
         self._slots: list[Any] = _CLOSED  # what is said of the VFs that we are at
         self._indices = range(0)
         self._found: dict[int, WantedVF] = {}
 
     def read(self, lines: list[str], start: int) -> tuple[VFs, int]:
-        known, end = self._lines, start
+        known, heads, end = self._lines, self._heads, start
         for line in islice(lines, start, None):
-            if line in known:
-                place, value = known[line]
+            pair = known.get(line)
+            if pair is None:
+                head, _, written = line.partition(": ")
+                if head in heads:
+                    place, read = heads[head]
+                    pair = known[line] = place, read(written)
+                elif not self._other(line):
+                    break
+            if pair is not None:
+                place, value = pair
                 if self._slots[place] is not UNSET:
                     raise NotPlainError
                 self._slots[place] = value
-            elif not self._other(line):
-                break
             end += 1
         self._close()
         if not self._found:
@@ -130,6 +144,8 @@ class _Block:
         if here == self._of_attributes:
             self._lines[line] = pair = self._pairs.read(content)
             self._set(*pair)
+            head, _, _ = line.partition(": ")
+            self._heads[head] = self._pairs.readers[head.lstrip(" ")]
         elif here == self._of_vfs:
             self._close()
             self._open(content)
@@ -182,7 +198,7 @@ def _unquoted(written: str) -> str:
 # What stands in braces.
 def _flow(written: str) -> str:
     written = written.lstrip(" ")
-    if written[:1] != "{" or written[-1] != "}":
+    if written[:1] != "{" or written[-1:] != "}":
         raise NotPlainError
     return written[1:-1]
 
