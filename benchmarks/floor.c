@@ -1,6 +1,7 @@
 /* The floor: what `sriovctl ls --json` asks of the kernel, asked by a C program that does nothing
  * else.  One directory of all functions, the PFs' own files, one link for each VF (two with IOMMU
- * groups) and each netdev, who is bound to which driver, and one RTM_GETLINK for each PF with a netdev. */
+ * groups) and each netdev, who is bound to which driver, and one RTM_GETLINK for each PF with a
+ * netdev. */
 #define _GNU_SOURCE
 #include <dirent.h>
 #include <fcntl.h>
