@@ -194,7 +194,7 @@ def decode_link(
     ifindex, hardware, flags, end = decode_link_body(message, RTM_NEWLINK)
     mac_size = INFINIBAND_MAC_SIZE if hardware == ARPHRD_INFINIBAND else ETHERNET_MAC_SIZE
     fields: dict[str, object] = {}
-    for kind, first, last in link_attributes(message, LINK_BODY, end, _INTERESTING, known):
+    for kind, first, last in link_attributes(message, LINK_BODY, end, _INTERESTING):
         if kind == IFLA_VFINFO_LIST:
             fields["vfs"] = decode_vf_list(
                 message, first, last, mac_size=mac_size, only=only, known=known
@@ -209,11 +209,7 @@ def decode_link(
 
 
 def link_attributes(
-    message: bytes,
-    start: int,
-    end: int,
-    kinds: Container[int],
-    known: KnownVFs | None = None,
+    message: bytes, start: int, end: int, kinds: Container[int]
 ) -> Iterator[tuple[int, int, int]]:
     """Walk like :func:`attributes`, but find the end of the list of VFs by itself.  Pure.
 
@@ -227,7 +223,7 @@ def link_attributes(
         kind &= TYPE_MASK
         first, last = start + ATTRIBUTE_HEADER_SIZE, start + length
         if kind == IFLA_VFINFO_LIST:
-            last = vf_list_end(message, first, end, num_vfs, known)
+            last = vf_list_end(message, first, end, num_vfs)
             if (last - start) & MAX_ATTRIBUTE_LENGTH != length:
                 raise malformed(f"a list of VFs of length {length}", start)
         elif not first <= last <= end:

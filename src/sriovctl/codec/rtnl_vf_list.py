@@ -18,7 +18,7 @@ from sriovctl.errors import HostError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
 
     from sriovctl.model.functions import VFAttributes
 
@@ -32,75 +32,75 @@ _FEW = 16  # VFs that are read sooner one by one than column by column
 class KnownVFs:
     """What a netdev's VFs were when they were read last, for who reads them again and again.
 
-    Begin with an empty one for each netdev, and hand it to each reading.  All VFs are compared in
-    one step with those of the time before, and only what is not as it was is read.  VFs that have
-    not changed come again as the same records, and as the same tuple where none has.
+    Begin with an empty one for each netdev, and hand it to each reading.  What the kernel says is
+    compared with what it said the time before, and only the VFs are read of which it says something
+    else.  The others come again as the same records, and in the same tuple where none has changed.
     """
 
-    __slots__ = ("_mac_size", "_rows", "_stride", "vfs")
+    __slots__ = ("_blocks", "_mac_size", "_size", "_stride", "vfs")
 
     def __init__(self) -> None:
         self.vfs: tuple[VFAttributes, ...] = ()
-        self._rows = b""  # what the kernel said of them
-        self._stride = 0  # bytes of each; 0: not alike, and never compared
+        self._blocks: list[bytes] = []  # what the kernel said, some VFs in each
+        self._size = 0  # bytes of all of it
+        self._stride = 0  # bytes of each VF; 0: not alike, and never compared
         self._mac_size = 0
-
-    def end_of_same(self, message: bytes, start: int, end: int, num_vfs: int) -> tuple[int, int]:
-        """Find what stands there as it was: (where it ends, how many VFs it is)."""
-        last = start + len(self._rows)
-        if not self._stride or len(self.vfs) > num_vfs or last > end:
-            return start, 0
-        return (last, len(self.vfs)) if message.startswith(self._rows, start) else (start, 0)
 
     def read(self, message: bytes, start: int, end: int, *, mac_size: int) -> None:
         """Make :attr:`vfs` those of this list.
 
         :raises HostError: a VF is malformed; they are what they were then.
         """
-        comparable = self._stride and (len(self._rows), self._mac_size) == (end - start, mac_size)
-        if comparable and message.startswith(self._rows, start):
+        if not self._stride or (self._size, self._mac_size) != (end - start, mac_size):
+            self._read_all(message, start, end, mac_size)
             return
-        rows = message[start:end]
-        changed = self._read_changed(rows) if comparable else None
-        if changed is None:
-            changed = _decode_each(message, *_places(message, start, end), mac_size)
-            self._stride = _stride_of_alike(message, start, end)
-        self.vfs, self._mac_size = changed, mac_size
-        self._rows = rows
+        places = range(start, end, _BLOCK * self._stride)
+        same = list(map(message.startswith, self._blocks, places))
+        if all(same):
+            return
+        others = {
+            number: message[at : min(at + places.step, end)]
+            for number, at in enumerate(places)
+            if not same[number]
+        }
+        most = len(same) > 1 and len(others) > len(same) // 2
+        if most or not self._read_blocks(others):
+            self._read_all(message, start, end, mac_size)
 
-    # None where all are to be read.
-    def _read_changed(self, rows: bytes) -> tuple[VFAttributes, ...] | None:
-        starts = _unequal(rows, self._rows, self._stride)
-        if starts is None:
-            return None
-        changed = [rows[start : start + self._stride] for start in starts]
-        header = self._rows[:ATTRIBUTE_HEADER_SIZE]
-        if not all(row.startswith(header) for row in changed):
-            return None  # as long all together, but not each
-        joined = b"".join(changed)
+    def _read_all(self, message: bytes, start: int, end: int, mac_size: int) -> None:
+        self.vfs = _decode_each(message, *_places(message, start, end), mac_size)
+        self._stride = _stride_of_alike(message, start, end)
+        self._size, self._mac_size = end - start, mac_size
+        size = _BLOCK * self._stride
+        places = range(start, end, size) if size else ()
+        self._blocks = [message[at : min(at + size, end)] for at in places]
+
+    # False where VFs are not as long as they were, or malformed: to be told where it stands.
+    def _read_blocks(self, blocks: Mapping[int, bytes]) -> bool:
+        changed = dict(self._changed_in(blocks))
+        header = self._blocks[0][:ATTRIBUTE_HEADER_SIZE]
+        if not all(row.startswith(header) for row in changed.values()):
+            return False
+        rows = b"".join(changed.values())
         try:
-            read = _decode_each(joined, *_places(joined, 0, len(joined)), self._mac_size)
+            read = _decode_each(rows, *_places(rows, 0, len(rows)), self._mac_size)
         except HostError:
-            return None  # to be told where in the message it stands
+            return False
         vfs = list(self.vfs)
-        for start, vf in zip(starts, read, strict=True):
-            vfs[start // self._stride] = vf
-        return tuple(vfs)
+        for place, vf in zip(changed, read, strict=True):
+            vfs[place] = vf
+        self.vfs = tuple(vfs)
+        for number, block in blocks.items():
+            self._blocks[number] = block
+        return True
 
-
-# Where those rows begin that are not the same in both; None where they are spread over most.
-def _unequal(rows: bytes, others: bytes, stride: int) -> list[int] | None:
-    size = _BLOCK * stride
-    starts = range(0, len(rows), size)
-    blocks = [at for at in starts if rows[at : at + size] != others[at : at + size]]
-    if len(starts) > 1 and len(blocks) > len(starts) // 2:
-        return None
-    return [
-        at
-        for block in blocks
-        for at in range(block, min(block + size, len(rows)), stride)
-        if rows[at : at + stride] != others[at : at + stride]
-    ]
+    # Places in the list of VFs, and what is said of them now.
+    def _changed_in(self, blocks: Mapping[int, bytes]) -> Iterator[tuple[int, bytes]]:
+        for number, block in blocks.items():
+            for n, at in enumerate(range(0, len(block), self._stride)):
+                row = block[at : at + self._stride]
+                if not self._blocks[number].startswith(row, at):
+                    yield number * _BLOCK + n, row
 
 
 # --- reading ---------------------------------------------------------------------------------
@@ -171,9 +171,7 @@ def _places_of(
 # --- finding ---------------------------------------------------------------------------------
 
 
-def vf_list_end(
-    message: bytes, start: int, end: int, num_vfs: int, known: KnownVFs | None = None
-) -> int:
+def vf_list_end(message: bytes, start: int, end: int, num_vfs: int) -> int:
     """Find where the VFs end, whose list may be longer than its length can say.
 
     ``rtnl_fill_vf()`` puts one ``IFLA_VF_INFO`` for each VF into the list, without its length ever
@@ -185,9 +183,6 @@ def vf_list_end(
 
     :raises HostError: a VF is longer than the message, or shorter than its own head.
     """
-    if known is not None:
-        start, same = known.end_of_same(message, start, end, num_vfs)
-        num_vfs -= same
     if (alike := _end_of_alike(message, start, num_vfs)) is not None and alike <= end:
         return alike
     for _ in range(num_vfs):

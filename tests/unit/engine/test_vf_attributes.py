@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sriovctl.codec.netlink import decode_header
-from sriovctl.codec.rtnl import RTM_GETLINK, decode_getlink
+from sriovctl.codec.rtnl import RTM_GETLINK, LinkQuery, decode_getlink
 from sriovctl.codec.rtnl_change import decode_set_link, decode_set_vfs
 from sriovctl.codec.rtnl_link_encode import encode_link
 from sriovctl.engine.vf_attributes import (
@@ -75,6 +75,7 @@ class SmallKernel:
         self.words: str | None = None
         self.writes: list[bytes] = []
         self.applied: list[tuple[int, str]] = []
+        self.queries: list[LinkQuery] = []
 
     def exchange(self, requests: Sequence[bytes]) -> tuple[NetlinkAnswer, ...]:
         return tuple(self._answer(request) for request in requests)
@@ -97,6 +98,7 @@ class SmallKernel:
 
     def _describe(self, request: bytes) -> NetlinkAnswer:
         query = decode_getlink(request)
+        self.queries.append(query)
         if query.ifindex != self.link.ifindex and query.ifname != self.link.ifname:
             return NetlinkAnswer(errno.ENODEV, None, ())
         link = self.link if query.with_vfs else self.link._replace(num_vfs=None, vfs=())
@@ -204,6 +206,16 @@ def test_minimum_alone_keeps_the_maximum() -> None:
     write_vf_attributes(kernel, 5, [(0, WantedVF(min_tx_rate_mbps=10))])
     (vf,) = kernel.link.vfs
     assert (vf.min_tx_rate_mbps, vf.max_tx_rate_mbps) == (10, 100)
+
+
+def test_what_vfs_have_is_read_once_and_only_where_it_matters() -> None:
+    kernel = SmallKernel(20)
+    write_vf_attributes(kernel, "enp1s0", five_for_all(20))
+    assert [query.with_vfs for query in kernel.queries] == [False]
+    kernel.queries.clear()
+    alone = [(index, WantedVF(min_tx_rate_mbps=1)) for index in range(20)]
+    write_vf_attributes(kernel, "enp1s0", alone)
+    assert [query.with_vfs for query in kernel.queries] == [False, True]
 
 
 def test_refused_vf_is_named_with_its_attribute() -> None:
@@ -361,6 +373,31 @@ def test_vf_that_is_not_there_is_a_mismatch() -> None:
 def test_differences_that_are_none(wanted: WantedVF, found: VFAttributes) -> None:
     link = LinkReport(5, "enp1s0", num_vfs=1, vfs=(found,))
     assert find_mismatches(link, [(0, wanted)]) == ()
+
+
+@given(st.data(), st.integers(1, 40))
+def test_among_many_each_difference_is_found(data: st.DataObject, num_vfs: int) -> None:
+    changes = five_for_all(num_vfs)
+    vfs = [FRESH._replace(vf_index=i, **_said(w)) for i, w in changes]  # type: ignore[arg-type]
+    expected = []
+    for place in sorted(data.draw(st.sets(st.integers(0, num_vfs - 1), max_size=3))):
+        attribute = data.draw(st.sampled_from(["trust", "spoofchk", "admin_mac", "vlan"]))
+        wanted = changes[place][1]
+        if data.draw(st.booleans()):  # of some VFs not all is wanted
+            changes[place] = place, wanted._replace(**{attribute: UNSET})
+        else:
+            expected.append((place, attribute))
+        vfs[place] = vfs[place]._replace(**{attribute: None})  # type: ignore[arg-type]
+    if data.draw(st.booleans()):
+        expected.append((vfs.pop().vf_index, "vf_index"))
+        expected = [one for one in expected if one[0] < num_vfs - 1 or one[1] == "vf_index"]
+    link = LinkReport(5, "enp1s0", num_vfs=num_vfs, vfs=tuple(vfs))
+    found = find_mismatches(link, changes)
+    assert [(one.vf_index, one.attribute) for one in found] == expected
+
+
+def _said(wanted: WantedVF) -> dict[str, object]:
+    return {name: value for name, value in wanted._asdict().items() if value is not UNSET}
 
 
 def test_different_vlans_are_written_out() -> None:
