@@ -12,7 +12,8 @@ from typing import NamedTuple
 from case import CannotRunError, Site
 from measure import wall_time
 from netdevsim import netdev_with_vfs
-from sriovctl.engine.vf_attributes import find_mismatches, read_link, write_vf_attributes
+from sriovctl.engine.link import read_link
+from sriovctl.engine.vf_attributes import find_mismatches, write_vf_attributes
 from sriovctl.host.rtnl import KernelRouteNetlink
 from sriovctl.model.functions import VLAN, VFAttributes
 from sriovctl.model.state import UNSET, WantedVF

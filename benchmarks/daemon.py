@@ -24,7 +24,7 @@ from measure import describe_machine, format_ratio, wall_time
 from netdevsim import netdev_with_vfs
 from sriovctl.codec.link_event import decode_link_event
 from sriovctl.codec.rtnl_change import encode_set_vf
-from sriovctl.engine.vf_attributes import read_link
+from sriovctl.engine.link import read_link
 from sriovctl.host.events import KernelEvents
 from sriovctl.host.rtnl import KernelRouteNetlink
 from sriovctl.model.functions import VLAN

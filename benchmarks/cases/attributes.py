@@ -14,7 +14,8 @@ from measure import seconds
 from sriovctl.codec.netlink import NLM_F_REQUEST, with_sequence
 from sriovctl.codec.rtnl import encode_getlink
 from sriovctl.codec.rtnl_vf_list import KnownVFs
-from sriovctl.engine.vf_attributes import find_mismatches, read_link, write_vf_attributes
+from sriovctl.engine.link import read_link
+from sriovctl.engine.vf_attributes import find_mismatches, write_vf_attributes
 from sriovctl.host.rtnl import KernelRouteNetlink
 from sriovctl.model.functions import VLAN
 from sriovctl.model.link import LinkReport

@@ -21,7 +21,8 @@ from sriovctl.daemon.questions import Question
 from sriovctl.daemon.sight import Sight
 from sriovctl.daemon.watch import Watch, look_at
 from sriovctl.engine.inventory import read_inventory
-from sriovctl.engine.vf_attributes import read_link, write_link
+from sriovctl.engine.link import read_link
+from sriovctl.engine.vf_attributes import write_link
 from sriovctl.host.events import KernelEvents
 from sriovctl.host.live import LiveHost
 from sriovctl.host.rtnl import KernelRouteNetlink

@@ -12,9 +12,10 @@ from typing import Any
 import pytest
 
 from sriovctl.engine.eswitch import read_eswitch_mode
+from sriovctl.engine.link import read_link
 from sriovctl.engine.runs.execute import verify
 from sriovctl.engine.runs.steps import observe, perform
-from sriovctl.engine.vf_attributes import read_link, write_vf_attributes
+from sriovctl.engine.vf_attributes import write_vf_attributes
 from sriovctl.errors import BusyError, PermissionDenied, UnsupportedError
 from sriovctl.host.live import LiveHost
 from sriovctl.model.functions import VLAN, EswitchMode

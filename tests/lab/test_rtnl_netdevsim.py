@@ -18,9 +18,9 @@ from sriovctl.codec.netlink import encode_message, encode_wrapping_nest
 from sriovctl.codec.rtnl import decode_link, encode_getlink, encode_link_dump
 from sriovctl.codec.rtnl_change import decode_set_vfs, encode_set_vf, encode_set_vfs
 from sriovctl.codec.rtnl_vf_encode import encode_wanted_vf
+from sriovctl.engine.link import read_link
 from sriovctl.engine.vf_attributes import (
     find_mismatches,
-    read_link,
     verify_vf_attributes,
     write_link,
     write_vf_attributes,

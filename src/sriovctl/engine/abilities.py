@@ -28,8 +28,8 @@ from sriovctl.codec.rtnl_probe import (
     encode_vlan_probe,
 )
 from sriovctl.engine.eswitch import read_eswitch_mode
+from sriovctl.engine.link import read_link
 from sriovctl.engine.msix import with_msix_counts
-from sriovctl.engine.vf_attributes import read_link
 from sriovctl.errors import HostError, LostError, PermissionDenied, SriovctlError
 from sriovctl.host.kernel_errors import errno_name
 from sriovctl.model.ability import Ability, Can, Known

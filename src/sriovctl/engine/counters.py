@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from sriovctl.codec.rtnl import decode_link, encode_link_dump
 from sriovctl.engine.inventory import read_inventory
-from sriovctl.engine.vf_attributes import read_link
+from sriovctl.engine.link import read_link
 from sriovctl.errors import HostError, LostError, PermissionDenied
 from sriovctl.host.kernel_errors import errno_name
 from sriovctl.model.counters import CounterSource, PFTraffic, Traffic, VFTraffic

@@ -295,7 +295,7 @@ def _read_link(host: Host, netdev: str | None, known: KnownVFs | None) -> LinkRe
     # without netlink data.
     if netdev is None:
         return None
-    from sriovctl.engine.vf_attributes import read_link
+    from sriovctl.engine.link import read_link
 
     try:
         return read_link(host.rtnl, netdev, known=known)

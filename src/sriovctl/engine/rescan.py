@@ -18,7 +18,7 @@ from sriovctl.engine.inventory import (
     read_iommu_group,
     read_netdev,
 )
-from sriovctl.engine.vf_attributes import read_link
+from sriovctl.engine.link import read_link
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

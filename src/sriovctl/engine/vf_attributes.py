@@ -1,4 +1,4 @@
-"""Read, write and verify the attributes of many VFs at once.
+"""Write and verify the attributes of many VFs at once.
 
 Theory of operation.  The kernel takes the attributes of hundreds of VFs in one message and is ten
 times faster so than with one message each.  But when one VF fails it says neither which, nor why:
@@ -16,10 +16,9 @@ Source: ``do_setlink()`` and ``do_setvfinfo()`` in kernel ``net/core/rtnetlink.c
 from __future__ import annotations
 
 import errno
-import os
 from operator import attrgetter, itemgetter
 
-from sriovctl.codec.rtnl import RTM_NEWLINK, decode_link, decode_link_body, encode_getlink
+from sriovctl.codec.rtnl import RTM_NEWLINK, decode_link_body
 from sriovctl.codec.rtnl_change import (
     LinkChange,
     decode_set_vfs,
@@ -27,25 +26,19 @@ from sriovctl.codec.rtnl_change import (
     encode_set_vf,
     encode_set_vfs,
 )
+from sriovctl.engine.link import ask_link, read_link, refusal, subject_of
 from sriovctl.errors import (
-    BusyError,
-    HostError,
-    LostError,
-    PermissionDenied,
     SriovctlError,
-    UnsupportedError,
     VerifyError,
 )
-from sriovctl.host.kernel_errors import errno_name
 from sriovctl.model.functions import VLAN, VFAttributes
 from sriovctl.model.record import NamedTuple
 from sriovctl.model.state import ATTRIBUTES, UNSET, WantedVF
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Sequence
+    from collections.abc import Iterable, Sequence
 
-    from sriovctl.codec.rtnl_vf_list import KnownVFs
     from sriovctl.host.api import RouteNetlink
     from sriovctl.model.link import LinkReport
     from sriovctl.model.netlink import NetlinkAnswer
@@ -54,16 +47,6 @@ if TYPE_CHECKING:
 
 _SHOWN = 3  # mismatches named in one error
 
-_FAMILIES: dict[int, tuple[type[SriovctlError], str | None]] = {
-    errno.EPERM: (PermissionDenied, "run as root (CAP_NET_ADMIN)"),
-    errno.EACCES: (PermissionDenied, "run as root (CAP_NET_ADMIN)"),
-    errno.EOPNOTSUPP: (UnsupportedError, "the PF's driver does not offer this"),
-    errno.EPROTONOSUPPORT: (UnsupportedError, "the PF's driver knows 802.1q only"),
-    errno.EINVAL: (HostError, "the driver does not take this value; the kernel log may say why"),
-    errno.ENODEV: (LostError, None),
-    errno.EBUSY: (BusyError, "try again"),
-    errno.EAGAIN: (BusyError, "try again"),
-}
 # No VF is to blame for these: asking VF by VF would only repeat them.
 _ABOUT_THE_PF = (errno.EPERM, errno.EACCES, errno.ENODEV)
 
@@ -81,58 +64,6 @@ class Mismatch(NamedTuple):
             return f"vf {self.vf_index} is not there"
         found = "is not reported" if self.found is None else f"reads back as {_show(self.found)}"
         return f"vf {self.vf_index} {self.attribute} {found}, not {_show(self.wanted)}"
-
-
-# --- reading ---------------------------------------------------------------------------------
-
-
-def read_link(
-    rtnl: RouteNetlink,
-    netdev: str | int,
-    *,
-    with_counters: bool = False,
-    only: Collection[int] | None = None,
-    known: KnownVFs | None = None,
-) -> LinkReport:
-    """Read one netdev with its VFs.
-
-    :param netdev: name, alternative name, or ifindex.
-    :param only: indices of the VFs that matter; the kernel tells all.  None: all.
-    :param known: see :func:`sriovctl.codec.rtnl.decode_link`.
-    :raises LostError: there is no such netdev.
-    :raises PermissionDenied: the kernel refuses.
-    :raises HostError: any other failure, or an answer that cannot be understood.
-    """
-    message = _ask_link(rtnl, netdev, with_counters=with_counters, with_vfs=True)
-    link = decode_link(message, only=only, known=known)
-    return link if with_counters else _without_counters(link)
-
-
-def _ask_link(
-    rtnl: RouteNetlink, netdev: str | int, *, with_counters: bool, with_vfs: bool
-) -> bytes:
-    request = encode_getlink(
-        ifindex=netdev if isinstance(netdev, int) else None,
-        ifname=None if isinstance(netdev, int) else netdev,
-        with_counters=with_counters,
-        with_vfs=with_vfs,
-    )
-    (answer,) = rtnl.exchange([request])
-    subject = _subject(netdev)
-    if answer.errno == errno.ENODEV:
-        raise LostError("no such netdev", subject=subject, evidence=_evidence(answer))
-    if answer.errno:
-        raise _refusal(answer, subject, "the kernel did not describe it")
-    if not answer.payloads:
-        raise HostError("the kernel's answer is empty", subject=subject)
-    return answer.payloads[0]
-
-
-# A recording answers with the counters that it was made with, asked for or not.
-def _without_counters(link: LinkReport) -> LinkReport:
-    if all(vf.counters is None for vf in link.vfs[:1]):
-        return link
-    return link._replace(vfs=tuple(vf._replace(counters=None) for vf in link.vfs))
 
 
 # --- comparing -------------------------------------------------------------------------------
@@ -240,7 +171,7 @@ def write_vf_attributes(rtnl: RouteNetlink, netdev: str | int, changes: Changes)
         return
     for _, answer in refused:
         if answer.errno in _ABOUT_THE_PF:
-            raise _refusal(answer, _subject(netdev), "the kernel refused")
+            raise refusal(answer, subject_of(netdev), "the kernel refused")
     left = [change for message, _ in refused for change in decode_set_vfs(message)[1]]
     _write_one_by_one(rtnl, ifindex, left, changes)
 
@@ -248,7 +179,7 @@ def write_vf_attributes(rtnl: RouteNetlink, netdev: str | int, changes: Changes)
 def _find_ifindex(rtnl: RouteNetlink, netdev: str | int) -> int:
     if isinstance(netdev, int):
         return netdev
-    message = _ask_link(rtnl, netdev, with_counters=False, with_vfs=False)
+    message = ask_link(rtnl, netdev, with_counters=False, with_vfs=False)
     ifindex, _, _, _ = decode_link_body(message, RTM_NEWLINK)
     return ifindex
 
@@ -311,7 +242,7 @@ def _name_the_attribute(
     hint = None
     if link.num_vfs is not None and vf_index >= link.num_vfs:
         hint = f"{link.ifname} has {link.num_vfs} VFs now, numbered from 0"
-    return _refusal(answer, subject, f"the kernel refused {attribute}", evidence, hint)
+    return refusal(answer, subject, f"the kernel refused {attribute}", evidence, hint)
 
 
 # The kernel stops at a VF's first failing attribute, so nothing more is set than it would have.
@@ -364,37 +295,10 @@ def write_link(
     (answer,) = rtnl.exchange([encode_set_link(LinkChange(ifindex, up=up, mtu=mtu))])
     if answer.errno:
         wanted = {None: f"set mtu {mtu}", True: "bring it up", False: "bring it down"}[up]
-        raise _refusal(answer, _subject(netdev), f"the kernel did not {wanted}")
+        raise refusal(answer, subject_of(netdev), f"the kernel did not {wanted}")
 
 
-# --- errors ----------------------------------------------------------------------------------
-
-
-def _refusal(
-    answer: NetlinkAnswer,
-    subject: str,
-    what: str,
-    evidence: dict[str, object] | dict[str, str] | None = None,
-    hint: str | None = None,
-) -> SriovctlError:
-    family, usual_hint = _FAMILIES.get(answer.errno, (HostError, None))
-    return family(
-        f"{what}: {os.strerror(answer.errno)}",
-        subject=subject,
-        hint=hint or usual_hint,
-        evidence={**_evidence(answer), **(evidence or {})},
-    )
-
-
-def _subject(netdev: str | int) -> str:
-    return f"netdev {netdev}" if isinstance(netdev, int) else netdev
-
-
-def _evidence(answer: NetlinkAnswer) -> dict[str, object]:
-    evidence: dict[str, object] = {"errno": errno_name(answer.errno)}
-    if answer.message:
-        evidence["kernel"] = answer.message
-    return evidence
+# --- words ---------------------------------------------------------------------------------
 
 
 def _show(value: object) -> str:

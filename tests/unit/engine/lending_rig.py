@@ -11,9 +11,10 @@ from tests.unit.engine.mortal import Fate, mortal_site
 from sriovctl.engine.inventory import read_inventory
 from sriovctl.engine.leases.lease_sight import read_process
 from sriovctl.engine.leases.lending import Desk, Survey
+from sriovctl.engine.link import read_link
 from sriovctl.engine.runs.execute import Site
 from sriovctl.engine.runs.users import Users
-from sriovctl.engine.vf_attributes import read_link, write_link, write_vf_attributes
+from sriovctl.engine.vf_attributes import write_link, write_vf_attributes
 from sriovctl.host.journal import SQLiteJournal
 from sriovctl.host.leases import SQLiteLeaseBook, SQLiteLeaseTable
 from sriovctl.host.simulated import SimulatedHost, simulated_82576

@@ -15,8 +15,9 @@ from sriovctl.codec.masking import MACMask, without_device_serial_number
 from sriovctl.codec.rtnl import decode_link, encode_getlink
 from sriovctl.codec.rtnl_change import LinkChange, encode_set_link
 from sriovctl.engine.inventory import read_inventory, read_iommu_groups
+from sriovctl.engine.link import read_link
 from sriovctl.engine.record import record_host
-from sriovctl.engine.vf_attributes import read_link, write_vf_attributes
+from sriovctl.engine.vf_attributes import write_vf_attributes
 from sriovctl.errors import HostError, InputError, LostError, PermissionDenied
 from sriovctl.host.record_writer import RecordWriter
 from sriovctl.host.recorded import RecordedHost

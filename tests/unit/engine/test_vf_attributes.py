@@ -13,10 +13,10 @@ from sriovctl.codec.netlink import decode_header
 from sriovctl.codec.rtnl import RTM_GETLINK, LinkQuery, decode_getlink
 from sriovctl.codec.rtnl_change import decode_set_link, decode_set_vfs
 from sriovctl.codec.rtnl_link_encode import encode_link
+from sriovctl.engine.link import read_link
 from sriovctl.engine.vf_attributes import (
     Mismatch,
     find_mismatches,
-    read_link,
     verify_vf_attributes,
     write_link,
     write_vf_attributes,

@@ -209,7 +209,7 @@ def test_door_closes_and_opens_again(fake: FakeSocket) -> None:
 
 
 def test_this_kernel_answers() -> None:
-    from sriovctl.engine.vf_attributes import read_link
+    from sriovctl.engine.link import read_link
 
     with KernelRouteNetlink() as door:
         assert read_link(door, "lo").ifname == "lo"

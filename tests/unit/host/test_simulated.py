@@ -9,7 +9,8 @@ import pytest
 
 from sriovctl.codec.pciconfig import decode_config
 from sriovctl.engine.inventory import read_inventory, read_iommu_groups
-from sriovctl.engine.vf_attributes import read_link, write_vf_attributes
+from sriovctl.engine.link import read_link
+from sriovctl.engine.vf_attributes import write_vf_attributes
 from sriovctl.errors import HostError, LostError, PermissionDenied
 from sriovctl.host.simulated import (
     CONNECTX_6_DX,

@@ -6,7 +6,8 @@ import pytest
 
 from sriovctl.codec.pciconfig import decode_config
 from sriovctl.engine.inventory import read_inventory
-from sriovctl.engine.vf_attributes import read_link, write_vf_attributes
+from sriovctl.engine.link import read_link
+from sriovctl.engine.vf_attributes import write_vf_attributes
 from sriovctl.errors import BusyError, HostError, SriovctlError, UnsupportedError
 from sriovctl.host.simulated import (
     CONNECTX_6_DX,

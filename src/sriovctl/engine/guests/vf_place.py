@@ -83,7 +83,7 @@ def read_attributes(host: Host, place: VFPlace) -> VFAttributes | None:
     """
     if place.pf_netdev is None:
         return None
-    from sriovctl.engine.vf_attributes import read_link
+    from sriovctl.engine.link import read_link
 
     try:
         report = read_link(host.rtnl, place.pf_netdev)

@@ -15,6 +15,7 @@ from sriovctl.engine.boot import read_boot_id
 from sriovctl.engine.guests.attach_checks import check_settings_possible, doubts_about_link
 from sriovctl.engine.guests.attach_settings import check_macs_of_plan
 from sriovctl.engine.guests.vf_place import read_attributes, read_driver, read_vf_place
+from sriovctl.engine.link import read_link
 from sriovctl.engine.netns.namespaces import find_namespace, name_of, read_namespaces
 from sriovctl.engine.netns.netdevs import find_netdev, read_links
 from sriovctl.engine.original_driver import original_driver_of
@@ -29,7 +30,6 @@ from sriovctl.engine.runs.handover import (
     refuse_owners,
 )
 from sriovctl.engine.runs.rebind import require_loaded
-from sriovctl.engine.vf_attributes import read_link
 from sriovctl.errors import (
     BusyError,
     InputError,

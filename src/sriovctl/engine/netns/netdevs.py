@@ -20,9 +20,9 @@ from contextlib import suppress
 from sriovctl.codec.rtnl import decode_link, encode_link_dump
 from sriovctl.codec.rtnl_change import LinkChange, encode_set_link
 from sriovctl.engine.inventory import PCI_DEVICES, read_netdev
+from sriovctl.engine.link import read_link
 from sriovctl.engine.locate import vf_devices
 from sriovctl.engine.netns.namespaces import read_namespaces
-from sriovctl.engine.vf_attributes import read_link
 from sriovctl.errors import BusyError, HostError, LostError, PermissionDenied, UnsupportedError
 from sriovctl.host.kernel_errors import errno_name
 from sriovctl.model.netns import HOST, NetdevPlace

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from sriovctl.engine.eswitch import see_eswitch_modes, set_eswitch_modes
 from sriovctl.engine.inventory import read_bool, read_int, read_netdev
+from sriovctl.engine.link import read_link
 from sriovctl.engine.locate import find_directory, vf_index_of
-from sriovctl.engine.vf_attributes import read_link, write_link, write_vf_attributes
+from sriovctl.engine.vf_attributes import write_link, write_vf_attributes
 from sriovctl.errors import LostError
 from sriovctl.model.functions import VLAN
 from sriovctl.model.plan import Action, Step
