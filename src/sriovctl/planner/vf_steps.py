@@ -62,8 +62,8 @@ def steps_of_vfs(case: Case, macs: dict[int, str]) -> Iterator[tuple[Stage, Step
             yield Stage.UNBIND, _driver_step(case, way, None, way.unbind)
         if way.aim.msix_count is not UNSET:
             yield from _msix(case, way)
-        if way.changed:
-            yield from _attributes(case, way)
+        if way.changed and (step := _attributes(case, way)) is not None:
+            yield Stage.ATTRIBUTES, step
         if way.driver is not UNSET:
             yield from _bind(case, way, way.driver)
 
@@ -86,7 +86,9 @@ def _ways(case: Case, macs: dict[int, str]) -> Iterator[_Way]:
         if stay and now is not None and not changed and _holds_beside(aim, now):
             continue
         why = _why_unbind(case, now, aim)
-        driver = _driver_in_the_end(case, vf_index, now, aim, why)
+        driver: str | Unset | None = UNSET
+        if why is not None or aim.driver is not UNSET:
+            driver = _driver_in_the_end(case, vf_index, now, aim, why)
         yield _Way(vf_index, now, aim, changed, why, driver)
 
 
@@ -263,37 +265,34 @@ def _msix(case: Case, way: _Way) -> Iterator[tuple[Stage, Step]]:
 # --- attributes --------------------------------------------------------------------------------
 
 
-def _attributes(case: Case, way: _Way) -> Iterator[tuple[Stage, Step]]:
+def _attributes(case: Case, way: _Way) -> Step | None:
     known = way.now.attributes if way.now else None
     changed = way.changed
-    if _chose_its_mac(way, changed):
+    if changed.get("admin_mac") == NO_MAC and _chose_its_mac(way):
         del changed["admin_mac"]
     if not changed.keys() <= case.unquestioned:
         changed = settable(case.card, changed, known=known, eswitch_mode=case.eswitch_after)
         refuse_attributes(case.card, way.vf_index, changed, eswitch_mode=case.eswitch_after)
     if not changed:
-        return
-    _refuse_rates_without_link(case, way.vf_index, changed)
+        return None
+    if case.up is False:
+        _refuse_rates_without_link(case, way.vf_index, changed)
     before = {key: getattr(known, key, None) for key in changed}
     after = _plainly(changed)
-    yield (
-        Stage.ATTRIBUTES,
-        vf_step(
-            case,
-            Action.SET_VF,
-            way.vf_index,
-            (_plainly(before), after),
-            effect=_effect_of_attributes(case, way, after),
-            commands=(ip_link_vf(case.pf, way.vf_index, after),),
-        ),
+    return vf_step(
+        case,
+        Action.SET_VF,
+        way.vf_index,
+        (_plainly(before), after),
+        effect=_effect_of_attributes(case, way, after),
+        commands=(ip_link_vf(case.pf, way.vf_index, after),),
     )
 
 
 # No admin MAC leaves the choice to the VF's own driver, and once that is bound, some PF drivers
 # report its choice in the place of one (igb_set_vf_mac_addr()): nothing to be set right.
-def _chose_its_mac(way: _Way, changed: dict[str, object]) -> bool:
-    driver = way.now.driver if way.now else None
-    return changed.get("admin_mac") == NO_MAC and works_for_host(driver)
+def _chose_its_mac(way: _Way) -> bool:
+    return works_for_host(way.now.driver if way.now else None)
 
 
 def _plainly(values: dict[str, object]) -> dict[str, object]:
@@ -304,7 +303,7 @@ def _plainly(values: dict[str, object]) -> dict[str, object]:
 
 
 def _refuse_rates_without_link(case: Case, vf_index: int, changed: dict[str, object]) -> None:
-    if case.up is False and case.rules.rates_need_link and any(key in changed for key in RATES):
+    if case.rules.rates_need_link and any(key in changed for key in RATES):
         raise UnsupportedError(
             f"cannot set the rate of VF {vf_index}: {case.rules.driver} refuses any while the PF "
             "is down",
