@@ -77,6 +77,7 @@ class _Survey(NamedTuple):
     numa: bool  # the host has several NUMA nodes; with one, a VF's is that of its PF
     drivers: Mapping[str, str]  # sysfs device name -> driver; empty when it cannot be told so
     netdevs: Mapping[str, list[str]] | None  # sysfs device name -> netdevs; None: look at each
+    vfs: set[str]  # sysfs device names of those that were read so far
     links: bool = True  # ask route netlink
     known: KnownVFs | None = None
     former: PF | None = None  # of one PF, what it was
@@ -100,6 +101,7 @@ def _survey(files: FileTree, *, of_all: bool = True, group: int | None = None) -
         numa=online is None or not online.isdigit(),
         drivers=bound,
         netdevs=_netdevs_by_device(files) if of_all else None,
+        vfs=set(),
     )
 
 
@@ -119,14 +121,12 @@ def _netdevs_by_device(files: FileTree) -> dict[str, list[str]] | None:
 
 
 def _pfs_on_pci(host: Host, survey: _Survey, *, name_of: NameLookup) -> Iterator[PF]:
-    vfs: set[str] = set()  # a VF is never a PF; knowing them saves asking a thousand times
-    for name in sorted(host.files.list_dir(PCI_DEVICES), key=_address_order):
-        if name in vfs or not host.files.exists(f"{PCI_DEVICES}/{name}/sriov_totalvfs"):
+    for name in sorted(host.files.list_dir(PCI_DEVICES), key=len):  # as _address_order() does
+        # A VF is never a PF; knowing them saves asking a thousand times.
+        if name in survey.vfs or not host.files.exists(f"{PCI_DEVICES}/{name}/sriov_totalvfs"):
             continue
         directory = f"{PCI_DEVICES}/{name}"
-        pf = _read_pf(host, directory, survey, name_of=name_of)
-        vfs.update(map(str, [vf.address for vf in pf.vfs]))
-        yield pf
+        yield _read_pf(host, directory, survey, name_of=name_of)
 
 
 def _pfs_elsewhere(files: FileTree, netdevs: Mapping[str, list[str]]) -> Iterator[str]:
@@ -238,6 +238,7 @@ def _read_functions(
     pf_node: int | None,
 ) -> tuple[VF, ...]:
     names = list(links.values())
+    survey.vfs.update(names)
     drivers = _drivers_of(files, names, survey)
     nothing = (None,) * len(names)
     columns = (

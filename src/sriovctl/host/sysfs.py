@@ -102,8 +102,7 @@ class SysfsTree:
         except OSError:
             return (None,) * len(names)
         try:
-            # The kernel looks the directory up once: half of what a link costs.
-            return tuple([_link_in(beside, name) for name in names])
+            return tuple(_links_in(beside, names))
         finally:
             os.close(beside)
 
@@ -236,11 +235,15 @@ class SysfsTree:
             return None
 
 
-def _link_in(directory: int, name: str) -> str | None:
-    try:
-        return os.readlink(name, dir_fd=directory).rpartition("/")[2]
-    except OSError:
-        return None
+# The kernel looks the directory up once, for all: half of what a link costs.
+def _links_in(directory: int, names: Sequence[str]) -> list[str | None]:
+    found: list[str | None] = []
+    for name in names:
+        try:
+            found.append(os.readlink(name, dir_fd=directory).rpartition("/")[2])
+        except OSError:
+            found.append(None)
+    return found
 
 
 def _read_all(descriptor: int, path: str) -> bytes:

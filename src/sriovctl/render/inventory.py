@@ -79,11 +79,16 @@ _VF_KEYS = (
 # The VLAN is still to be shaped: few are, of many VFs.
 def _vf_values(vf: VF) -> tuple[object, ...]:
     index, address, driver, netdev, group, node, known, owner, _ = vf
-    place = (index, None if address is None else str(address), driver, netdev, group, node)
+    text = None if address is None else str(address)
     if known is None:
-        return (*place, None, None, None, None, None, None, None, owner)
-    _, mac, vlan, spoofchk, trust, link_state, min_rate, max_rate, *_ = known
-    return (*place, mac, vlan, spoofchk, trust, link_state, min_rate, max_rate, owner)
+        told = _NOTHING_KNOWN
+    else:
+        _, mac, vlan, spoofchk, trust, link_state, min_rate, max_rate, *_ = known
+        told = (mac, vlan, spoofchk, trust, link_state, min_rate, max_rate)
+    return (index, text, driver, netdev, group, node, *told, owner)
+
+
+_NOTHING_KNOWN: tuple[object, ...] = (None,) * 7
 
 
 def _vlan_as_json(vlan: object) -> dict[str, object] | None:

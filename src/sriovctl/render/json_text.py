@@ -6,6 +6,8 @@ imports, for nothing that is needed to write.  What writes is the same C code.
 
 from __future__ import annotations
 
+from itertools import chain, repeat
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -51,24 +53,29 @@ def format_json_rows(
         key of one type, or None.
     :param shapes: by key, what makes JSON of values that are none.
     """
-    members: list[str] = []
-    columns: list[Iterable[object]] = []
-    for key, column in zip(keys, zip(*rows, strict=True), strict=False):  # none without rows
+    columns = list(zip(*rows, strict=True))
+    if not columns:
+        return "[]"
+    pieces: list[Iterable[str]] = []  # in turn what all rows say, and what each says
+    alike = "{"
+    for key, column in zip(keys, columns, strict=True):
         known = _Known(shapes.get(key))
-        # Most columns say the same in each row, and are said once, in the template.
-        varies = not columns or column.count(column[0]) < len(column)
-        if varies:
-            columns.append(_texts(column, known))
-        text = f"{format_json(key)}: {'' if varies else known[column[0]]}"
-        members.append(text.replace("%", "%%") + ("%s" if varies else ""))
-    template = f"{{{', '.join(members)}}}"
-    return f"[{', '.join(map(template.__mod__, zip(*columns, strict=True)))}]"
+        alike += f"{format_json(key)}: "
+        # Most columns say the same in each row.
+        if pieces and column.count(column[0]) == len(column):
+            alike += f"{known[column[0]]}, "
+        else:
+            pieces += [repeat(alike), _texts(column, known)]
+            alike = ", "
+    pieces.append(repeat(f"{alike.removesuffix(', ')}}}, "))
+    text = "".join(chain.from_iterable(zip(*pieces, strict=False)))
+    return f"[{text.removesuffix(', ')}]"
 
 
-def _texts(column: Sequence[object], known: _Known) -> Iterable[object]:
+def _texts(column: Sequence[object], known: _Known) -> Iterable[str]:
     types = set(map(type, column))
     if types == {int}:
-        return column  # which % writes as JSON does
+        return map(str, column)
     if types == {str}:
         return map(_quote, column)  # type: ignore[arg-type]  # all are texts
     return map(known.__getitem__, column)
