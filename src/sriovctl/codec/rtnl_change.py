@@ -32,17 +32,16 @@ from sriovctl.codec.rtnl import (
     encode_ifname,
     encode_link_message,
 )
-from sriovctl.codec.rtnl_vf import decode_wanted_vf
+from sriovctl.codec.rtnl_vf import ETHERNET_MAC_SIZE, decode_vf_attributes
 from sriovctl.codec.rtnl_vf_encode import encode_alike, encode_wanted_vf, lacks_maximum
 from sriovctl.model.record import NamedTuple
-from sriovctl.model.state import UNSET
+from sriovctl.model.state import UNSET, WantedVF
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from sriovctl.model.functions import VFAttributes
-    from sriovctl.model.state import WantedVF
 
     Buffer = bytes | memoryview
 
@@ -151,10 +150,22 @@ def decode_set_vfs(message: bytes) -> tuple[int, tuple[tuple[int, WantedVF], ...
     for kind, start, stop in attributes(message, LINK_BODY, end):
         if kind == IFLA_VFINFO_LIST:
             changes = tuple(
-                decode_wanted_vf(message, first, last)
+                _decode_wanted_vf(message, first, last)
                 for _, first, last in attributes(message, start, stop)
             )
     return ifindex, changes
+
+
+# A VF is asked for and told of in the same structures.
+def _decode_wanted_vf(message: bytes, start: int, end: int) -> tuple[int, WantedVF]:
+    asked = decode_vf_attributes(message, start, end, mac_size=ETHERNET_MAC_SIZE)
+    wanted = {
+        name: value
+        for name, value in zip(asked._fields, asked, strict=True)
+        if value is not None and name in WantedVF._fields
+    }
+    # The fields that both types have are of one type in both.
+    return asked.vf_index, WantedVF(**wanted)  # type: ignore[arg-type]
 
 
 def encode_set_link(change: LinkChange) -> bytes:

@@ -19,7 +19,6 @@ from sriovctl.codec.rtnl_vf_stats import (
     decode_usual_counters,
 )
 from sriovctl.model.functions import VLAN, LinkState, VFAttributes, VFCounters, VLANProtocol
-from sriovctl.model.state import WantedVF
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -167,21 +166,6 @@ def _decode_usual(
         None,
         counters,
     )
-
-
-def decode_wanted_vf(message: bytes, start: int, end: int) -> tuple[int, WantedVF]:
-    """Read the payload of one ``IFLA_VF_INFO`` of a request: (vf_index, what is wanted).  Pure.
-
-    :raises HostError: it is cut short, or does not say which VF it is about.
-    """
-    asked = decode_vf_attributes(message, start, end, mac_size=ETHERNET_MAC_SIZE)
-    wanted = {
-        name: value
-        for name, value in zip(asked._fields, asked, strict=True)
-        if value is not None and name in WantedVF._fields
-    }
-    # The fields that both types have are of one type in both.
-    return asked.vf_index, WantedVF(**wanted)  # type: ignore[arg-type]
 
 
 def _decode_fields(message: bytes, start: int, end: int) -> Fields:
