@@ -97,10 +97,12 @@ class KnownVFs:
     # Places in the list of VFs, and what is said of them now.
     def _changed_in(self, blocks: Mapping[int, bytes]) -> Iterator[tuple[int, bytes]]:
         for number, block in blocks.items():
-            for n, at in enumerate(range(0, len(block), self._stride)):
-                row = block[at : at + self._stride]
-                if not self._blocks[number].startswith(row, at):
-                    yield number * _BLOCK + n, row
+            places = range(0, len(block), self._stride)
+            rows = [block[at : at + self._stride] for at in places]
+            same = map(self._blocks[number].startswith, rows, places)
+            for n, (row, is_same) in enumerate(zip(rows, same, strict=True), number * _BLOCK):
+                if not is_same:
+                    yield n, row
 
 
 # --- reading ---------------------------------------------------------------------------------
