@@ -18,6 +18,7 @@ from sriovctl.codec.netlink import encode_message, encode_wrapping_nest
 from sriovctl.codec.rtnl import decode_link, encode_getlink, encode_link_dump
 from sriovctl.codec.rtnl_change import decode_set_vfs, encode_set_vf, encode_set_vfs
 from sriovctl.codec.rtnl_vf_encode import encode_wanted_vf
+from sriovctl.codec.rtnl_vf_list import KnownVFs
 from sriovctl.engine.link import read_link
 from sriovctl.engine.vf_attributes import (
     find_mismatches,
@@ -90,7 +91,7 @@ def seen_by_ip(netdev: str) -> dict[int, WantedVF]:
             min_tx_rate_mbps=vf["rate"]["min_tx"],
             max_tx_rate_mbps=vf["rate"]["max_tx"],
         )
-        for vf in link["vfinfo_list"]
+        for vf in link.get("vfinfo_list", ())
     }
 
 
@@ -133,6 +134,36 @@ def test_five_attributes_of_all_vfs(
     link = verify_vf_attributes(rtnl, netdev, changes)
     assert [vf.vf_index for vf in link.vfs] == list(range(num_vfs))
     assert seen_by_fixed_offsets(netdev, num_vfs) == dict(changes)
+
+
+def test_what_is_read_again_is_what_ip_sees(with_vfs: WithVFs, rtnl: KernelRouteNetlink) -> None:
+    netdev = with_vfs(200)
+    known = KnownVFs()
+
+    def read_again() -> tuple[VFAttributes, ...]:
+        link = read_link(rtnl, netdev, known=known)
+        assert link == read_link(rtnl, netdev)
+        seen = list(seen_by_ip(netdev).items())
+        assert len(seen) == len(link.vfs)
+        assert find_mismatches(link, seen) == ()
+        return link.vfs
+
+    write_vf_attributes(rtnl, netdev, five_for_all(200))
+    first = read_again()
+    assert read_again() is first
+    by_ip = ["ip", "link", "set", "dev", netdev]
+    subprocess.run([*by_ip, "vf", "77", "vlan", "4000"], check=True)
+    second = read_again()
+    assert [n for n in range(200) if second[n] is not first[n]] == [77]
+    subprocess.run([*by_ip, "mtu", "1400"], check=True)
+    assert read_again() is second
+    for number in (0, 50):
+        Path(f"/sys/bus/netdevsim/devices/netdevsim{ID}/sriov_numvfs").write_text(str(number))
+        assert len(read_again()) == number
+    link = read_link(rtnl, netdev, with_counters=True, known=known)
+    assert link == read_link(rtnl, netdev, with_counters=True)
+    assert {type(vf.counters) for vf in link.vfs} == {VFCounters}
+    read_again()
 
 
 @pytest.mark.parametrize("with_counters", [False, True])
