@@ -257,6 +257,7 @@ def encode_alike(changes: Sequence[tuple[int, WantedVF]]) -> bytearray | None:
     not a usual one, if it can be one at all: these are for :func:`encode_wanted_vf`.
 
     :raises InputError: a value of the first VF does not fit into its field.
+    :raises UnsupportedError: the first VF is to get a MAC of InfiniBand.
     """
     if len(changes) < _FEW or lacks_maximum(changes[0][1]):
         return None
