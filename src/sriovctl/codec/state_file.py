@@ -41,12 +41,19 @@ def parse_states(files: Iterable[tuple[str, str]]) -> DesiredState:
     :raises InputError: as with one, or two files name the same thing.
     """
     files = tuple(files)
+    quick = _read_quickly(files)
+    if quick is not None:
+        return quick
+    return read_states(parse_yaml(text, source=source) for source, text in files)
+
+
+# Where something is wrong, or may be, a tree that has all tells what and where.
+def _read_quickly(files: Iterable[tuple[str, str]]) -> DesiredState | None:
+    documents = (parse_yaml(text, source=source, readers=_READERS) for source, text in files)
     try:
-        return read_states(
-            parse_yaml(text, source=source, readers=_READERS) for source, text in files
-        )
-    except InputError:  # where it is, and whether, the tree says that has all
-        return read_states(parse_yaml(text, source=source) for source, text in files)
+        return read_states(documents)
+    except InputError:
+        return None
 
 
 def read_states(documents: Iterable[Node]) -> DesiredState:
