@@ -2,12 +2,13 @@
 
 Theory of operation.  A look reads one PF (or all), compares it with what is declared, and ends with
 a condition for each entry of the files.  After an event it reads what that is about
-(``questions.py``), and ends there when all is as declared; otherwise the PF is read as a whole, and
-what is repaired is planned from that alone.  What differs is sifted: values that somebody keeps
-changing back wait (``planner/repair.py``), then what somebody uses is left alone.  The rest is a
-run like any other: with the PF's lock, in the journal before the host is touched, verified, and
-taken back when it fails.  Once the lock is held it is looked whether people's runs have come since
-the look: then the plan is stale, and made anew.
+(``questions.py``), and ends there when all is as declared.  Otherwise the PF is read as a whole,
+unless no more differs than attributes of VFs whose drivers and netdevs turn out to be as they were
+seen.  What differs is sifted: values that somebody keeps changing back wait
+(``planner/repair.py``), then what somebody uses is left alone.  The rest is a run like any other:
+with the PF's lock, in the journal before the host is touched, verified, and taken back when it
+fails.  Once the lock is held it is looked whether people's runs have come since the look: then the
+plan is stale, and made anew.
 
 Nothing here waits, except for the host itself: what has to wait is to be looked at again later,
 by a reminder.  All of it happens in one thread.
@@ -15,10 +16,12 @@ by a reminder.  All of it happens in one thread.
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from sriovctl.daemon.log import Priority
 from sriovctl.daemon.managers import other_managers
 from sriovctl.daemon.mending import Mender
-from sriovctl.daemon.questions import WHOLE
+from sriovctl.daemon.questions import WHOLE, MoreToSeeError
 from sriovctl.daemon.sight import Sight
 from sriovctl.engine.identity import with_identities
 from sriovctl.engine.inventory import read_inventory
@@ -172,9 +175,11 @@ class Keeper:
         """
         name = self.pf_of(device)
         pf = self._sight.read_again(name, question)
-        if pf is not None and self._needs_nothing(pf, self._sight.places_of(question)):
-            self.looks += 1
-            return self.condition
+        if pf is not None:
+            with suppress(MoreToSeeError):
+                condition = self._tend_all(pf, self._sight.places_of(question))
+                self.looks += 1
+                return condition
         return self._look_at_all_of(name)
 
     def _look_at_all_of(self, name: str) -> Condition:
@@ -198,29 +203,18 @@ class Keeper:
             (pf,) = with_identities(self._host, (pf,), state)
         except SriovctlError as error:
             return self._later(pf.device, pf.device, error)
-        meant = [one for one in state.pfs if fits(pf, one.match)]
+        return self._tend_all(pf)
+
+    def _tend_all(self, pf: PF, places: Collection[int] | None = None) -> Condition:
+        meant = [one for one in self._declaration.state.pfs if fits(pf, one.match)]
         if not meant and pf.device in self._seen:
+            if places is not None:
+                raise MoreToSeeError
             return self.look_all()  # what it is matched by has gone: its netdev, its driver
         for wanted in meant:
-            self._of_pfs.setdefault(wanted.label, {})[pf.device] = self._tend(wanted, pf)
+            self._of_pfs.setdefault(wanted.label, {})[pf.device] = self._tend(wanted, pf, places)
             self._conclude(wanted.label)
         return self.condition
-
-    # Only ever an answer where there is nothing to do; else, the PF is read as a whole.
-    def _needs_nothing(self, pf: PF, places: Collection[int]) -> bool:
-        meant = [one for one in self._declaration.state.pfs if fits(pf, one.match)]
-        if not meant:
-            return pf.device not in self._seen
-        try:
-            found = [self._compare(wanted, pf, places) for wanted in meant]
-        except SriovctlError:
-            return False
-        if any(differences for _, _, differences in found):
-            return False
-        for wanted, (_, pf, _) in zip(meant, found, strict=True):
-            self._of_pfs.setdefault(wanted.label, {})[pf.device] = self._settle(pf)
-            self._conclude(wanted.label)
-        return True
 
     def pf_of(self, device: str) -> str:
         """Name the PF of a VF, also of one that is gone; others are their own."""
@@ -265,27 +259,34 @@ class Keeper:
 
     # --- one PF --------------------------------------------------------------------------
 
-    def _tend(self, wanted: WantedPF, pf: PF) -> Condition:
+    # Without places all of it was read.  With them it was not, and MoreToSeeError says, before
+    # anything is done, that this does not suffice.
+    def _tend(self, wanted: WantedPF, pf: PF, places: Collection[int] | None = None) -> Condition:
         before = self._settled.get(pf.device)
         self._seen[pf.device] = pf
         try:
-            return self._compare_and_mend(wanted, pf, before)
-        except LostError as error:
-            self._remind_soon(pf.device, pf.device)
-            return Condition(Health.REPAIRING, str(error))
+            return self._compare_and_mend(wanted, pf, before, places)
         except SriovctlError as error:
+            if places is not None:
+                raise MoreToSeeError from error
             self._remind_soon(pf.device, pf.device)
-            return Condition(Health.DEGRADED, str(error))
+            is_lost = isinstance(error, LostError)
+            return Condition(Health.REPAIRING if is_lost else Health.DEGRADED, str(error))
 
-    def _compare_and_mend(self, wanted: WantedPF, pf: PF, before: PF | None) -> Condition:
+    def _compare_and_mend(
+        self, wanted: WantedPF, pf: PF, before: PF | None, places: Collection[int] | None
+    ) -> Condition:
         newest = self._site.journal.newest()
-        alone, pf, differences = self._compare(wanted, pf)
+        alone, pf, differences = self._compare(wanted, pf, places)
         if not differences:
             return self._settle(pf)
+        about = None if places is None else self._sight.vfs_as_seen(pf, differences)
         self._sight.keep(pf)
         state = DesiredState((alone,))
         records = self._note(pf, differences)
         lacks = find_lacks(state, (pf,)) or lacks_of_udev(self._host.files, state, (pf,))
+        if lacks and about is not None:
+            raise MoreToSeeError
         if lacks:
             return self._lacking(pf, [lack.what for lack in lacks])
         held_back = self._held_back(pf, records)
@@ -296,6 +297,7 @@ class Keeper:
             before,
             newest_run=newest,
             may_be_empty=bool(held_back),
+            about=about,
         )
         if not held_back and not mended.failed:
             self._settled[pf.device] = pf
@@ -308,7 +310,7 @@ class Keeper:
 
     # With what is declared of it, and with all that is to be compared with that.
     def _compare(
-        self, wanted: WantedPF, pf: PF, places: Collection[int] | None = None
+        self, wanted: WantedPF, pf: PF, places: Collection[int] | None
     ) -> tuple[WantedPF, PF, Sequence[Difference]]:
         alone = self._declaration.of(wanted, pf.device)._replace(match=PFMatch(address=pf.device))
         state = DesiredState((alone,))

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from sriovctl.daemon.log import Priority
+from sriovctl.daemon.questions import MoreToSeeError
 from sriovctl.engine.boot import read_boot_id
 from sriovctl.engine.runs.apply import ApplyOptions, apply_plan
 from sriovctl.engine.runs.resume import resume_run
 from sriovctl.errors import BusyError, SafetyError, SriovctlError, WedgedError
 from sriovctl.model.health import Condition, Health
-from sriovctl.model.plan import Plan
+from sriovctl.model.plan import Action, Plan
 from sriovctl.model.record import NamedTuple
 from sriovctl.model.run import Ending, RunKind, RunStatus
 from sriovctl.model.state import DesiredState
@@ -18,7 +19,7 @@ from sriovctl.render.plan import format_change
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from sriovctl.daemon.log import Log
     from sriovctl.engine.runs.execute import Site
@@ -136,12 +137,15 @@ class Mender:
         *,
         newest_run: int,
         may_be_empty: bool,
+        about: Collection[int] | None = None,
     ) -> Mended:
         """Bring a PF to what is wanted of it, as far as nobody is disturbed.
 
         :param before: the PF as it was when nothing waited for its repair.
         :param newest_run: of the journal, when *wanted* was worked out.
         :param may_be_empty: something was left out of *wanted*, so there may be nothing to do.
+        :param about: indices of the VFs whose attributes alone are to be set; None: no matter.
+        :raises MoreToSeeError: it takes other steps than these.
         :raises SriovctlError: it cannot be planned, or who uses it cannot be seen.
         """
         state = DesiredState((wanted,))
@@ -154,6 +158,8 @@ class Mender:
         owners = self._users.of((pf,))
         self._users.tell(owners.notes)
         steps = plan_state(state, (pf,), owners=owners.owners).steps
+        if about is not None and not all(_sets_vf_of(about, step) for step in steps):
+            raise MoreToSeeError
         found = sort_by_use(steps, pf, before, self._allowed)
         repaired: list[Subject] = []
         try:
@@ -188,6 +194,10 @@ class Mender:
         for run in self._site.journal.since(newest_run, boot_id):
             if device in run.devices:
                 raise _StaleError("another run has come since it was looked at", subject=device)
+
+
+def _sets_vf_of(about: Collection[int], step: Step) -> bool:
+    return step.action is Action.SET_VF and step.vf_index in about
 
 
 def _judge(error: SriovctlError) -> Condition:

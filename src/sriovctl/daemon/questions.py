@@ -21,6 +21,10 @@ if TYPE_CHECKING:
 MOST_VFS = 64  # beyond them the whole PF takes hardly longer
 
 
+class MoreToSeeError(Exception):
+    """What was read of a PF does not suffice to go on; nothing was done."""
+
+
 class Question(NamedTuple):
     """What of a PF is to be read anew, beside its netdev with the attributes of all VFs."""
 

@@ -12,16 +12,19 @@ from operator import attrgetter
 from sriovctl.codec.link_event import fingerprint_link
 from sriovctl.codec.rtnl import encode_getlink
 from sriovctl.codec.rtnl_vf_list import KnownVFs
+from sriovctl.daemon.questions import MOST_VFS, MoreToSeeError
 from sriovctl.engine.inventory import PCI_DEVICES, read_pf
-from sriovctl.engine.rescan import read_again
+from sriovctl.engine.rescan import read_again, read_functions
 from sriovctl.errors import SriovctlError
+from sriovctl.model.state import ATTRIBUTES
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from sriovctl.daemon.questions import Question
     from sriovctl.host.api import Host
+    from sriovctl.model.drift import Difference
     from sriovctl.model.functions import PF
 
 _address_of = attrgetter("address")
@@ -92,6 +95,21 @@ class Sight:
     def places_of(self, question: Question) -> list[int]:
         """Say where in a PF the VFs stand that a question is about."""
         return [self._vfs[vf][1] for vf in question.vfs]
+
+    def vfs_as_seen(self, pf: PF, differences: Sequence[Difference]) -> frozenset[int]:
+        """Name the VFs whose attributes differ, and read whose they are: that is as it was seen.
+
+        :raises MoreToSeeError: it is not, or more differs than attributes of a few VFs.
+        """
+        numbers = {one.subject.removeprefix(f"{pf.device} vf ") for one in differences}
+        others = any(one.key not in ATTRIBUTES for one in differences)
+        if others or len(numbers) > MOST_VFS or not all(map(str.isdigit, numbers)):
+            raise MoreToSeeError
+        about = frozenset(map(int, numbers))
+        places = [place for place, vf in enumerate(pf.vfs) if vf.vf_index in about]
+        if read_functions(self._host.files, pf, places) != pf:
+            raise MoreToSeeError
+        return about
 
     def keep(self, pf: PF) -> None:
         """Keep what was seen of a PF, with what else was asked about it."""

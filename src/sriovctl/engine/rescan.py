@@ -46,7 +46,7 @@ def read_again(host: Host, pf: PF, places: Collection[int] = (), *, known: Known
         return None
     autoprobe = read_bool(host.files, f"{directory}/sriov_drivers_autoprobe")
     found = found._replace(drivers_autoprobe=autoprobe)
-    return _with_functions(host.files, directory, found, places) if places else found
+    return read_functions(host.files, found, places) if places else found
 
 
 # Through the netdev, where it is not on the PCI bus: the answer of route netlink tells whose it is.
@@ -93,11 +93,18 @@ def _with_attributes(
     return tuple(fresh)
 
 
-def _with_functions(files: FileTree, directory: str, pf: PF, places: Collection[int]) -> PF | None:
+def read_functions(files: FileTree, pf: PF, places: Collection[int]) -> PF | None:
+    """Read the drivers and netdevs of some VFs of a PF; None: there is another VF in a place.
+
+    VFs of another bus than PCI have neither.
+    """
     vfs = list(pf.vfs)
     for place in places:
         vf = vfs[place]
-        if files.read_link(f"{directory}/virtfn{vf.vf_index}") != str(vf.address):
+        if vf.address is None:
+            continue
+        link = f"{PCI_DEVICES}/{pf.device}/virtfn{vf.vf_index}"
+        if files.read_link(link) != str(vf.address):
             return None
         vfs[place] = _read_function(files, vf)
     return pf._replace(vfs=tuple(vfs))

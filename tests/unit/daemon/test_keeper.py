@@ -122,7 +122,20 @@ def test_what_an_event_does_not_speak_of_is_found_all_the_same(rig: Rig) -> None
     assert rig.host.files.read_text(f"{PCI}/{IGB}/sriov_drivers_autoprobe") == "0"
 
 
-def test_a_repair_is_planned_from_all_of_the_pf(rig: Rig) -> None:
+def test_a_repair_of_attributes_reads_whose_they_are_and_not_all_of_the_pf(rig: Rig) -> None:
+    files = CountedFiles(rig.host)
+    rig.ip_set(2, WantedVF(vlan=VLAN(99)))
+    rig.pass_time(0.1)
+    assert rig.vlans() == [42, 43, 42]
+    assert files.asked["read_links"] == 0, "all VFs are read by these alone"
+    rig.write(IGB, "sriov_drivers_autoprobe", "1")
+    rig.ip_set(2, WantedVF(vlan=VLAN(98)))
+    rig.pass_time(10)
+    assert rig.vlans() == [42, 43, 42]
+    assert files.asked["read_links"] > 0, "more differed"
+
+
+def test_a_vf_that_was_taken_unseen_is_found_out_before_its_repair(rig: Rig) -> None:
     # Somebody takes VF 2 through VFIO, and no event has told of it yet.
     vf = "0000:01:10.4"
     rig.write(vf, "driver_override", "vfio-pci")
