@@ -25,8 +25,10 @@ unit:
 test: setup lint
 	SRIOVCTL_REQUIRE_LAB=$(REQUIRE_LAB) $(BIN)/pytest $(PYTEST_ARGS)
 
-# Some half an hour under emulation; BENCH_ARGS='--only lspci --runs 5' for less.
-bench: setup
+# Some half an hour under emulation; BENCH_ARGS='--only lspci --runs 5' for less.  On real hardware,
+# with --here, nothing is installed but .venv/.
+bench:
+	@packaging/setup $(if $(findstring --here,$(BENCH_ARGS)),--without-lab)
 	$(BIN)/python -m compileall -q benchmarks
 	$(BIN)/python benchmarks/run.py $(BENCH_ARGS)
 

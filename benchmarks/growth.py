@@ -19,8 +19,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from case import PYTHON, SRIOVCTL
-from cases.apply import own_journal, state_text, warm_up
-from changes import IP_BATCH, five_for_all, ip_lines, prove
+from cases.apply import by_itself, state_text, warm_up
+from changes import IP_BATCH, Subject, ip_lines
 from growth_picture import draw_growth
 from in_memory import bring_into_memory
 from measure import describe_machine
@@ -69,11 +69,12 @@ def cost(command: Sequence[str], text: str = "") -> Cost:
 
 def measure(netdev: str, num_vfs: int, runs: int) -> dict[str, Cost]:
     """Run each command some times in turn, and return the medians."""
+    pf = Subject(netdev, num_vfs, range(num_vfs))
 
     def applying() -> Cost:
-        changes = five_for_all(num_vfs)
+        changes = pf.changes()
         took = cost((SRIOVCTL, "apply", "-"), state_text(netdev, changes))
-        prove(netdev, changes, "sriovctl apply")
+        pf.prove(changes, "sriovctl apply")
         return took
 
     ways: dict[str, Callable[[], Cost]] = {
@@ -82,7 +83,7 @@ def measure(netdev: str, num_vfs: int, runs: int) -> dict[str, Cost]:
         "apply": applying,
     }
     if num_vfs <= IP_MOST:
-        ways["ip -batch"] = lambda: cost(IP_BATCH, ip_lines(netdev, five_for_all(num_vfs)))
+        ways["ip -batch"] = lambda: cost(IP_BATCH, ip_lines(netdev, pf.changes()))
     found: dict[str, list[Cost]] = {name: [] for name in ways}
     for _ in range(runs):
         for name, way in ways.items():
@@ -102,10 +103,10 @@ def main() -> None:
     parser.add_argument("--vfs", type=int, nargs="+", default=list(SIZES))
     args = parser.parse_args()
     rows = []
-    with own_journal():
+    with by_itself():
         for num_vfs in args.vfs:
             with netdev_with_vfs(num_vfs) as netdev:
-                warm_up(netdev)
+                warm_up(Subject(netdev, num_vfs, range(num_vfs)))
                 bring_into_memory((SRIOVCTL, "ls", "--json"), PYTHON)
                 runs = args.runs if num_vfs < MANY else 1
                 for name, (took, peak) in measure(netdev, num_vfs, runs).items():

@@ -18,7 +18,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from changes import five_for_all
+from changes import Subject
 from growth_picture import draw_growth
 from measure import describe_machine
 from sriovctl.codec.state_file import parse_state
@@ -71,7 +71,7 @@ def state_of(pfs: tuple[PF, ...]) -> str:
                     index,
                     one._replace(min_tx_rate_mbps=0, admin_mac=mac_of(number, index)),
                 )
-                for index, one in five_for_all(len(pf.vfs))
+                for index, one in Subject(pf.device, len(pf.vfs), range(len(pf.vfs))).changes()
             ),
         )
         for number, pf in enumerate(pfs)

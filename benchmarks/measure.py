@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 import os
+import signal
 import statistics
 import subprocess
+import tempfile
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
+from shutil import which
+
+from case import CannotRunError
+
+_PATIENCE_S = 10.0  # for a command to take back what it has begun
 
 
 def seconds(action: Callable[[], object]) -> float:
@@ -19,18 +27,57 @@ def seconds(action: Callable[[], object]) -> float:
 
 def run_quietly(command: Sequence[str], text: str = "") -> None:
     """Run a command that must not fail, and show nothing of it."""
-    subprocess.run(
-        command,
-        check=True,
-        input=text.encode(),
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
+    wall_time(command, text)
 
 
 def wall_time(command: Sequence[str], text: str = "") -> float:
-    """Return how long a whole command took."""
-    return seconds(lambda: run_quietly(command, text))
+    """Return how long a whole command took.
+
+    It has no terminal to ask anything on, or to be stopped from: when this program is, it ends the
+    command and all that the command began.
+
+    :raises CalledProcessError: it failed; has what it complained of.
+    """
+    with tempfile.TemporaryFile() as said:
+        began = time.perf_counter()
+        process = subprocess.Popen(
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=said,
+            start_new_session=True,
+        )
+        try:
+            process.communicate(text.encode())
+        except BaseException:
+            _end_all(process)
+            raise
+        took = time.perf_counter() - began
+        if process.returncode:
+            said.seek(0)
+            told = said.read().decode(errors="replace")
+            raise subprocess.CalledProcessError(process.returncode, command, stderr=told)
+    return took
+
+
+def find_rival(program: str, fetched: Path) -> str:
+    """Find a program, installed or fetched by the set-up.
+
+    :raises CannotRunError: it is neither.
+    """
+    found = which(program) or which(program, path=str(fetched))
+    if found is None:
+        raise CannotRunError(f"{program} is neither installed nor could it be fetched")
+    return found
+
+
+# What we set back ourselves must not be changed behind us by who was told to end.
+def _end_all(process: subprocess.Popen[bytes]) -> None:
+    for number, patience_s in ((signal.SIGTERM, _PATIENCE_S), (signal.SIGKILL, None)):
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, number)
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(patience_s)
 
 
 def compare(ours: Sequence[str], rival: Sequence[str], *, runs: int) -> str:

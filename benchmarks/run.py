@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import subprocess
 import sys
 import tempfile
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from itertools import groupby
 from pathlib import Path
 
@@ -27,28 +29,62 @@ from case import (
     read_lines,
     read_rows,
     run_case,
+    unmeasured,
     write_rows,
 )
 from cases import CASES
+from lent import Lent, lend
 from measure import describe_machine
 from ratios import draw_ratios
+from sriovctl.errors import InputError, SriovctlError
+from stopping import NotSetBackError, Stopped, heed_signals
 
 HERE = Path(__file__).parent
 RESULTS = HERE / "results.json"
+RESULTS_HERE = Path("results-here.json")
 PICTURE = HERE.parent / "docs/pictures/ratios.svg"
 LINES = "lines.jsonl"
 TIMEOUT_S = "5400"
 # As a lab's results name the cases.
-LIMITS = {(case.name.format(vfs=case.vfs), case.rival): case.limit for case in CASES}
+LIMITS = {(case.title(), case.rival): case.limit for case in CASES}
 
 
 def main() -> None:
+    args = parse_arguments()
+    if args.inside:
+        run_inside([CASES[int(number)] for number in args.inside], args)
+        return
+    heed_signals()
+    lent = None
+    try:
+        chosen, former = choose(args), former_results(args.out)
+        lent = lend(args.pf) if args.pf else None
+        measure(chosen, former, args, lent)
+    except SriovctlError as error:
+        end(str(error), error.exit_code)
+    except NotSetBackError as error:
+        end(f"{args.pf} is not as it was: {error}", 1)
+    except Stopped as stopped:
+        left = lent.back.do_all() if lent else []
+        was = f"{args.pf} is not as it was: {'; '.join(left)}" if left else "all is as it was"
+        end(f"stopped by {stopped}; {was}", stopped.exit_code)
+
+
+def end(why: str, exit_code: int) -> None:
+    """Say why it ends, to a terminal that may be gone."""
+    with suppress(OSError):
+        print(f"benchmarks: {why}", file=sys.stderr, flush=True)
+    sys.exit(exit_code)
+
+
+def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--here", action="store_true", help="on this host, without the lab")
     parser.add_argument(
         "--pf",
         metavar="ADDRESS",
-        help="with --here: its VFs may be set (they are set back), and bound if none has a driver",
+        help="with --here: those of its VFs that nobody uses may be set, and bound where they "
+        "have no driver; all is set back",
     )
     parser.add_argument(
         "--only",
@@ -56,31 +92,74 @@ def main() -> None:
         default="",
         help="cases whose name has it; others keep the results that they had",
     )
-    parser.add_argument("--runs", type=int, help="instead of each case's own number")
-    parser.add_argument("--out", type=Path, metavar="FILE", help=f"instead of {RESULTS.name}")
+    parser.add_argument("--runs", type=number_of_runs, help="instead of each case's own number")
+    parser.add_argument(
+        "--out", type=Path, metavar="FILE", help=f"instead of {RESULTS.name}, or {RESULTS_HERE}"
+    )
     parser.add_argument("--host-load", default="", help=argparse.SUPPRESS)
     parser.add_argument("--inside", nargs="+", metavar="NUMBER", help=argparse.SUPPRESS)
     args = parser.parse_args()
+    args.out = args.out or (RESULTS_HERE if args.here else RESULTS)
+    return args
+
+
+def number_of_runs(text: str) -> int:
+    """Read how often each case is to run."""
+    if not text.isdecimal() or not int(text):
+        raise argparse.ArgumentTypeError(f"{text}: say 1 or more")
+    return int(text)
+
+
+def choose(args: argparse.Namespace) -> list[Case]:
+    """Choose the cases that are to run.
+
+    :raises InputError: there is none, or the words do not fit together.
+    """
     if args.pf and not args.here:
-        parser.error("--pf lends a PF of this host: say --here too")
-    if args.inside:
-        run_inside([CASES[int(number)] for number in args.inside], args)
-        return
-    chosen = [
-        case
-        for case in CASES
-        if args.only in f"{case.name.format(vfs=case.vfs)} beside {case.rival}"
-    ]
-    out = args.out or (Path("results-here.json") if args.here else RESULTS)
-    former, new = read_rows(out), list[Row]()
-    for measured in run_here(chosen, args) if args.here else run_all(chosen, args):
+        raise InputError(
+            "lends a PF of this host, and the lab has its own", subject="--pf", hint="add --here"
+        )
+    chosen = [case for case in CASES if args.only in f"{case.title()} beside {case.rival}"]
+    if not chosen:
+        names = "; ".join(sorted({case.title() for case in CASES}))
+        raise InputError(
+            "no case has this in its name",
+            subject=f"--only {args.only}",
+            hint=f"there are: {names}",
+        )
+    if not args.here:
+        return chosen
+    # What differs in the lab's number of VFs is the same here.
+    return list({(case.name, case.rival): case for case in reversed(chosen)}.values())[::-1]
+
+
+def former_results(out: Path) -> list[Row]:
+    """Read what there is already, and see that it can be written.
+
+    :raises InputError: it is something else, or cannot be.
+    """
+    hint = "name another file with --out"
+    if not os.access(out if out.exists() else out.parent, os.W_OK):
+        raise InputError("cannot be written", subject=out, hint=hint)
+    try:
+        return read_rows(out)
+    except (OSError, ValueError, TypeError) as error:
+        raise InputError(f"holds something else: {error}", subject=out, hint=hint) from error
+
+
+def measure(
+    chosen: list[Case], former: list[Row], args: argparse.Namespace, lent: Lent | None
+) -> None:
+    """Run cases, and write their results after each."""
+    new = list[Row]()
+    for measured in run_here(chosen, args, lent) if args.here else run_all(chosen, args):
         new += [one.row for one in measured]
         # At once: whatever ends this later, and it may take hours, must not take these along.
-        write_rows(out, in_order(new, kept=former))
+        write_rows(args.out, in_order(new, kept=former))
     rows = in_order(new, kept=former if args.only else [])
-    write_rows(out, rows)
-    print(f"written: {out}")
-    if out == RESULTS:
+    write_rows(args.out, rows)
+    print(f"written: {args.out}")
+    if args.out == RESULTS:
         PICTURE.write_text(draw_ratios(rows, LIMITS), encoding="utf-8")
         print(f"drawn: {PICTURE}")
 
@@ -88,20 +167,34 @@ def main() -> None:
 def in_order(new: list[Row], *, kept: list[Row]) -> list[Row]:
     """Put results into the order of the cases; new ones take the place of older ones."""
     rows = {(row.case, row.rival): row for row in (*kept, *new)}
-    places = {key: number for number, key in enumerate(LIMITS)}
-    return sorted(rows.values(), key=lambda row: places.get((row.case, row.rival), len(places)))
+    return sorted(rows.values(), key=place_of)
 
 
-def run_here(cases: Iterable[Case], args: argparse.Namespace) -> Iterator[list[Measured]]:
+def place_of(row: Row) -> int:
+    """Find which case a row is of, whatever number of VFs it had."""
+    named = [
+        number
+        for number, case in enumerate(CASES)
+        if case.rival == row.rival
+        and re.fullmatch(re.sub(r"\\{\w+\\}", r"\\d+", re.escape(case.name)), row.case)
+    ]
+    exact = [number for number in named if CASES[number].title() == row.case]
+    return next(iter(exact or named), len(CASES))
+
+
+def run_here(
+    cases: Iterable[Case], args: argparse.Namespace, lent: Lent | None = None
+) -> Iterator[list[Measured]]:
     """Run cases on this host, as it is, one after the other."""
-    site = Site(fetch_rivals(), is_lab=False, pf=args.pf)
+    cases = list(cases)
+    site = Site(fetch_rivals(cases), is_lab=False, lent=lent)
     for one in cases:
         yield [shown(run_case(one, site, machine_here(), runs=args.runs or one.runs))]
 
 
 def run_all(cases: list[Case], args: argparse.Namespace) -> Iterator[list[Measured]]:
     """Run cases in the lab, machine by machine, and those that need none of it here."""
-    fetch_rivals()
+    fetch_rivals(cases)
     for (place, services), group in groupby(sorted(cases, key=machine_of), machine_of):
         if place == Place.ANYWHERE:
             yield from run_here(group, args)
@@ -128,13 +221,7 @@ def run_in_lab(
         status = subprocess.run((*lab, *words, "--inside", *numbers), check=False).returncode
         got = list(read_lines(Path(directory) / LINES))
     missing = f"did not run: the lab machine {machine} ended with {status}"
-    return [*got, *(unmeasured(case, missing) for case in cases[len(got) :])]
-
-
-def unmeasured(case: Case, why: str) -> Measured:
-    """Make the row of a case that never came to its turn."""
-    row = Row(case.name.format(vfs=case.vfs), case.rival, None, None, None, 0, why)
-    return shown(Measured(row, case.limit, None))
+    return [*got, *(shown(unmeasured(case, missing)) for case in cases[len(got) :])]
 
 
 def run_inside(cases: list[Case], args: argparse.Namespace) -> None:
@@ -158,10 +245,13 @@ def shown(measured: Measured) -> Measured:
     return measured
 
 
-def fetch_rivals() -> Path:
-    """Run the set-up, and return where it put them."""
-    done = subprocess.run((str(HERE / "setup"),), check=True, stdout=subprocess.PIPE, text=True)
-    return Path(done.stdout.strip())
+def fetch_rivals(cases: Iterable[Case]) -> Path:
+    """Run the set-up for what cases need, and return where it put it."""
+    packages = sorted({package for case in cases for package in case.packages})
+    fetching = subprocess.run(
+        (str(HERE / "setup"), *packages), check=True, stdout=subprocess.PIPE, text=True
+    )
+    return Path(fetching.stdout.strip())
 
 
 if __name__ == "__main__":

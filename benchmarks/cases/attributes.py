@@ -8,8 +8,8 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from case import Case, Place, Site, Ways
-from changes import five_for_all, prove, set_by_ip, subject
+from case import CannotRunError, Case, Place, Site, Ways
+from changes import subject
 from measure import seconds
 from sriovctl.codec.netlink import NLM_F_REQUEST, with_sequence
 from sriovctl.codec.rtnl import encode_getlink
@@ -28,20 +28,20 @@ def setting(num_vfs: int) -> Callable[[Site], Iterator[Ways]]:
     """Ours as a daemon does it, from the socket's opening to its end; the rival a whole process."""
 
     def prepare(site: Site) -> Iterator[Ways]:
-        with subject(site, num_vfs) as (netdev, vfs):
+        with subject(site, num_vfs) as pf:
 
             def ours() -> float:
-                changes = five_for_all(vfs)
+                changes = pf.changes()
 
                 def work() -> None:
                     with KernelRouteNetlink() as rtnl:
-                        write_vf_attributes(rtnl, netdev, changes)
+                        write_vf_attributes(rtnl, pf.netdev, changes)
 
                 took = seconds(work)
-                prove(netdev, changes, "sriovctl")
+                pf.prove(changes, "sriovctl")
                 return took
 
-            yield Ways(ours, lambda: set_by_ip(netdev, vfs), vfs)
+            yield Ways(ours, pf.set_by_ip, len(pf.indices), len(pf.attributes))
 
     return prepare
 
@@ -49,38 +49,43 @@ def setting(num_vfs: int) -> Callable[[Site], Iterator[Ways]]:
 def reading(site: Site) -> Iterator[Ways]:
     """Ours with all decoding; the rival sends one message and takes the bytes."""
     with (
-        subject(site, 1000) as (netdev, vfs),
+        subject(site, 1000) as pf,
         KernelRouteNetlink() as rtnl,
-        bare_question(netdev, vfs) as ask,
+        bare_question(pf.netdev, pf.num_vfs) as ask,
     ):
         # Each with a MAC and a VLAN of its own, which is the most work.
-        write_vf_attributes(rtnl, netdev, five_for_all(vfs))
-        yield Ways(lambda: seconds(lambda: read_link(rtnl, netdev)), lambda: seconds(ask), vfs)
+        write_vf_attributes(rtnl, pf.netdev, pf.changes())
+        yield Ways(
+            lambda: seconds(lambda: read_link(rtnl, pf.netdev)), lambda: seconds(ask), pf.num_vfs
+        )
 
 
 def reading_again(site: Site) -> Iterator[Ways]:
     """Both after another VF has got another VLAN, as who keeps or watches a PF reads it."""
     with (
-        subject(site, 1000) as (netdev, vfs),
+        subject(site, 1000) as pf,
         KernelRouteNetlink() as rtnl,
-        bare_question(netdev, vfs) as ask,
+        bare_question(pf.netdev, pf.num_vfs) as ask,
     ):
-        write_vf_attributes(rtnl, netdev, five_for_all(vfs))
+        if ("vlan",) not in pf.attributes:
+            raise CannotRunError(f"the driver of {pf.netdev} takes no VLAN now")
+        write_vf_attributes(rtnl, pf.netdev, pf.changes())
         known = KnownVFs()
         turns = itertools.count(1)
 
         def read_again() -> LinkReport:
-            return read_link(rtnl, netdev, known=known)
+            return read_link(rtnl, pf.netdev, known=known)
 
         def change_one() -> None:
             turn = next(turns)
-            changes = [(37 * turn % vfs, WantedVF(vlan=VLAN(turn % 4094 + 1, 5)))]
-            write_vf_attributes(rtnl, netdev, changes)
+            index = pf.indices[37 * turn % len(pf.indices)]
+            changes = [(index, WantedVF(vlan=VLAN(turn % 4094 + 1, 5)))]
+            write_vf_attributes(rtnl, pf.netdev, changes)
 
         def ours() -> float:
             change_one()
             took = seconds(read_again)
-            if known.vfs != read_link(rtnl, netdev).vfs:
+            if known.vfs != read_link(rtnl, pf.netdev).vfs:
                 sys.exit("what was read again is not what is there")
             return took
 
@@ -90,7 +95,7 @@ def reading_again(site: Site) -> Iterator[Ways]:
             read_again()  # so that one has changed at the next turn, and not two
             return took
 
-        yield Ways(ours, rival, vfs)
+        yield Ways(ours, rival, pf.num_vfs)
 
 
 @contextmanager
@@ -133,7 +138,7 @@ CASES = (
     ),
     *(
         Case(
-            "set 5 attributes on {vfs} VFs, in process",
+            "set {attributes} attributes on {vfs} VFs, in process",
             "ip -batch",
             1 / times,
             Place.NETDEVSIM,

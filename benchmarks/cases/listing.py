@@ -9,16 +9,17 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 from case import PYTHON, SRIOVCTL, CannotRunError, Case, Place, Site, Ways
 from functions import PCI, vfs_to_list
 from in_memory import bring_into_memory
-from measure import run_quietly, seconds, wall_time
+from measure import find_rival, run_quietly, seconds, wall_time
 
 VIRSH = ("virsh", "-q", "-c", "qemu:///system")
-PATIENCE_S = 600.0
+PATIENCE_S = 120.0  # for libvirt to hear of one more function
+SETTLING_S = 600
 LS = (SRIOVCTL, "ls", "--json")
 FLOOR = Path(__file__).parent.parent / "floor.c"
 
@@ -60,10 +61,7 @@ def program(*command: str) -> Rival:
 
 def devbind(site: Site) -> tuple[Callable[[], float], tuple[str, ...]]:
     """DPDK's script, which starts one lspci after the other."""
-    script = site.programs / "dpdk-devbind.py"
-    if not script.exists():
-        raise CannotRunError("dpdk-devbind.py is not there (benchmarks/setup fetches it)")
-    command = ("python3", str(script))
+    command = ("python3", find_rival("dpdk-devbind.py", site.programs))
     return (lambda: wall_time((*command, "--status"))), (*command, "--help")
 
 
@@ -77,19 +75,47 @@ def virsh(_: Site) -> tuple[Callable[[], float], tuple[str, ...]]:
 
 
 def known_to_libvirt() -> list[str]:
-    """Wait until libvirt has heard of all functions from udev, and return their names there."""
-    deadline = time.monotonic() + PATIENCE_S
-    while True:
-        listing = (*VIRSH, "nodedev-list", "--cap", "pci")
-        listed = subprocess.run(listing, check=False, capture_output=True, text=True)
-        if listed.returncode:
-            raise CannotRunError(f"libvirt does not answer: {listed.stderr.strip()}")
-        names = listed.stdout.split()
-        if len(names) >= len(list(PCI.iterdir())):
-            return names
-        if time.monotonic() > deadline:
-            raise CannotRunError(f"after {PATIENCE_S:.0f} s libvirt knows {len(names)} functions")
-        time.sleep(3)
+    """Return libvirt's names of all functions, once it has heard of each from udev.
+
+    It reads each one that udev tells of, one after the other, and takes its time: as long as it
+    knows more each time, there is something to wait for.  udev itself must have told all before.
+    """
+    settle_udev()
+    names, heard = list[str](), time.monotonic()
+    while len(names) < len(list(PCI.iterdir())):
+        if time.monotonic() - heard > PATIENCE_S:
+            raise CannotRunError(
+                f"libvirt knows {len(names)} functions and has heard of no more for "
+                f"{PATIENCE_S:.0f} s"
+            )
+        now = ask_libvirt()
+        if len(now) > len(names):
+            names, heard = now, time.monotonic()
+        else:
+            time.sleep(1)
+    return names
+
+
+def settle_udev() -> None:
+    """Wait until udev has told all that it has to tell; where there is none, there is nothing."""
+    with suppress(OSError, subprocess.CalledProcessError):
+        run_quietly(("udevadm", "settle", f"--timeout={SETTLING_S}"))
+
+
+def ask_libvirt() -> list[str]:
+    """List the functions that libvirt knows."""
+    listing = (*VIRSH, "nodedev-list", "--cap", "pci")
+    listed = subprocess.run(
+        listing,
+        check=False,
+        capture_output=True,
+        text=True,
+        stdin=subprocess.DEVNULL,
+        start_new_session=True,  # without a terminal it asks nobody for a password
+    )
+    if listed.returncode:
+        raise CannotRunError(f"libvirt does not answer: {listed.stderr.strip()}")
+    return listed.stdout.split()
 
 
 @contextmanager
@@ -151,6 +177,7 @@ CASES = (
         Place.SCALE,
         contextmanager(beside(devbind)),
         vfs=IN_LAB,
+        packages=("dpdk",),
         runs=5,
     ),
     Case(

@@ -7,12 +7,12 @@ events, find out what they ask, and read.  Not the pause in which it waits for m
 from __future__ import annotations
 
 import select
-import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from itertools import cycle
 
 from case import CannotRunError, Case, Place, Site, Ways
+from cases.binding import vfs_to_bind
 from changes import subject
 from functions import PCI, vfs_to_list
 from measure import seconds
@@ -86,10 +86,10 @@ def observer() -> Iterator[Observer]:
 # --- on many PCI functions -------------------------------------------------------------------
 
 
-def pfs_by_vfs() -> list[str]:
-    """Name the PFs that have VFs, those with few first."""
+def pfs_by_vfs() -> list[tuple[str, int]]:
+    """Name the PFs that have VFs, and how many, those with few first."""
     counts = {p.parent.name: int(p.read_text()) for p in PCI.glob("*/sriov_numvfs")}
-    pfs = sorted((name for name in counts if counts[name]), key=lambda name: counts[name])
+    pfs = sorted((one for one in counts.items() if one[1]), key=lambda one: one[1])
     if len(pfs) < 2:
         raise CannotRunError("this host has one PF with VFs, which is all that there is")
     return pfs
@@ -100,39 +100,29 @@ def rescanning(which: int) -> Callable[[Site], Iterator[Ways]]:
 
     def prepare(site: Site) -> Iterator[Ways]:
         vfs = vfs_to_list(site)
-        pf = pfs_by_vfs()[which]
+        pf, pf_vfs = pfs_by_vfs()[which]
         with observer() as daemon:
-            yield Ways(lambda: daemon.whole_pf(pf), daemon.full_scan, vfs)
+            yield Ways(lambda: daemon.whole_pf(pf), daemon.full_scan, vfs, pf_vfs=pf_vfs)
 
     return prepare
 
 
 def rebinding(site: Site) -> Iterator[Ways]:
     """Read what one VF's change of driver is about, on the PF with the most VFs."""
-    vfs = vfs_to_list(site)
-    pf = pfs_by_vfs()[-1] if site.is_lab else str(site.pf)
-    links = (link.resolve() for link in (PCI / pf).glob("virtfn*"))
-    vf = next((one for one in links if not (one / "driver").exists()), None)
-    if vf is None:
-        raise CannotRunError(f"all VFs of {pf} have a driver")
+    count = vfs_to_list(site)
+    with vfs_to_bind(site) as vfs, observer() as daemon:
+        vf = vfs[0].resolve()
 
-    subprocess.run(("modprobe", "pci-stub"), check=True)
-
-    def rebind() -> None:
-        if (vf / "driver").exists():
-            (vf / "driver/unbind").write_text(vf.name)
-        else:
-            (vf / "driver_override").write_text("pci-stub")
-            (PCI.parent / "drivers_probe").write_text(vf.name)
-
-    with observer() as daemon:
-        try:
-            yield Ways(lambda: daemon.after(rebind), daemon.full_scan, vfs)
-            assert daemon.whole_reads == 0
-        finally:
+        def rebind() -> None:
             if (vf / "driver").exists():
-                rebind()
-            (vf / "driver_override").write_text("\n")
+                (vf / "driver/unbind").write_text(vf.name)
+            else:
+                (vf / "driver_override").write_text("pci-stub")
+                (PCI.parent / "drivers_probe").write_text(vf.name)
+
+        pf_vfs = len(list(vf.glob("physfn/virtfn*")))
+        yield Ways(lambda: daemon.after(rebind), daemon.full_scan, count, pf_vfs=pf_vfs)
+        assert daemon.whole_reads == 0
 
 
 # --- attributes ------------------------------------------------------------------------------
@@ -141,10 +131,13 @@ def rebinding(site: Site) -> Iterator[Ways]:
 def setting(site: Site) -> Iterator[Ways]:
     """Read what a VLAN that somebody set is about."""
     with (
-        subject(site, 1000) as (netdev, vfs),
+        subject(site, 1000) as pf,
         KernelRouteNetlink() as rtnl,
         observer() as daemon,
     ):
+        netdev, vf_index = pf.netdev, pf.indices[len(pf.indices) // 2]
+        if ("vlan",) not in pf.attributes:
+            raise CannotRunError(f"the driver of {netdev} takes no VLAN now")
         if site.is_lab:
             daemon.after(lambda: write_link(rtnl, netdev, up=True))
         link = read_link(rtnl, netdev)
@@ -155,10 +148,10 @@ def setting(site: Site) -> Iterator[Ways]:
 
         def set_one() -> None:
             wanted = WantedVF(vlan=VLAN(next(vlans)))
-            (answer,) = rtnl.exchange([encode_set_vf(link.ifindex, vfs // 2, wanted, current=None)])
+            (answer,) = rtnl.exchange([encode_set_vf(link.ifindex, vf_index, wanted, current=None)])
             assert answer.errno == 0
 
-        yield Ways(lambda: daemon.after(set_one), daemon.full_scan, vfs)
+        yield Ways(lambda: daemon.after(set_one), daemon.full_scan, pf.num_vfs)
         assert daemon.whole_reads == 0
 
 
@@ -174,31 +167,34 @@ CASES = (
         runs=21,
     ),
     Case(
-        "rescan after an event of a VF's driver, on the PF with 255 of {vfs} VFs",
+        "rescan after an event of a VF's driver, on the PF with {pf_vfs} of {vfs} VFs",
         "full scan",
         0.05,
         Place.SCALE,
         contextmanager(rebinding),
         vfs=1034,
+        pf_vfs=255,
         changes=True,
         runs=21,
     ),
     Case(
-        "rescan of a whole card with 7 of {vfs} VFs",
+        "rescan of a whole card with {pf_vfs} of {vfs} VFs",
         "full scan",
         0.05,
         Place.SCALE,
         contextmanager(rescanning(0)),
         vfs=1034,
+        pf_vfs=7,
         runs=15,
     ),
     Case(
-        "rescan of the whole PF with 255 of {vfs} VFs",
+        "rescan of the whole PF with {pf_vfs} of {vfs} VFs",
         "full scan",
         0.3,
         Place.SCALE,
         contextmanager(rescanning(-1)),
         vfs=1034,
+        pf_vfs=255,
         runs=15,
     ),
 )
