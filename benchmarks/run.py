@@ -7,6 +7,7 @@ that make sense on it, and touches no PF that was not lent with ``--pf``.
 from __future__ import annotations
 
 import argparse
+import gc
 import os
 import re
 import subprocess
@@ -51,6 +52,8 @@ LIMITS = {(case.title(), case.rival): case.limit for case in CASES}
 
 def main() -> None:
     args = parse_arguments()
+    # What is measured in process runs as it does in the command and the daemon.
+    gc.set_threshold(100_000)
     if args.inside:
         run_inside([CASES[int(number)] for number in args.inside], args)
         return
