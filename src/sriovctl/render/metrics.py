@@ -17,7 +17,7 @@ from sriovctl.model.lease import LeaseStatus
 from sriovctl.model.metrics import MetricFamily, MetricKind, MetricSample
 from sriovctl.model.owner import OwnerKind
 from sriovctl.model.record import NamedTuple
-from sriovctl.render.inventory import pf_as_json, vf_as_json
+from sriovctl.render.inventory import pf_as_json, vfs_as_json
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -275,14 +275,15 @@ def _pf_json(one: PFTraffic, host: HostMetrics) -> dict[str, object]:
         "vfs_in_use": use and use.in_use,
         "free_vfs": use and use.free,
         "counters": counters_as_json(one.counters),
-        "vfs": [vf_traffic_as_json(vf) for vf in one.vfs],
+        "vfs": [
+            {**shaped, **_counted(vf)}
+            for shaped, vf in zip(vfs_as_json([vf.vf for vf in one.vfs]), one.vfs, strict=True)
+        ],
     }
 
 
-def vf_traffic_as_json(one: VFTraffic) -> dict[str, object]:
-    """Shape one VF with its counters, and who counted them.  Pure."""
+def _counted(one: VFTraffic) -> dict[str, object]:
     return {
-        **vf_as_json(one.vf),
         "up": one.up,
         "carrier": one.carrier,
         "source": one.source,

@@ -77,7 +77,8 @@ def test_one_line_is_what_json_makes_of_the_shape(pfs: list[PF], notes: list[str
 
 
 def test_an_attribute_stands_by_its_name() -> None:
-    vf = VF(3, None, "iavf", "eth5", 40, 1, VFAttributes(3, "52:54:00:00:00:07", VLAN(42, 3)))
+    known = VFAttributes(3, "52:54:00:00:00:07", VLAN(42, 3), True, False, "auto", 100, 900)
+    vf = VF(3, None, "iavf", "eth5", 40, 1, known)
     pf = SOME_PF._replace(vfs=(vf._replace(owner="guest:web"),))
     assert json.loads(format_inventory_json([pf]))["pfs"][0]["vfs"] == [
         {
@@ -89,11 +90,11 @@ def test_an_attribute_stands_by_its_name() -> None:
             "numa_node": 1,
             "admin_mac": "52:54:00:00:00:07",
             "vlan": {"id": 42, "qos": 3, "protocol": "802.1q"},
-            "spoofchk": None,
-            "trust": None,
-            "link_state": None,
-            "min_tx_rate_mbps": None,
-            "max_tx_rate_mbps": None,
+            "spoofchk": True,
+            "trust": False,
+            "link_state": "auto",
+            "min_tx_rate_mbps": 100,
+            "max_tx_rate_mbps": 900,
             "owner": "guest:web",
         }
     ]
