@@ -10,7 +10,6 @@ from itertools import repeat
 
 from sriovctl.errors import HostError, LostError
 from sriovctl.model.address import is_pci_address, parse_pci_address, parse_pci_addresses
-from sriovctl.model.eswitch import is_representor
 from sriovctl.model.functions import PF, VF, IOMMUGroup
 from sriovctl.model.record import NamedTuple
 
@@ -342,6 +341,8 @@ def _first_own(files: FileTree, directory: str, netdevs: tuple[str, ...]) -> str
     # that come before its own.
     if len(netdevs) == 1:  # nearly always: nothing to choose, so nothing to read
         return netdevs[0]
+    from sriovctl.model.eswitch import is_representor
+
     for netdev in sorted(netdevs, key=lambda name: (len(name), name)):
         if not is_representor(files.read_text(f"{directory}/{netdev}/phys_port_name")):
             return netdev
