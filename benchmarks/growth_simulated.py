@@ -33,8 +33,7 @@ from sriovctl.model.functions import PF
 from sriovctl.model.plan import Plan
 from sriovctl.model.state import DesiredState, PFMatch, WantedPF
 from sriovctl.planner.diff import plan_state
-from sriovctl.render.inventory import inventory_as_json
-from sriovctl.render.json_text import format_json
+from sriovctl.render.inventory import format_inventory_json
 
 HERE = Path(__file__).parent
 PICTURE = HERE.parent / "docs/pictures/growth.svg"
@@ -89,7 +88,7 @@ def measure(num_vfs: int, work: str) -> tuple[float, float]:
     text = "" if work == "ls --json" else state_of(look(host))
     site = Site(host, SQLiteJournal(None), lambda _: None)
     works: dict[str, Callable[[], object]] = {
-        "ls --json": lambda: format_json(inventory_as_json(look(host))),
+        "ls --json": lambda: format_inventory_json(look(host)),
         "plan": lambda: plan_of(host, site, text),
         "apply": lambda: apply_plan(site, plan_of(host, site, text), options=ApplyOptions()),
     }
