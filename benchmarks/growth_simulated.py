@@ -33,7 +33,7 @@ from sriovctl.model.functions import PF
 from sriovctl.model.plan import Plan
 from sriovctl.model.state import DesiredState, PFMatch, WantedPF
 from sriovctl.planner.diff import plan_state
-from sriovctl.render.inventory import format_inventory_json
+from sriovctl.render.inventory_json import format_inventory_json
 
 HERE = Path(__file__).parent
 PICTURE = HERE.parent / "docs/pictures/growth.svg"

@@ -67,7 +67,7 @@ def _owned_pfs(doors: Doors) -> tuple[PF, ...]:
 
 def list_pfs(doors: Doors, query: Query) -> Document:
     """List PFs with their VFs and who uses them."""
-    from sriovctl.render.inventory import pf_as_json
+    from sriovctl.render.inventory_json import pf_as_json
 
     pfs = [pf_as_json(pf) for pf in _owned_pfs(doors)]
     return page("ls", "pfs", pfs, query, key_of=lambda pf: pf["device"])
@@ -75,14 +75,14 @@ def list_pfs(doors: Doors, query: Query) -> Document:
 
 def show_pf(doors: Doors, named: str) -> Document:
     """Show one PF."""
-    from sriovctl.render.inventory import pf_as_json
+    from sriovctl.render.inventory_json import pf_as_json
 
     return document("pf", {"pf": pf_as_json(find_pf(_owned_pfs(doors), named))})
 
 
 def list_vfs(doors: Doors, query: Query) -> Document:
     """List VFs, each with the device of its PF."""
-    from sriovctl.render.inventory import vfs_as_json
+    from sriovctl.render.inventory_json import vfs_as_json
 
     pfs = _owned_pfs(doors)
     if "pf" in query:

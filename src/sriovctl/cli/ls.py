@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from sriovctl.errors import EXIT_DONE
 from sriovctl.host.pci_ids import PCINames
-from sriovctl.render.inventory import format_inventory, format_inventory_json, inventory_as_json
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -37,14 +36,23 @@ def run(args: argparse.Namespace, context: Context) -> int:
     notes = () if context.has_host else context.snapshot().notes
     if args.owners:
         pfs, notes = _with_owners(context, pfs)
-    if args.json and context.answers_programs:
-        context.print_json_text("ls", format_inventory_json(pfs, notes=notes))
-    elif args.json:
-        context.print_json("ls", inventory_as_json(pfs, notes=notes))
-    else:
-        shown = format_inventory(pfs, with_owners=args.owners)
-        context.print("\n".join([shown, *(f"note: {note}" for note in notes)]))
+    if args.json:
+        _print_json(pfs, notes, context)
+        return EXIT_DONE
+    from sriovctl.render.inventory import format_inventory
+
+    shown = format_inventory(pfs, with_owners=args.owners)
+    context.print("\n".join([shown, *(f"note: {note}" for note in notes)]))
     return EXIT_DONE
+
+
+def _print_json(pfs: tuple[PF, ...], notes: tuple[str, ...], context: Context) -> None:
+    from sriovctl.render.inventory_json import format_inventory_json, inventory_as_json
+
+    if context.answers_programs:
+        context.print_json_text("ls", format_inventory_json(pfs, notes=notes))
+    else:
+        context.print_json("ls", inventory_as_json(pfs, notes=notes))
 
 
 def _with_owners(context: Context, pfs: tuple[PF, ...]) -> tuple[tuple[PF, ...], tuple[str, ...]]:

@@ -36,6 +36,13 @@ else:
         7: lambda cls, a, b, c, d, e, f, g: new(cls, (a, b, c, d, e, f, g)),
         8: lambda cls, a, b, c, d, e, f, g, h: new(cls, (a, b, c, d, e, f, g, h)),
         9: lambda cls, a, b, c, d, e, f, g, h, i: new(cls, (a, b, c, d, e, f, g, h, i)),
+        10: lambda cls, a, b, c, d, e, f, g, h, i, j: new(cls, (a, b, c, d, e, f, g, h, i, j)),
+        11: lambda cls, a, b, c, d, e, f, g, h, i, j, k: new(
+            cls, (a, b, c, d, e, f, g, h, i, j, k)
+        ),
+        12: lambda cls, a, b, c, d, e, f, g, h, i, j, k, m: new(
+            cls, (a, b, c, d, e, f, g, h, i, j, k, m)
+        ),
     }
 
     def _constructor(name: str, fields: tuple[str, ...], defaults: tuple[object, ...]) -> object:

@@ -17,7 +17,7 @@ from sriovctl.model.lease import LeaseStatus
 from sriovctl.model.metrics import MetricFamily, MetricKind, MetricSample
 from sriovctl.model.owner import OwnerKind
 from sriovctl.model.record import NamedTuple
-from sriovctl.render.inventory import pf_as_json, vfs_as_json
+from sriovctl.render.inventory_json import pf_as_json, vfs_as_json
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from sriovctl.model.address import PCIAddress
 from sriovctl.model.functions import PF, VF, VLAN, LinkState, VFAttributes, VLANProtocol
-from sriovctl.render.inventory import format_inventory_json, inventory_as_json
+from sriovctl.render.inventory_json import format_inventory_json, inventory_as_json
 
 NAMES = st.none() | st.text(max_size=15)
 NUMBERS = st.none() | st.integers(0, 4096)
