@@ -343,10 +343,16 @@ def _first_own(files: FileTree, directory: str, netdevs: tuple[str, ...]) -> str
         return netdevs[0]
     from sriovctl.model.eswitch import is_representor
 
+    were_renamed = False
     for netdev in sorted(netdevs, key=lambda name: (len(name), name)):
-        if not is_representor(files.read_text(f"{directory}/{netdev}/phys_port_name")):
+        port_name = files.read_text(f"{directory}/{netdev}/phys_port_name")
+        if port_name is None and not files.exists(f"{directory}/{netdev}"):
+            were_renamed = True
+        elif not is_representor(port_name):
             return netdev
-    return None
+    # As udev does with representors that have just come, and perhaps with the PF's own netdev.
+    others = tuple(name for name in files.list_dir(directory) if name not in netdevs)
+    return _first_own(files, directory, others) if were_renamed and others else None
 
 
 def read_iommu_group(files: FileTree, directory: str) -> int | None:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from sriovctl.engine.inventory import read_inventory, read_iommu_groups
+from sriovctl.engine.inventory import read_inventory, read_iommu_groups, read_netdev
 from sriovctl.errors import HostError, LostError
 from sriovctl.host.simulated import (
     INTEL_82576,
@@ -64,3 +64,46 @@ def test_without_an_iommu_there_are_no_groups() -> None:
 
 def test_a_host_without_pfs() -> None:
     assert pfs(simulate(MachineSpec(cards=()))) == ()
+
+
+class RenamedFiles:
+    """Netdevs of a PF with their port names; they get other names after they were listed."""
+
+    def __init__(self, *netdevs: dict[str, str]) -> None:
+        self.netdevs = list(netdevs)
+
+    def list_dir(self, path: str) -> tuple[str, ...]:
+        if path != "/pf/net":
+            return ()
+        listed = tuple(sorted(self.netdevs[0]))
+        self.netdevs = self.netdevs[1:] or self.netdevs
+        return listed
+
+    def read_text(self, path: str) -> str | None:
+        return self.netdevs[0].get(path.split("/")[3])
+
+    def exists(self, path: str) -> bool:
+        return path.split("/")[3] in self.netdevs[0]
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "found"),
+    [
+        (
+            {"eth1": "pf0vf0", "eni77np1": "p1"},
+            {"eni77npf0vf0": "pf0vf0", "eni77np1": "p1"},
+            "eni77np1",
+        ),
+        ({"eth0": "p1", "eth1": "pf0vf0"}, {"eni77np1": "p1", "eth1": "pf0vf0"}, "eni77np1"),
+        (
+            {"eth0": "pf0vf1", "eth1": "pf0vf0"},
+            {"eth2": "pf0vf1", "eth3": "pf0vf0"},
+            None,
+        ),
+    ],
+)
+def test_a_representor_that_is_renamed_meanwhile_is_not_taken_for_the_pfs_own(
+    before: dict[str, str], after: dict[str, str], found: str | None
+) -> None:
+    files = RenamedFiles(before, after)
+    assert read_netdev(files, "/pf") == found  # type: ignore[arg-type]
