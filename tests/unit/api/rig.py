@@ -172,8 +172,16 @@ class Rig:
         assert job["state"] == "done", job
         return job
 
+    def asleep(self) -> list[float]:
+        """Wait until something naps, which begins a moment after a job has ended; say how long."""
+        deadline = time.monotonic() + PATIENCE_S
+        while not self.naps and time.monotonic() < deadline:
+            self.get("/v1/jobs")
+        return [seconds for seconds, _ in self.naps]
+
     def wake(self) -> None:
         """Let all naps end."""
+        assert self.asleep()
         for _, nap in self.naps:
             self.loop.call_soon_threadsafe(nap.set)
 
