@@ -22,7 +22,7 @@ def test_two_hundred_processes_and_kill_9(tmp_path: Path, cycles: int) -> None:
     host, place = StormHost(), Place(tmp_path)
     storm = Storm(host, place, cycles=cycles, killed=7 * cycles)
     storm.rage(200, reserves=50)
-    assert storm.deaths > 20
+    assert storm.deaths >= 10  # who ends by itself before its turn comes, dies no more
     assert not place.violations.exists(), place.violations.read_text()
     assert storm.failures == []
 
