@@ -7,7 +7,7 @@ from hashlib import sha256
 from sriovctl.codec.state_file import parse_states
 from sriovctl.model.health import Baseline
 from sriovctl.model.run import RunKind, RunStatus
-from sriovctl.model.state import DesiredState
+from sriovctl.model.state import DesiredState, PFMatch
 from sriovctl.planner.declared import declaring_runs, overlay_steps
 
 TYPE_CHECKING = False
@@ -86,7 +86,7 @@ class Declaration:
             self._memory.write(self._baseline)
 
     def of(self, wanted: WantedPF, device: str) -> WantedPF:
-        """Say what is declared of one PF that an entry of the files means.
+        """Say what is declared of one PF that an entry of the files means, and of it alone.
 
         :raises HostError: the journal cannot be read.
         """
@@ -94,7 +94,8 @@ class Declaration:
         for run in declaring_runs(self._runs_of_people(), find=self._journal.run):
             if device in run.devices:
                 steps += self._steps_of(run.run_id)
-        return overlay_steps(wanted, device, steps)
+        declared = overlay_steps(wanted, device, steps)
+        return declared._replace(match=PFMatch(address=device))
 
     # A daemon makes thousands of repairs, and is to be as quick then as on its first day.
     def _runs_of_people(self) -> tuple[Run, ...]:

@@ -7,8 +7,8 @@ unless no more differs than attributes of VFs whose drivers and netdevs turn out
 seen.  What differs is sifted: values that somebody keeps changing back wait
 (``planner/repair.py``), then what somebody uses is left alone.  The rest is a run like any other:
 with the PF's lock, in the journal before the host is touched, verified, and taken back when it
-fails.  Once the lock is held it is looked whether people's runs have come since the look: then the
-plan is stale, and made anew.
+fails.  Once the lock is held it is looked whether people's runs have come, or come to an end,
+since the look: then the plan is stale, and made anew.
 
 Nothing here waits, except for the host itself: what has to wait is to be looked at again later,
 by a reminder.  All of it happens in one thread.
@@ -29,7 +29,7 @@ from sriovctl.engine.runs.wait import lacks_of_udev
 from sriovctl.engine.wanted_details import with_wanted_details
 from sriovctl.errors import LostError, SriovctlError
 from sriovctl.model.health import Condition, Health, worst
-from sriovctl.model.state import DesiredState, PFMatch
+from sriovctl.model.state import DesiredState
 from sriovctl.planner.drift import find_drift
 from sriovctl.planner.drivers import VFIO_DRIVERS
 from sriovctl.planner.match import fits, match_pf, match_pfs
@@ -296,6 +296,7 @@ class Keeper:
             pf,
             before,
             newest_run=newest,
+            still_declared=lambda: self._declaration.of(wanted, pf.device) == alone,
             may_be_empty=bool(held_back),
             about=about,
         )
@@ -312,7 +313,7 @@ class Keeper:
     def _compare(
         self, wanted: WantedPF, pf: PF, places: Collection[int] | None
     ) -> tuple[WantedPF, PF, Sequence[Difference]]:
-        alone = self._declaration.of(wanted, pf.device)._replace(match=PFMatch(address=pf.device))
+        alone = self._declaration.of(wanted, pf.device)
         state = DesiredState((alone,))
         (pf,) = with_wanted_details(self._host, (pf,), state, places=places)
         last = self._compared.get(pf.device)

@@ -19,7 +19,7 @@ from sriovctl.render.plan import format_change
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Callable, Collection, Sequence
 
     from sriovctl.daemon.log import Log
     from sriovctl.engine.runs.execute import Site
@@ -45,7 +45,7 @@ class Mended(NamedTuple):
 
 
 class _StaleError(BusyError):
-    """People's runs have come since the look."""
+    """People's runs have come, or ended, since the look."""
 
 
 class Mender:
@@ -136,6 +136,7 @@ class Mender:
         before: PF | None,
         *,
         newest_run: int,
+        still_declared: Callable[[], bool],
         may_be_empty: bool,
         about: Collection[int] | None = None,
     ) -> Mended:
@@ -143,6 +144,7 @@ class Mender:
 
         :param before: the PF as it was when nothing waited for its repair.
         :param newest_run: of the journal, when *wanted* was worked out.
+        :param still_declared: whether people still want what they did then; asked under the lock.
         :param may_be_empty: something was left out of *wanted*, so there may be nothing to do.
         :param about: indices of the VFs whose attributes alone are to be set; None: no matter.
         :raises MoreToSeeError: it takes other steps than these.
@@ -164,17 +166,25 @@ class Mender:
         repaired: list[Subject] = []
         try:
             for part in filter(None, (found.free, found.restoring)):
-                newest_run = self._repair(part, newest_run)
+                newest_run = self._repair(part, newest_run, still_declared)
                 repaired += repaired_subjects(part)
         except SriovctlError as error:
             return Mended(_judge(error), tuple(repaired), again=True, failed=True)
         return Mended(_left(found.left), tuple(repaired), again=bool(found.left))
 
-    def _repair(self, steps: tuple[Step, ...], newest_run: int) -> int:
+    def _repair(
+        self, steps: tuple[Step, ...], newest_run: int, still_declared: Callable[[], bool]
+    ) -> int:
+        device = steps[0].device
+
+        def refuse_stale() -> None:
+            self._refuse_later_run(newest_run, device)
+            if not still_declared():
+                # A run that was at work during the look, an undo say, counts since it has ended.
+                raise _StaleError("another is declared since it was looked at", subject=device)
+
         tokens = frozenset(token for step in steps for token in step.affected)
-        options = self._options(SOURCE, self._allowed | tokens)._replace(
-            when_locked=lambda: self._refuse_stale(newest_run, steps[0].device)
-        )
+        options = self._options(SOURCE, self._allowed | tokens)._replace(when_locked=refuse_stale)
         outcome = apply_plan(self._site, Plan(steps), options=options)
         for line in _tell(steps):
             self._log.say(Priority.NOTICE, f"repaired {line} (run {outcome.run_id})")
@@ -189,7 +199,7 @@ class Mender:
             kind=RunKind.REPAIR,
         )
 
-    def _refuse_stale(self, newest_run: int, device: str) -> None:
+    def _refuse_later_run(self, newest_run: int, device: str) -> None:
         boot_id = read_boot_id(self._site.host.files)
         for run in self._site.journal.since(newest_run, boot_id):
             if device in run.devices:

@@ -327,6 +327,32 @@ def test_a_plan_is_stale_when_a_persons_run_has_come_since_the_look(rig: Rig) ->
     assert rig.health() is Health.HEALTHY
 
 
+def test_a_plan_is_stale_when_an_undo_has_ended_since_the_look(rig: Rig) -> None:
+    # The look falls into the undo: the host is as before, and the journal does not say so yet.
+    run_id = rig.apply(STATE.replace("id: 43", "id: 50"))
+    files, path = rig.host.files, "/proc/sys/kernel/random/boot_id"
+    site = rig.site
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(rig.journal, "finish", _interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            undo_run(site, run_id)
+    assert rig.vlans() == [42, 43, 42]
+
+    def end_undo() -> None:
+        undo_run(site, run_id)
+
+    files.before(path, lambda: files.before(path, end_undo))
+    rig.pass_time(10)
+    assert "another is declared since it was looked at" in rig.log()
+    assert [run.kind for run in rig.runs()].count(RunKind.REPAIR) == 1  # the first of all
+    assert rig.vlans() == [42, 43, 42]
+    assert rig.health() is Health.HEALTHY
+
+
+def _interrupt(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
 # --- users -----------------------------------------------------------------------------------
 
 
