@@ -8,7 +8,8 @@ the first failing VF one attribute at a time.  Nothing is sent twice that has ta
 because with some cards each write resets the VF.
 
 An accepted write proves nothing: drivers exist that ignore attributes, and the kernel itself
-acknowledges a message that was too long and had no effect.  :func:`verify_vf_attributes` looks.
+acknowledges a message that was too long and had no effect.  Whoever writes reads back, and
+compares: runs do (``runs/execute.py``).
 
 Source: ``do_setlink()`` and ``do_setvfinfo()`` in kernel ``net/core/rtnetlink.c``.
 """
@@ -27,10 +28,7 @@ from sriovctl.codec.rtnl_change import (
     encode_set_vfs,
 )
 from sriovctl.engine.link import ask_link, read_link, refusal, subject_of
-from sriovctl.errors import (
-    SriovctlError,
-    VerifyError,
-)
+from sriovctl.errors import SriovctlError
 from sriovctl.model.functions import VLAN, VFAttributes
 from sriovctl.model.record import NamedTuple
 from sriovctl.model.state import ATTRIBUTES, UNSET, WantedVF
@@ -44,8 +42,6 @@ if TYPE_CHECKING:
     from sriovctl.model.netlink import NetlinkAnswer
 
     Changes = Sequence[tuple[int, WantedVF]]
-
-_SHOWN = 3  # mismatches named in one error
 
 # No VF is to blame for these: asking VF by VF would only repeat them.
 _ABOUT_THE_PF = (errno.EPERM, errno.EACCES, errno.ENODEV)
@@ -122,27 +118,6 @@ def _is_same(wanted: object, found: object) -> bool:
     if isinstance(wanted, str) and isinstance(found, str):
         return wanted.lower() == found.lower()
     return False
-
-
-def verify_vf_attributes(rtnl: RouteNetlink, netdev: str | int, changes: Changes) -> LinkReport:
-    """Read the VFs back and require that they are as wanted; return what was read.
-
-    :raises VerifyError: they are not; the first few differences are named.
-    :raises LostError: the netdev is gone.
-    :raises HostError: it cannot be read.
-    """
-    link = read_link(rtnl, netdev)
-    mismatches = find_mismatches(link, changes)
-    if mismatches:
-        shown = "; ".join(str(mismatch) for mismatch in mismatches[:_SHOWN])
-        more = len(mismatches) - _SHOWN
-        raise VerifyError(
-            shown + (f"; and {more} more" if more > 0 else ""),
-            subject=link.ifname,
-            hint="the write was accepted: the driver ignores it, or somebody else writes too",
-            evidence={"vfs": _format_indexes(m.vf_index for m in mismatches)},
-        )
-    return link
 
 
 # --- writing ---------------------------------------------------------------------------------
