@@ -12,7 +12,7 @@ from sriovctl.planner.declared import declaring_runs, overlay_steps
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from typing import Protocol
 
     from sriovctl.host.api import Journal
@@ -55,8 +55,11 @@ class Declaration:
         self._boot_id = boot_id
         self._steps: dict[int, tuple[RecordedStep, ...]] = {}
         self._baseline = Baseline("", 0, boot_id)
-        self._runs: tuple[Run, ...] = ()  # of people, since the baseline, as far as they were read
+        self._runs: tuple[Run, ...] = ()  # of people, since the baseline
+        self._ended: tuple[Run, ...] = ()  # those of them before which all have come to an end
         self._read_to = 0
+        self._looked_up: tuple[Run, ...] = ()  # all that were read the last time, from there on
+        self._looked_from = 0
         self.state = DesiredState(())
 
     def load(self, *, anew: bool) -> None:
@@ -75,7 +78,7 @@ class Declaration:
             known = Baseline(digest, self._journal.newest(), self._boot_id)
         self.state, self._baseline = state, known
         self._steps.clear()
-        self._runs, self._read_to = (), known.run_id
+        self._ended, self._read_to = (), known.run_id
 
     def remember(self) -> None:
         """Let the baseline outlive the daemon.
@@ -85,32 +88,60 @@ class Declaration:
         if self._memory.read() != self._baseline:
             self._memory.write(self._baseline)
 
+    def look_up(self) -> None:
+        """Read the journal: what people have declared by then is declared until the next time.
+
+        Before the host is read: a run that ends meanwhile changes both.
+
+        :raises HostError: the journal cannot be read.
+        """
+        self._looked_from = self._read_to
+        self._looked_up = self._journal.since(self._read_to, self._boot_id)
+        self._runs = self._of_people(self._looked_up)
+
+    def has_moved(self, device: str) -> bool:
+        """Say whether a run on a PF has come, or come to an end, since :meth:`look_up`.
+
+        :raises HostError: the journal cannot be read.
+        """
+        now = self._journal.since(self._looked_from, self._boot_id)
+        return _others_on(device, now) != _others_on(device, self._looked_up)
+
     def of(self, wanted: WantedPF, device: str) -> WantedPF:
         """Say what is declared of one PF that an entry of the files means, and of it alone.
 
         :raises HostError: the journal cannot be read.
         """
         steps: list[RecordedStep] = []
-        for run in declaring_runs(self._runs_of_people(), find=self._journal.run):
+        for run in declaring_runs(self._runs, find=self._journal.run):
             if device in run.devices:
                 steps += self._steps_of(run.run_id)
         declared = overlay_steps(wanted, device, steps)
         return declared._replace(match=PFMatch(address=device))
 
     # A daemon makes thousands of repairs, and is to be as quick then as on its first day.
-    def _runs_of_people(self) -> tuple[Run, ...]:
-        before, new = self._runs, self._journal.since(self._read_to, self._boot_id)
+    def _of_people(self, new: tuple[Run, ...]) -> tuple[Run, ...]:
+        before = self._ended
         if any(run.kind is RunKind.UNDO for run in new):  # of one, perhaps, that was read before
             before, new = (), self._journal.since(self._baseline.run_id, self._boot_id)
         runs = (*before, *(run for run in new if run.kind in _OF_PEOPLE))
         if new and not any(run.status in _OPEN for run in runs):
-            self._runs, self._read_to = runs, new[-1].run_id
+            self._ended, self._read_to = runs, new[-1].run_id
         return runs
 
     def _steps_of(self, run_id: int) -> tuple[RecordedStep, ...]:
         if run_id not in self._steps:
             self._steps[run_id] = self._journal.steps(run_id)
         return self._steps[run_id]
+
+
+# Repairs are the daemon's own.
+def _others_on(device: str, runs: Sequence[Run]) -> list[tuple[int, RunStatus]]:
+    return [
+        (run.run_id, run.status)
+        for run in runs
+        if device in run.devices and run.kind is not RunKind.REPAIR
+    ]
 
 
 def _digest(texts: Texts) -> str:

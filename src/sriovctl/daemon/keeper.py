@@ -157,6 +157,7 @@ class Keeper:
         self._try_to_remember()
         state = self._declaration.state
         try:
+            self._declaration.look_up()
             pfs = read_inventory(self._host, name_of=lambda *_: None)
             self._sight.keep_all(pfs)
             pfs = with_identities(self._host, pfs, state)
@@ -174,6 +175,10 @@ class Keeper:
         :param question: what of it may be another than at the last look.
         """
         name = self.pf_of(device)
+        try:
+            self._declaration.look_up()
+        except SriovctlError as error:
+            return self._later(name, name, error)
         pf = self._sight.read_again(name, question)
         if pf is not None:
             with suppress(MoreToSeeError):
@@ -276,7 +281,6 @@ class Keeper:
     def _compare_and_mend(
         self, wanted: WantedPF, pf: PF, before: PF | None, places: Collection[int] | None
     ) -> Condition:
-        newest = self._site.journal.newest()
         alone, pf, differences = self._compare(wanted, pf, places)
         if not differences:
             return self._settle(pf)
@@ -295,8 +299,7 @@ class Keeper:
             without(alone, pf, held_back),
             pf,
             before,
-            newest_run=newest,
-            still_declared=lambda: self._declaration.of(wanted, pf.device) == alone,
+            is_stale=lambda: self._declaration.has_moved(pf.device),
             may_be_empty=bool(held_back),
             about=about,
         )

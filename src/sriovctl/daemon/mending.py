@@ -135,16 +135,14 @@ class Mender:
         pf: PF,
         before: PF | None,
         *,
-        newest_run: int,
-        still_declared: Callable[[], bool],
+        is_stale: Callable[[], bool],
         may_be_empty: bool,
         about: Collection[int] | None = None,
     ) -> Mended:
         """Bring a PF to what is wanted of it, as far as nobody is disturbed.
 
         :param before: the PF as it was when nothing waited for its repair.
-        :param newest_run: of the journal, when *wanted* was worked out.
-        :param still_declared: whether people still want what they did then; asked under the lock.
+        :param is_stale: whether others' runs have come, or ended, since; asked under the lock.
         :param may_be_empty: something was left out of *wanted*, so there may be nothing to do.
         :param about: indices of the VFs whose attributes alone are to be set; None: no matter.
         :raises MoreToSeeError: it takes other steps than these.
@@ -166,29 +164,26 @@ class Mender:
         repaired: list[Subject] = []
         try:
             for part in filter(None, (found.free, found.restoring)):
-                newest_run = self._repair(part, newest_run, still_declared)
+                self._repair(part, is_stale)
                 repaired += repaired_subjects(part)
         except SriovctlError as error:
             return Mended(_judge(error), tuple(repaired), again=True, failed=True)
         return Mended(_left(found.left), tuple(repaired), again=bool(found.left))
 
-    def _repair(
-        self, steps: tuple[Step, ...], newest_run: int, still_declared: Callable[[], bool]
-    ) -> int:
-        device = steps[0].device
-
+    def _repair(self, steps: tuple[Step, ...], is_stale: Callable[[], bool]) -> None:
         def refuse_stale() -> None:
-            self._refuse_later_run(newest_run, device)
-            if not still_declared():
-                # A run that was at work during the look, an undo say, counts since it has ended.
-                raise _StaleError("another is declared since it was looked at", subject=device)
+            if is_stale():
+                device = steps[0].device
+                raise _StaleError(
+                    "another run has come, or ended, since it was looked at", subject=device
+                )
 
         tokens = frozenset(token for step in steps for token in step.affected)
-        options = self._options(SOURCE, self._allowed | tokens)._replace(when_locked=refuse_stale)
+        allowed = self._allowed | tokens
+        options = self._options(SOURCE, allowed)._replace(when_locked=refuse_stale)
         outcome = apply_plan(self._site, Plan(steps), options=options)
         for line in _tell(steps):
             self._log.say(Priority.NOTICE, f"repaired {line} (run {outcome.run_id})")
-        return outcome.run_id or newest_run
 
     def _options(self, source: str, allowed: frozenset[str]) -> ApplyOptions:
         return ApplyOptions(
@@ -198,12 +193,6 @@ class Mender:
             leased=self._users.leased,
             kind=RunKind.REPAIR,
         )
-
-    def _refuse_later_run(self, newest_run: int, device: str) -> None:
-        boot_id = read_boot_id(self._site.host.files)
-        for run in self._site.journal.since(newest_run, boot_id):
-            if device in run.devices:
-                raise _StaleError("another run has come since it was looked at", subject=device)
 
 
 def _sets_vf_of(about: Collection[int], step: Step) -> bool:
