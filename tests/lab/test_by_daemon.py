@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.lab.daemon_at_work import API, Daemon, num_vfs, until, vlan_of
-from tests.lab.shell import PCI, sriovctl
+from tests.lab.shell import PCI, ip, netdev_of, sriovctl
 
 pytestmark = pytest.mark.lab("82576")
 
@@ -119,6 +119,16 @@ def test_who_is_in_the_group_changes_the_host_by_the_daemon(daemon: Daemon) -> N
     asked = [line for line in daemon.log().splitlines() if '"start_job"' in line]
     assert len(asked) == 4, "two applies, and two undos of which one was refused"
 
+    vf = {"vlan": {"id": 50}}
+    wanted = {"version": 1, "pfs": {"a": {"match": {"address": PF}, "vf_default": vf}}}
+    plan = daemon.ask("POST", "/v1/plan", wanted)["plan"]
+    ip("link", "set", netdev_of(PF), "vf", "1", "vlan", "60")
+    number = daemon.ask("POST", "/v1/jobs", {"kind": "apply", "plan": plan})["job"]["job"]
+    until(lambda: daemon.ask("GET", f"/v1/jobs/{number}")["job"]["state"] == "failed", daemon)
+    error = daemon.ask("GET", f"/v1/jobs/{number}")["job"]["error"]
+    assert error["evidence"] == {"planned": "vlan 45 -> 50", "now": "vlan 60 -> 50"}
+    assert (vlan_of(PF, 0), vlan_of(PF, 1)) == (45, 60)
+
     assert daemon.kill(signal.SIGTERM) == 0
     sriovctl("apply", "-", stdin=state(46))
     assert (vlan_of(PF, 1), sources()[0]) == (46, "-")
@@ -126,30 +136,48 @@ def test_who_is_in_the_group_changes_the_host_by_the_daemon(daemon: Daemon) -> N
     assert "Traceback" not in daemon.log()
 
 
-def test_a_daemon_that_is_killed_at_work_is_told_of_and_what_it_did_goes_back(
-    daemon: Daemon,
-) -> None:
-    wanted = state(42).replace("vlan:", "driver: vfio-pci, vlan:")
+@pytest.fixture
+def at_work(daemon: Daemon, tmp_path: Path) -> subprocess.Popen[str]:  # noqa: ARG001
+    """Our command, while the daemon does what it asked for: VFs are there, and more is to come."""
+    file = tmp_path / "wanted.yaml"
+    file.write_text(state(42).replace("vlan:", "driver: vfio-pci, vlan:"))
     command = subprocess.Popen(
-        ["sriovctl", "apply", "-"],
-        stdin=subprocess.PIPE,
+        ["sriovctl", "apply", str(file)],
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
     )
-    assert command.stdin is not None
-    command.stdin.write(wanted)
-    command.stdin.close()
-    command.stdin = None
     while num_vfs(PF) == 0:
         assert command.poll() is None
+    return command
+
+
+def test_a_daemon_that_is_killed_at_work_is_told_of_and_what_it_did_goes_back(
+    at_work: subprocess.Popen[str], daemon: Daemon
+) -> None:
     daemon.kill(signal.SIGKILL)
-    said, _ = command.communicate()
+    said, _ = at_work.communicate()
     (run,) = json.loads(sriovctl("history", "--json"))["runs"]
     if run["status"] == "running":  # else it was faster than we are
-        assert command.returncode == 1
+        assert at_work.returncode == 1
         assert "how far it came is not known here" in said
         assert "'sriovctl history' tells" in said
-        assert "cut short" in sriovctl("apply", "-", stdin=wanted, expect=1)
+        assert "cut short" in sriovctl("apply", "-", stdin=state(43), expect=1)
     sriovctl("undo")
     assert num_vfs(PF) == 0
+
+
+def test_ctrl_c_has_the_daemon_take_back_what_it_did(
+    at_work: subprocess.Popen[str], daemon: Daemon
+) -> None:
+    at_work.send_signal(signal.SIGINT)
+    said, _ = at_work.communicate()
+    if at_work.returncode == 0:  # it was faster than we are
+        sriovctl("undo")
+    else:
+        assert at_work.returncode == 130, said
+    assert num_vfs(PF) == 0
+    (run, *_) = (one for one in daemon.runs() if one["kind"] == "apply")
+    assert run["status"] in ("taken back", "undone")
+    sriovctl("apply", "-", stdin=state(44))
+    assert vlan_of(PF, 0) == 44

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 from collections import OrderedDict
+from itertools import zip_longest
 
-from sriovctl.api.contract.messages import EARLIER_BOOTS, NOTHING_TO_UNDO, JobState
+from sriovctl.api.contract.messages import EARLIER_BOOTS, NOTHING_TO_UNDO, STALE_PLAN, JobState
 from sriovctl.api.contract.problems import Refusal, not_found
 from sriovctl.api.reading import document, find_lease, find_pool, leases_as_json
 from sriovctl.codec.state_file import parse_state
@@ -18,7 +19,7 @@ from sriovctl.model.lease import Request, Terms
 from sriovctl.model.record import NamedTuple
 from sriovctl.model.run import RunStatus
 from sriovctl.planner.diff import plan_state
-from sriovctl.render.plan import plan_as_json
+from sriovctl.render.plan import format_change, plan_as_json
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -28,19 +29,28 @@ if TYPE_CHECKING:
     from sriovctl.engine.doors import Doors
     from sriovctl.engine.runs.execute import Site
     from sriovctl.model.plan import Plan, Step
+    from sriovctl.model.state import DesiredState
 
 SOURCE = "api: "
 _MOST_PLANS = 64
 _ID_BYTES = 9
 
 
+class MadePlan(NamedTuple):
+    """A plan, what it leads to, and what may make it less than it seems."""
+
+    plan: Plan
+    state: DesiredState
+    notes: Sequence[str] = ()
+
+
 class PlanShelf:
     """Plans that were shown, so that what is applied is what was seen."""
 
     def __init__(self) -> None:
-        self._plans: OrderedDict[str, Plan] = OrderedDict()
+        self._plans: OrderedDict[str, MadePlan] = OrderedDict()
 
-    def keep(self, plan: Plan) -> str:
+    def keep(self, plan: MadePlan) -> str:
         """Keep a plan; return what it is called."""
         name = os.urandom(_ID_BYTES).hex()
         self._plans[name] = plan
@@ -48,7 +58,7 @@ class PlanShelf:
             self._plans.popitem(last=False)
         return name
 
-    def find(self, name: str) -> Plan:
+    def find(self, name: str) -> MadePlan:
         """Find a plan.
 
         :raises Refusal: it was made long ago, or by another daemon.
@@ -58,14 +68,7 @@ class PlanShelf:
         return self._plans[name]
 
 
-class NotedPlan(NamedTuple):
-    """A plan, and what may make it less than it seems."""
-
-    plan: Plan
-    notes: Sequence[str] = ()
-
-
-def make_plan(doors: Doors, text: str) -> NotedPlan:
+def make_plan(doors: Doors, text: str) -> MadePlan:
     """Plan the way to a state.
 
     :raises InputError: the state is wrong, or does not fit this host.
@@ -73,10 +76,10 @@ def make_plan(doors: Doors, text: str) -> NotedPlan:
     notes = doors.hear()
     state = parse_state(text, source="body")
     pfs = read_wanted_pfs(doors.host(), state)
-    return NotedPlan(plan_state(state, pfs, owners=doors.owners(pfs)), notes)
+    return MadePlan(plan_state(state, pfs, owners=doors.owners(pfs)), state, notes)
 
 
-def plan_document(name: str, made: NotedPlan) -> dict[str, object]:
+def plan_document(name: str, made: MadePlan) -> dict[str, object]:
     """Shape a plan, with what it is called."""
     shaped = {"plan": name, **plan_as_json(made.plan), "notes": list(made.notes)}
     return document("plan", shaped)
@@ -119,22 +122,24 @@ def read_wish(said: Mapping[str, object], by: str) -> Wish:
     return Wish(by, frozenset(map(str, allow)), within_s, run_id)
 
 
-def apply(doors: Doors, job: Job, plan: Plan, wish: Wish) -> None:
+def apply(doors: Doors, job: Job, made: MadePlan, wish: Wish) -> None:
     """Apply a plan, as far as those allow who use the host now; when it was cancelled too late
     to stop, undo it.
 
+    :raises Refusal: the host is not as it was when the plan was made.
     :raises SriovctlError: as the engine does.
     """
     job.notes = doors.hear()
     site = _told(doors, job)
     users = doors.users()
     # Minutes may lie between a plan that somebody reads and the word to carry it out.
-    plan = plan._replace(steps=users.affected(plan.steps))
+    plan = made.plan._replace(steps=users.affected(made.plan.steps))
     options = ApplyOptions(
         allowed=wish.allowed,
         source=SOURCE + wish.by,
         affected=_stopping(job, users.affected),
         leased=_stopping(job, users.leased),
+        when_locked=lambda: _refuse_stale(doors, made),
         confirm_within_s=wish.confirm_within_s,
         on_begun=job.note_run,
     )
@@ -147,6 +152,31 @@ def apply(doors: Doors, job: Job, plan: Plan, wish: Wish) -> None:
         undo_run(site, outcome.run_id, check=users.checking(wish.allowed))
         job.state, job.status = JobState.CANCELLED, RunStatus.UNDONE
         job.confirm_within_s = None
+
+
+# What somebody set meanwhile would be lost, for undoing brings back what the plan knew.
+def _refuse_stale(doors: Doors, made: MadePlan) -> None:
+    pfs = read_wanted_pfs(doors.host(), made.state)
+    now = plan_state(made.state, pfs, owners={}).steps
+    for planned, anew in zip_longest(made.plan.steps, now):
+        if planned is None or anew is None or _change_of(planned) != _change_of(anew):
+            step = planned or anew
+            raise Refusal(
+                409,
+                STALE_PLAN,
+                "the host is not as it was when the plan was made",
+                subject=step.subject,
+                hint="have it planned anew",
+                evidence={"planned": _tell(planned), "now": _tell(anew)},
+            )
+
+
+def _change_of(step: Step) -> tuple[object, ...]:
+    return step.action, step.device, step.vf_index, step.before, step.after
+
+
+def _tell(step: Step | None) -> str:
+    return "nothing" if step is None else format_change(step)
 
 
 def _told(doors: Doors, job: Job) -> Site:

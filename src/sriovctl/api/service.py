@@ -276,7 +276,7 @@ class Service:
     async def _plan_state(self, ask: Ask) -> Response:
         text = read_state_body(ask.request)
         made = await self._workers.read(lambda doors: changing.make_plan(doors, text))
-        return _json(200, changing.plan_document(self._plans.keep(made.plan), made))
+        return _json(200, changing.plan_document(self._plans.keep(made), made))
 
     async def _plan_edited_state(self, ask: Ask) -> Response:
         header = ask.request.headers.get("if-match")
@@ -312,8 +312,8 @@ class Service:
         kind = str(said["kind"])
         changing.check_job(kind, said)
         if kind == "apply":
-            plan = self._plans.find(str(said["plan"]))
-            work = partial(changing.apply, plan=plan, wish=wish)
+            made = self._plans.find(str(said["plan"]))
+            work = partial(changing.apply, made=made, wish=wish)
             return self.jobs.start(kind, wish.by, work, can_cancel=True)
         work = partial(changing.undo if kind == "undo" else changing.confirm, wish=wish)
         return self.jobs.start(kind, wish.by, work)

@@ -5,6 +5,10 @@ from pathlib import Path
 
 from sriovctl.api.access import PeerPolicy
 from sriovctl.api.contract.messages import Peer
+from sriovctl.codec.rtnl_change import encode_set_vf
+from sriovctl.host.simulated import SimulatedHost
+from sriovctl.model.functions import VLAN
+from sriovctl.model.state import WantedVF
 from tests.unit.api.rig import PF, STATE, Rig, rig_on
 
 NUM_VFS = f"/sys/bus/pci/devices/{PF}/sriov_numvfs"
@@ -73,11 +77,14 @@ def test_cancelling_takes_back_what_was_done(rig: Rig) -> None:
     plan = rig.plan(state)
     reached, go_on = threading.Event(), threading.Event()
 
-    def hold() -> None:
-        reached.set()
-        assert go_on.wait(60)
+    def hold_once_there_are_vfs() -> None:
+        if num_vfs(rig) == "0":
+            rig.host.files.before(NUM_VFS, hold_once_there_are_vfs)
+        else:
+            reached.set()
+            assert go_on.wait(60)
 
-    rig.host.files.before(NUM_VFS, hold)
+    rig.host.files.before(NUM_VFS, hold_once_there_are_vfs)
     rig.ask("POST", "/v1/jobs", {"kind": "apply", "plan": plan})
     assert reached.wait(60)
     cancelled = rig.ask("DELETE", "/v1/jobs/1")
@@ -217,6 +224,32 @@ def test_who_came_after_the_plan_is_asked_about_too(rig: Rig) -> None:
     user = "address:192.0.2.1"
     assert user in job["error"]["cause"]
     assert rig.job({**wanted, "allow": [user]})["state"] == "done"
+
+
+def test_a_plan_is_not_carried_out_on_a_host_that_has_changed(rig: Rig) -> None:
+    rig.apply()
+    state = {"version": 1, "pfs": {"a": {"match": {"address": PF}}}}
+    state["pfs"]["a"]["vfs"] = {"0": {"vlan": {"id": 77}}}  # type: ignore[index]
+    plan = rig.plan(state)
+    set_vlan(rig.host, 0, 55)
+    job = rig.job({"kind": "apply", "plan": plan})
+    assert (job["state"], job["error"]["code"], job["run"]) == ("failed", "stale-plan", None)
+    assert job["error"]["subject"] == f"{PF} vf 0"
+    assert job["error"]["evidence"] == {"planned": "vlan 42 -> 77", "now": "vlan 55 -> 77"}
+    assert rig.apply(state)["steps"][0]["before"]["vlan"]["id"] == 55
+    set_vlan(rig.host, 0, 42)
+    again = rig.plan(state)
+    set_vlan(rig.host, 0, 77)
+    job = rig.job({"kind": "apply", "plan": again})
+    assert job["error"]["evidence"] == {"planned": "vlan 42 -> 77", "now": "nothing"}
+
+
+def set_vlan(host: SimulatedHost, vf_index: int, vlan: int) -> None:
+    """Do what ``ip link set eth0 vf N vlan M`` does."""
+    ifindex = int(host.files.read_text("/sys/class/net/eth0/ifindex") or 0)
+    wanted = WantedVF(vlan=VLAN(vlan))
+    (answer,) = host.rtnl.exchange([encode_set_vf(ifindex, vf_index, wanted, current=None)])
+    assert answer.errno == 0
 
 
 def test_a_recording_is_not_changed(short_path: Path) -> None:

@@ -23,12 +23,14 @@ from tests.loops import PATIENCE_S
 from tests.unit.api.rig import Rig, rig_on
 
 from sriovctl.__main__ import main
+from sriovctl.api import changing
 from sriovctl.api.access import PeerPolicy
 from sriovctl.api.client.daemon import Daemon
 from sriovctl.api.contract.messages import Peer
 from sriovctl.api.place import SOCKET_VARIABLE
 from sriovctl.cli.context import Context, HostKind
 from sriovctl.cli.main import parse_arguments, run_verb
+from sriovctl.engine.doors import Doors
 from sriovctl.errors import PermissionDenied, SriovctlError
 from sriovctl.host.journal import SQLiteJournal
 from sriovctl.host.leases import SQLiteLeaseBook
@@ -280,6 +282,30 @@ def test_a_step_that_fails_is_taken_back_and_told_alike(pair: Pair) -> None:
     assert said.status == 1
     assert "steps taken back 1" in str(said.error)
     assert [one["status"] for one in pair.served.runs()] == ["done", "taken back"]
+
+
+@pytest.mark.parametrize("times", [1, 5])
+def test_a_host_that_changes_meanwhile_is_planned_for_anew(
+    served: Side, monkeypatch: pytest.MonkeyPatch, times: int
+) -> None:
+    left = list(range(1, times + 1))
+    make_plan = changing.make_plan
+
+    def make_plan_before_it_changes(doors: Doors, text: str) -> changing.MadePlan:
+        made = make_plan(doors, text)
+        if left:
+            served.host.files.write_text(NUM_VFS, str(left.pop() % 2))
+        return made
+
+    monkeypatch.setattr(changing, "make_plan", make_plan_before_it_changes)
+    said = served.run("apply", served.state(2), "--allow", f"foreign:{PF}")
+    if times == 1:
+        assert (said.status, said.error) == (0, None)
+        assert served.host.files.read_text(NUM_VFS) == "2"
+    else:
+        assert said.status == 1
+        assert "the host is not as it was when the plan was made" in str(said.error)
+        assert served.runs() == []
 
 
 def test_missing_pfs_are_skipped_alike(pair: Pair) -> None:

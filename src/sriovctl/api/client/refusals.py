@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sriovctl.api.contract.messages import NOTHING_TO_UNDO
+from sriovctl.api.contract.messages import NOTHING_TO_UNDO, STALE_PLAN
 from sriovctl.errors import (
     BusyError,
     HostError,
@@ -29,6 +29,7 @@ _OF_INTERFACE: Mapping[str, type[SriovctlError]] = {
     "not-found": InputError,
     "lease-has-ended": LostError,
     NOTHING_TO_UNDO: InputError,
+    STALE_PLAN: BusyError,
     "too-many-jobs": BusyError,
     "job-has-ended": BusyError,
 }

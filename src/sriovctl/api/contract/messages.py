@@ -11,7 +11,8 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Mapping
 
 OPERATORS = "sriovctl"  # the group whose members may operate, unless another is named
-NOTHING_TO_UNDO = "nothing-to-undo"  # code of an error, and what its evidence names
+STALE_PLAN = "stale-plan"  # code of an error
+NOTHING_TO_UNDO = "nothing-to-undo"  # another, and what its evidence names
 EARLIER_BOOTS = "runs of earlier boots"
 COOKIE = "sriovctl_session"  # on localhost with the port behind it
 JSON = "application/json"
