@@ -239,6 +239,28 @@ def test_a_busy_kernel_is_named_and_nothing_is_left(
     assert host.files.read_text(f"/sys/bus/pci/devices/{IGB}/sriov_drivers_autoprobe") == "1"
 
 
+@pytest.mark.parametrize("why", [KeyboardInterrupt(), SystemExit(143)])
+def test_who_stops_it_is_told_what_becomes_of_it(
+    host: SimulatedHost, journal: SQLiteJournal, why: BaseException
+) -> None:
+    told: list[str] = []
+
+    def stop_at_the_second_step(text: str) -> None:
+        told.append(text)
+        if text.startswith("[2/"):
+            raise why
+
+    plan = plan_for(host, wanted(num_vfs=2, drivers_autoprobe=False))
+    with pytest.raises(type(why)):
+        apply_plan(Site(host, journal, stop_at_the_second_step), plan, options=ApplyOptions())
+    assert told[2] == "interrupted: taking back what was done"
+    assert told[-1] == "steps taken back: 1"
+    assert [(run.status, run.note) for run in journal.runs()][1:] == [
+        (RunStatus.TAKEN_BACK, "interrupted")
+    ]
+    assert plan_for(host, wanted(drivers_autoprobe=True)).steps == ()
+
+
 def test_a_pf_that_vanishes_is_an_error_of_one_line(
     host: SimulatedHost, journal: SQLiteJournal
 ) -> None:

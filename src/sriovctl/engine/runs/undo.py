@@ -223,16 +223,17 @@ def take_back(site: Site, execution: Execution, error: BaseException) -> None:
 
     The journal may be what failed (a full disk): the host is brought back all the same.
     """
-    site.progress("a step failed: taking back what was done")
+    why = "a step failed" if isinstance(error, Exception) else "interrupted"
+    site.progress(f"{why}: taking back what was done")
     try:
         taken = _take_back(site, execution, error)
     except SriovctlError as second:
         assert execution.run_id is not None
-        note = f"{error}; taking it back failed too: {second}"
+        note = f"{_cause(error)}; taking it back failed too: {second}"
         _note(site.journal, Ending(execution.run_id, RunStatus.FAILED, note))
-        _tell(error, "taking back failed too", second)
+        _tell(site, error, "taking back failed too", second)
         return
-    _tell(error, "steps taken back", len(taken))
+    _tell(site, error, "steps taken back", len(taken))
 
 
 def _take_back(site: Site, failed: Execution, error: BaseException) -> list[Step]:
@@ -248,7 +249,7 @@ def _take_back(site: Site, failed: Execution, error: BaseException) -> list[Step
     execution.run(steps)
     if execution.wedged:
         raise next(iter(execution.wedged.values()))
-    endings = [Ending(run_id, RunStatus.TAKEN_BACK, str(error) or type(error).__name__)]
+    endings = [Ending(run_id, RunStatus.TAKEN_BACK, _cause(error))]
     if undo_id is not None:
         endings.append(Ending(undo_id, RunStatus.DONE, done=execution.unnoted))
     _note(site.journal, *endings)
@@ -261,6 +262,13 @@ def _note(journal: Journal, *endings: Ending) -> None:
         journal.finish(*endings)
 
 
-def _tell(error: BaseException, key: str, value: object) -> None:
+# Ctrl-C and SIGTERM say no more than their numbers, and take nothing with them to where they end.
+def _cause(error: BaseException) -> str:
+    return str(error) or type(error).__name__ if isinstance(error, Exception) else "interrupted"
+
+
+def _tell(site: Site, error: BaseException, key: str, value: object) -> None:
     if isinstance(error, SriovctlError):
         error.evidence[key] = value
+    else:
+        site.progress(f"{key}: {value}")
