@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import re
 
+from sriovctl.codec.lspci_headings import Heading, Table, read_group_heading, read_headings
+from sriovctl.codec.pasted_text import unwrap_pasted
 from sriovctl.model.address import PCIAddress, parse_pci_address
 from sriovctl.model.record import NamedTuple
 
@@ -16,19 +18,10 @@ _MOST_OF_A_LINE = 4096  # no line of lspci is longer; other files have lines of 
 _FULL_SIZE = 4096
 
 _QUOTE = re.compile(r"\s{0,8}(?:> ?){1,8}")
-_ADDRESS = r"((?:[0-9a-fA-F]{4,8}:)?[0-9a-fA-F]{2}:[01][0-9a-fA-F]\.[0-7])"
-_HEAD = re.compile(rf"\s{{0,64}}{_ADDRESS}(?=\s|$)\s*(.*)", re.DOTALL)
-# What the scripts on forums print, and what find prints below /sys/kernel/iommu_groups.
-_GROUP_AND_HEAD = re.compile(
-    rf"\W{{0,8}}(?:IOMMU )?[Gg]roup:? {{0,8}}(\d{{1,9}}):?\s{{1,8}}{_ADDRESS}(?=\s|$)\s*(.*)",
-    re.DOTALL,
-)
-_GROUP_HEADING = re.compile(r"\W{0,8}(?:IOMMU )?[Gg]roup:? {0,8}(\d{1,9}):?(?: {0,8}\S{0,32})?\s*")
-_GROUP_PATH = re.compile(rf"\S{{0,64}}/?iommu_groups/(\d{{1,9}})/devices/{_ADDRESS}\s*")
-_SLOT = re.compile(rf"Slot:\s{{1,8}}{_ADDRESS}\s*")  # lspci -vmm
 _HEX = re.compile(r"\s{0,64}([0-9a-fA-F]{2,4}): ?((?:[0-9a-fA-F]{2}(?:\s{1,2}|$)){1,16})\s*")
 _LOG_STARTS = ("[", "<", "kern")
 _LOG_WORDS = ("Adding to iommu group ", "Adding device ")
+_COMMAND = re.compile(r".{0,80}\blspci(?:\s|$)")
 
 
 class Block(NamedTuple):
@@ -68,7 +61,7 @@ class _Draft:
 def cut_into_blocks(text: str) -> Cut:
     """Cut a text into blocks.  Pure; takes any text, in time linear to its length."""
     cutter = _Cutter()
-    for line in text.splitlines():
+    for line in unwrap_pasted(text).splitlines():
         cutter.take(line[:_MOST_OF_A_LINE])
     return Cut(tuple(draft.finish() for draft in cutter.drafts), tuple(cutter.log))
 
@@ -79,7 +72,10 @@ class _Cutter:
     def __init__(self) -> None:
         self.drafts: list[_Draft] = []
         self.log: list[str] = []
+        self._table = Table()
         self._group: int | None = None  # of the heading above
+        self._grouped: set[PCIAddress] = set()  # named below headings so far
+        self._last: PCIAddress | None = None  # named below this heading
 
     def take(self, line: str) -> None:
         if ">" in line[:8]:
@@ -87,9 +83,11 @@ class _Cutter:
         stripped = line.strip()
         if not stripped:
             return
+        if self._take_bytes(line) or self._take_heading(line):
+            return
         if _is_of_log(stripped):
             self.log.append(stripped)
-        elif not (self._take_bytes(line) or self._take_head(line)):
+        else:
             self._take_words(stripped)
 
     def _take_bytes(self, line: str) -> bool:
@@ -102,33 +100,37 @@ class _Cutter:
             self.drafts[-1].rows[offset] = bytes.fromhex("".join(match[2].split()))
         return True
 
-    def _take_head(self, line: str) -> bool:
-        match = _HEAD.match(line)
-        if match is not None:
-            return self._begin(match[1], match[2], self._group)
-        if "roup" in line:
-            return self._take_group(line)
-        slot = _SLOT.fullmatch(line)
-        return slot is not None and self._begin(slot[1], "", None)
+    def _take_heading(self, line: str) -> bool:
+        headings = read_headings(line)
+        if not headings and ("│" in line or "|" in line):
+            headings = self._table.read_row(line)
+        for heading in headings:
+            group = self._group_below(heading) if heading.group is None else heading.group
+            self.drafts.append(_Draft(heading.address, heading.head.rstrip(), group))
+        if headings:
+            return True
+        group = read_group_heading(line) if "roup" in line or "ROUP" in line else None
+        if group is not None:
+            self._group, self._last = group, None
+        return group is not None
 
-    def _take_group(self, line: str) -> bool:
-        both = _GROUP_AND_HEAD.match(line)
-        if both is not None:
-            return self._begin(both[2], both[3], int(both[1]))
-        path = _GROUP_PATH.fullmatch(line)
-        if path is not None:
-            return self._begin(path[2], "", int(path[1]))
-        heading = _GROUP_HEADING.fullmatch(line)
-        if heading is None or line.strip().startswith("IOMMU group: "):  # that is a verbose line
-            return False
-        self._group = int(heading[1])
-        return True
-
-    def _begin(self, address: str, head: str, group: int | None) -> bool:
-        self.drafts.append(_Draft(address, head.rstrip(), group))
-        return True
+    def _group_below(self, heading: Heading) -> int | None:
+        # A listing by group has each function once, in order.  What comes again, or before the
+        # one above it, is of another listing that follows in the same text.
+        if self._group is None:
+            return None
+        address = parse_pci_address(heading.address)
+        is_back = self._last is not None and address < self._last
+        if is_back or address in self._grouped:
+            self._group = None
+            return None
+        self._grouped.add(address)
+        self._last = address
+        return self._group
 
     def _take_words(self, stripped: str) -> None:
+        if _COMMAND.match(stripped):
+            self._group = None
         if self.drafts:
             self.drafts[-1].lines.append(stripped)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -321,12 +322,74 @@ def test_machine_readable_listing() -> None:
         "/sys/kernel/iommu_groups/7/devices/0000:00:1f.0\n",
         "00:1f.0 ISA bridge: x\n\n[ 0.5] pci 0000:00:1f.0: Adding to iommu group 7\n",
         "00:1f.0 ISA bridge: x\niommu: Adding device 0000:00:1f.0 to group 7\n",
+        "/sys/kernel/iommu_groups/7/devices/0000:00:1f.0 # ISA bridge\n",
+        "IOMMU GROUP 7\n (7) 00:1f.0 ISA bridge [0601]: Intel [8086:a2c5]\n",
+        "IOMMU group 7\n[RESET] 00:1f.0 ISA bridge [0601]: Intel [8086:a2c5]\n",
+        "Group 7:\t[8086:a2c5] [R] 00:1f.0  ISA bridge      Z270 LPC\n",
+        "* IOMMU Group 7\n  - 00:1f.0 ISA bridge [0601]: Intel [8086:a2c5]\n",
+        "iommu_groups/7/devices:\ntotal 0\n"
+        "lrwxrwxrwx 1 root root 0 Jan  1 00:00 0000:00:1f.0 -> ../../../../devices/x\n",
+        "\x1b[01;31mIOMMU Group 7\x1b[m\x1b[K 00:1f.0 ISA bridge\n",
     ],
 )
 def test_groups(text: str) -> None:
     snapshot = parse(text)
     assert snapshot.groups_known
     assert [f.iommu_group for f in snapshot.functions] == [7]
+
+
+def groups_in(text: str) -> dict[str, int | None]:
+    return {str(f.address)[5:]: f.iommu_group for f in parse(text).functions}
+
+
+def test_groups_where_one_line_names_several_functions() -> None:
+    path = "/sys/kernel/iommu_groups/{}/devices/0000:{}"
+    joined = path.format(0, "00:00.0") + path.format(1, "00:01.0") + path.format(1, "01:00.0")
+    expected = {"00:00.0": 0, "00:01.0": 1, "01:00.0": 1}
+    assert groups_in(f"they are: {joined}\n") == expected
+    columns = "{}/devices:\n0000:00:00.0\n\n{}/devices:\n0000:00:01.0  0000:01:00.0\n"
+    assert groups_in(columns.format("iommu_groups/0", "iommu_groups/1")) == expected
+
+
+@pytest.mark.parametrize("command", ["", "$ lspci -nn\n", "root@pve:~# lspci -nn\n"])
+def test_a_listing_by_group_ends_where_another_begins(command: str) -> None:
+    # The root complex of AMD machines is in no group, so it is not among the first listing's.
+    groups = "IOMMU Group 3:\n\t00:01.0 Host bridge: x\nIOMMU Group 9:\n\t02:00.0 USB: y\n"
+    listing = "00:00.0 Host bridge: z\n00:01.0 Host bridge: x\n02:00.0 USB: y\n03:00.0 a: b\n"
+    expected = {"00:00.0": None, "00:01.0": 3, "02:00.0": 9, "03:00.0": None}
+    assert groups_in(groups + command + listing) == expected
+    assert groups_in(command + listing + groups) == expected
+
+
+def test_the_table_of_proxmox() -> None:
+    table = (
+        "┌──────────┬────────┬──────────────┬────────────┬────────┬─────────────\n"
+        "│ class    │ device │ id           │ iommugroup │ vendor │ device_name\n"
+        "╞══════════╪════════╪══════════════╪════════════╪════════╪═════════════\n"
+        "│ 0x010802 │ 0x1959 │ 0000:02:00.0 │         13 │ 0x1c5c │ some NVMe\n"
+        "├──────────┼────────┼──────────────┼────────────┼────────┼─────────────\n"
+        "│ 0x020000 │ 0x8125 │ 0000:08:00.0 │         -1 │ 0x10ec │\n"
+    )
+    assert groups_in(table) == {"02:00.0": 13, "08:00.0": None}
+    nvme = parse(table).functions[0]
+    assert (nvme.vendor_id, nvme.device_id, nvme.class_code) == (0x1C5C, 0x1959, 0x010800)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda text: text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;"),
+        lambda text: text.replace(" ", "\xa0").replace("\t", "\xa0\xa0"),
+        lambda text: re.sub(r"(?m)^(\S+)", "\x1b[01;31m\x1b[K\\1\x1b[m\x1b[K", text),
+        lambda text: re.sub(r"(?m)^(.{60}\S*) (.+)$", r"\1 =\n\2", text.replace("=", "=3D")),
+        lambda text: re.sub(r"(?m)^(0000:01:)", r"0000:00:04.0/\1", text),
+    ],
+    ids=["HTML", "typographers' spaces", "colours", "mail as it is sent", "lspci -PP"],
+)
+def test_what_others_do_to_text(change: Callable[[str], str]) -> None:
+    for text in (VVV, VVV.replace("Capabilities: [160 v1]", "Capabilities: <access denied>")):
+        assert change(text) != text
+        assert parse(change(text)).functions == parse(text).functions
 
 
 def test_several_outputs_in_one_file_are_joined() -> None:
