@@ -58,7 +58,8 @@ def format_groups(
         lines += [*_member_lines(unknown.members, labels, changes.joined), *_because(unknown.text)]
     if report.ungrouped:
         lines.append("no group")
-        for member, text in _briefly(report.ungrouped):
+        is_all = not (report.groups or report.unknown)
+        for member, text in _briefly(report.ungrouped) if is_all else report.ungrouped:
             lines += wrap_text(f"{member}  {text}", first=_INDENT, rest=_HANGING)
     for text in report.assumptions:
         lines += wrap_text(f"assumed: {text}", rest=_INDENT)

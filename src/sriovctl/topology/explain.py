@@ -8,7 +8,8 @@ from sriovctl.topology.acs_parameters import CONFIG_ACS_SINCE
 from sriovctl.topology.groups import JoinCode
 from sriovctl.topology.isolation import IsolationCode
 from sriovctl.topology.quirks import ACS_REQUIRED, RULES_RELEASE, RULES_RELEASE_TEXT, ACSRule
-from sriovctl.topology.tree import DOWNSTREAM_PORT, ROOT_PORT, UPSTREAM_PORT
+from sriovctl.topology.surroundings import may_be_arm
+from sriovctl.topology.tree import DOWNSTREAM_PORT, PCIE_TO_PCI, ROOT_PORT, UPSTREAM_PORT
 from sriovctl.topology.wording import explain_join, explain_verdict, reason_of
 
 TYPE_CHECKING = False
@@ -157,6 +158,8 @@ def _against_verdict(
             f"hide the capability of ports such as {culprit} until it is on",
         )
         yield Remedy("slot", f"move the device to a slot that is not below {culprit}")
+    elif prediction.tree.functions[culprit].port_type == PCIE_TO_PCI:
+        yield Remedy("slot", f"only a PCIe slot helps: what is behind {culprit} stays together")
     else:
         yield Remedy("slot", "functions of one device cannot be parted; use another device or slot")
     if verdict.code in (IsolationCode.NO_ACS, IsolationCode.QUIRK_REFUSES):
@@ -227,6 +230,23 @@ def _differences(
         return
     yield _difference(number, actual, group)
     yield from _why_different(snapshot, prediction, group)
+    if number is None and may_be_arm(snapshot):
+        yield from _why_none_on_arm(prediction, address)
+
+
+def _why_none_on_arm(prediction: Prediction, address: PCIAddress) -> Iterator[str]:
+    # Source: kernel commits bcb81ac6ae3c (iommu) and b00d24997a11 (arm-smmu-v3).
+    around = prediction.surroundings
+    if around.release is not None and not around.is_older_than((6, 15)):
+        return
+    function = prediction.tree.functions[address]
+    if function.snapshot.driver is None:
+        yield "on Arm, Linux before 6.15 gave a function its group when a driver first tried it"
+    if any(bridge.port_type == PCIE_TO_PCI for bridge in prediction.tree.bridges_above(address)):
+        yield (
+            "on Arm, Linux before 6.15 refused a function that has one requester ID twice, as "
+            "behind a PCIe-to-PCI bridge"
+        )
 
 
 def _difference(

@@ -27,6 +27,11 @@ if TYPE_CHECKING:
 
 _NOT_PCI = Reason("not-pci", None, "a device that is not on a PCI bus has a group of its own")
 
+_NOT_SHOWN = (
+    "no group of the kernel's is shown for it, though the rules give it one (sriovctl explain says "
+    "why that may be)"
+)
+
 
 def report_prediction(prediction: Prediction) -> GroupsReport:
     """Give the predicted groups with their reasons; they have no numbers.  Pure."""
@@ -59,9 +64,10 @@ def report_kernel_groups(groups: Sequence[IOMMUGroup], prediction: Prediction) -
     reasoned = (
         ReasonedGroup(g.id, g.members, _reason(g.members, prediction, by_members)) for g in groups
     )
+    grouped = {name for group in groups for name in group.members}
     return GroupsReport(
         groups=tuple(reasoned),
-        ungrouped=_without(_ungrouped(prediction), {m for g in groups for m in g.members}),
+        ungrouped=_without(_ungrouped(prediction), grouped) + _left_out(grouped, prediction),
         assumptions=prediction.assumptions,
     )
 
@@ -131,6 +137,15 @@ def _reason(
 def _ungrouped(prediction: Prediction) -> tuple[tuple[str, str], ...]:
     because = prediction.ungrouped_because
     return tuple((str(address), because[address]) for address in prediction.ungrouped)
+
+
+def _left_out(grouped: set[str], prediction: Prediction) -> tuple[tuple[str, str], ...]:
+    # Those of whom the rules say another thing than the kernel: nobody may just be missing.
+    if not grouped:
+        return ()
+    told = grouped | {str(address) for address in prediction.ungrouped}
+    names = (str(address) for address in sorted(prediction.tree.functions))
+    return tuple((name, _NOT_SHOWN) for name in names if name not in told)
 
 
 def _without(pairs: tuple[tuple[str, str], ...], grouped: set[str]) -> tuple[tuple[str, str], ...]:

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from sriovctl.model.snapshot import FunctionSnapshot, HostSnapshot
 
 _AMD_VENDORS = (0x1022, 0x1D94)  # AMD and Hygon
+_X86_VENDORS = (0x8086, *_AMD_VENDORS, 0x1106, 0x1D17)  # Intel, AMD, VIA and Zhaoxin
+_HOST_BRIDGE_CLASS = 0x0600
+_ARM = ("aarch64", "arm64")
 IOMMU_CLASS = 0x0806
 _OVERRIDE_ACTIVE = "PCIe ACS overrides enabled"
 _WORKAROUND = "root port ACS workaround enabled"
@@ -53,6 +56,16 @@ def read_surroundings(snapshot: HostSnapshot) -> Surroundings:
         has_ivrs=_has_ivrs(snapshot),
         enabled_pch_ports=_ports_with(log, _WORKAROUND),
         failed_pch_ports=_ports_with(log, _NO_WORKAROUND),
+    )
+
+
+def may_be_arm(snapshot: HostSnapshot) -> bool:
+    """Say whether it is an Arm machine, as far as a dump's host bridges tell.  Pure."""
+    if snapshot.machine is not None:
+        return snapshot.machine in _ARM
+    return not any(
+        class_and_subclass(f) == _HOST_BRIDGE_CLASS and vendor_of(f) in _X86_VENDORS
+        for f in snapshot.functions
     )
 
 

@@ -196,6 +196,36 @@ def test_differences_are_told_with_what_may_be_behind_them() -> None:
     assert "no group" in why(ungrouped, "00:03.0", kernel_release="6.12").differences[0]
 
 
+def test_who_has_no_group_is_not_left_out() -> None:
+    # As on Ampere machines: a host bridge without a driver, graphics behind a conventional bridge.
+    machine = Machine().port("00:01.0", 1, bridge=(1, 2)).add("00:02.0", class_code=0x060000)
+    machine.add("01:00.0", kind=7, bridge=2).add("02:00.0", kind=None, driver="ast")
+    machine = with_groups(machine, 2, None, 8, None)
+    snapshot = machine.snapshot(groups_known=True)
+    prediction = predict_groups(snapshot, iommu_on=False)
+    report = report_kernel_groups(kernel_groups_of(snapshot), prediction)
+    assert [name for name, _ in report.ungrouped] == ["0000:00:02.0", "0000:02:00.0"]
+    assert "sriovctl explain" in report.ungrouped[0][1]
+    bridge, graphics = (why(machine, a, groups_known=True) for a in ("00:02.0", "02:00.0"))
+    assert "when a driver first tried it" in bridge.differences[-1]
+    assert "requester ID twice" in graphics.differences[-1]
+    assert "driver" not in " ".join(graphics.differences)
+    newer = why(machine, "00:02.0", groups_known=True, kernel_release="6.15.0")
+    assert "on Arm" not in " ".join(newer.differences)
+    machine.add("00:00.0", "8086:4660", class_code=0x060000)
+    assert "on Arm" not in " ".join(why(machine, "00:02.0", groups_known=True).differences)
+
+
+def test_a_bridge_is_no_device_of_several_functions() -> None:
+    machine = Machine().port("00:01.0", 1, bridge=(1, 2)).add("01:00.0", "1a03:1150", kind=7,
+                                                              bridge=2)  # fmt: skip
+    machine.add("02:00.0", kind=None)
+    told = why(machine, "02:00.0", kernel_release="7.2.0")
+    assert [r.text for r in told.remedies] == [
+        "only a PCIe slot helps: what is behind 0000:01:00.0 stays together"
+    ]
+
+
 def test_an_exception_that_older_kernels_lack_is_told() -> None:
     machine = Machine().port("00:01.0", 1)
     machine.add("01:00.0", "14e4:1760", multifunction=True).add("01:00.1", "14e4:1760")
@@ -228,7 +258,8 @@ def test_reports() -> None:
     report = report_kernel_groups(wrong, prediction)
     assert [group.reason.code for group in report.groups] == ["differs", "differs"]
     assert "sriovctl explain 0000:00:01.0" in report.groups[0].reason.text
-    assert report.ungrouped == ()
+    left_out = [name for name, _ in report.ungrouped]
+    assert left_out == ["0000:00:02.0", "0000:01:00.0", "0000:02:00.0"]
 
 
 def test_kinds_of_functions_in_sentences() -> None:
