@@ -5,6 +5,7 @@
     ├── UnsupportedError    this host, kernel, driver or guest cannot do it    exit 1
     ├── SafetyError         possible, but refused to protect somebody          exit 4
     ├── BusyError           in use or in transition; trying again may work     exit 1
+    │   ├── LockedError     another sriovctl is at work there               exit 1
     │   └── WedgedError     the kernel hangs in what it was asked to do        exit 1
     ├── PermissionDenied    the kernel or a daemon says no to this user        exit 1
     ├── HostError           the kernel, a daemon or a program failed           exit 1
@@ -84,6 +85,10 @@ class BusyError(SriovctlError):
     """In use or in transition; the same request may work later."""
 
     code = "busy"
+
+
+class LockedError(BusyError):
+    """Another sriovctl is at work on a PF."""
 
 
 class WedgedError(BusyError):

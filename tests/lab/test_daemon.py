@@ -225,6 +225,17 @@ class TestKept:
         kept.process.send_signal(signal.SIGHUP)  # the person who has settled it says so
         until(as_declared, kept, 10)
 
+    def test_who_applies_while_it_repairs_waits_for_it(self, kept: Daemon) -> None:
+        wanted = STATE.replace("id: 43", "id: 50")
+        for how in ([], ["--direct"]):
+            settled(kept)
+            (PCI / PF / "sriov_numvfs").write_text("0")
+            until(lambda: num_vfs(PF) == 3, kept)  # and there is more to do
+            sriovctl(*how, "apply", "-", stdin=wanted)
+            assert vlan_of(PF, 1) == 50
+            sriovctl(*how, "undo")
+            until(as_declared, kept, 10)
+
 
 def test_killed_at_any_moment_nothing_is_lost(directory: Path) -> None:
     daemon = Daemon(directory, STATE)

@@ -12,6 +12,7 @@ from sriovctl.api.reading import document, find_lease, find_pool, leases_as_json
 from sriovctl.codec.state_file import parse_state
 from sriovctl.engine.runs.apply import ApplyOptions, apply_plan
 from sriovctl.engine.runs.confirm import confirm_run, expire_run
+from sriovctl.engine.runs.in_turn import in_turn
 from sriovctl.engine.runs.undo import undo_run
 from sriovctl.engine.wanted_details import read_wanted_pfs
 from sriovctl.errors import InputError, LostError
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
     from sriovctl.api.jobs import Job
     from sriovctl.engine.doors import Doors
+    from sriovctl.engine.runs.apply import Outcome
     from sriovctl.engine.runs.execute import Site
     from sriovctl.model.plan import Plan, Step
     from sriovctl.model.state import DesiredState
@@ -143,7 +145,12 @@ def apply(doors: Doors, job: Job, made: MadePlan, wish: Wish) -> None:
         confirm_within_s=wish.confirm_within_s,
         on_begun=job.note_run,
     )
-    outcome = apply_plan(site, plan, options=options)
+
+    def attempt() -> Outcome:
+        job.stop_if_cancelled()
+        return apply_plan(site, plan, options=options)
+
+    outcome = in_turn(site, attempt)
     job.status, job.steps = outcome.status, outcome.steps
     if outcome.status is RunStatus.UNCONFIRMED:
         job.confirm_within_s = wish.confirm_within_s

@@ -111,7 +111,7 @@ def _bring(ready: ReadyState, args: argparse.Namespace, context: Context) -> Out
         lambda office: office.apply(
             ready.state, allowed=args.allow, confirm_within_s=args.confirm_within
         ),
-        lambda: _apply(plan_ready(ready, context), args, context),
+        lambda: context.in_turn(lambda: _apply(plan_ready(ready, context), args, context)),
     )
 
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from sriovctl.errors import LockedError
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from typing import TypeVar
 
     from sriovctl.engine.leases.lending import Desk, Survey
     from sriovctl.engine.runs.execute import Site
@@ -14,6 +17,8 @@ if TYPE_CHECKING:
     from sriovctl.host.libvirt_api import Libvirt
     from sriovctl.model.functions import PF
     from sriovctl.model.owner import OwnerMap, OwnerReport
+
+    T = TypeVar("T")
 
 
 def _silent(_: str) -> None:
@@ -113,6 +118,19 @@ class Doors:
         from sriovctl.engine.runs.execute import Site
 
         return Site(self.host(), self.journal(), self._progress)
+
+    def in_turn(self, attempt: Callable[[], T]) -> T:
+        """Make a change; where another sriovctl is at work, see whether it is soon done.
+
+        :param attempt: may be called again, and begins anew then.
+        :raises SriovctlError: as it does.
+        """
+        try:
+            return attempt()
+        except LockedError:
+            from sriovctl.engine.runs.in_turn import in_turn
+
+            return in_turn(self.site(), attempt)
 
     def desk(self) -> Desk:
         """Return where VFs of this host are lent and given back."""

@@ -15,7 +15,7 @@ import os
 import time
 from contextlib import contextmanager
 
-from sriovctl.errors import BusyError
+from sriovctl.errors import BusyError, LockedError
 from sriovctl.host.kernel_errors import kernel_error
 
 TYPE_CHECKING = False
@@ -53,7 +53,8 @@ class HeldLocks:
 def hold_locks(directory: str, devices: Sequence[str]) -> Iterator[HeldLocks]:
     """Hold the lock of each PF in *devices*.
 
-    :raises BusyError: another process holds one of them.
+    :raises LockedError: another process holds one of them.
+    :raises BusyError: VFs of one are being lent, or scrubbed, for longer than usual.
     :raises PermissionDenied: the directory may not be written.
     :raises HostError: a lock cannot be made (disk full, read-only).
     """
@@ -169,7 +170,7 @@ def _wait_for_sharers(handle: int, path: str, device: str) -> None:
     deadline = time.monotonic() + _WAIT_FOR_SHARERS_S
     while not _try(handle, fcntl.LOCK_EX):
         if not _try(handle, fcntl.LOCK_SH):
-            raise _busy(handle, device, path)
+            raise _locked(handle, device, path)
         fcntl.flock(handle, fcntl.LOCK_UN)
         if time.monotonic() > deadline:
             raise _shared(device, path)
@@ -185,9 +186,9 @@ def _sign(handle: int) -> None:
         pass
 
 
-def _busy(handle: int, device: str, path: str) -> BusyError:
+def _locked(handle: int, device: str, path: str) -> LockedError:
     holder = os.pread(handle, 200, 0).decode("utf-8", "replace").strip()
-    return BusyError(
+    return LockedError(
         "another sriovctl is at work on this PF, or the kernel still is for one that was killed",
         subject=device,
         hint="wait for it; 'sriovctl history' shows what it does",

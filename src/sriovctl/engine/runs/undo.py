@@ -52,17 +52,22 @@ def undo_run(site: Site, run_id: int | None = None, *, check: Check = lambda _: 
     :raises BusyError: another sriovctl is at work, or somebody else changed the number of VFs.
     :raises SriovctlError: a step failed.
     """
+    from sriovctl.engine.runs.in_turn import in_turn
+
     journal, boot_id = site.journal, read_boot_id(site.host.files)
     standing = journal.standing(boot_id)
     run = _newest(standing) if run_id is None else _named(journal, standing, run_id)
     if run is None:
         earlier = [one for one in journal.runs() if one.boot_id != boot_id]
         return Undone(None, earlier_boots=len(earlier))
-    with journal.locked(run.devices) as locks:
+    return Undone(run, in_turn(site, lambda: _undo_alone(site, run, check)))
+
+
+def _undo_alone(site: Site, run: Run, check: Check) -> tuple[Step, ...]:
+    with site.journal.locked(run.devices) as locks:
         # Another process may have undone it while we waited for the lock.
-        _require_standing(journal, boot_id, run)
-        taken = _undo_locked(site, locks, run, check)
-    return Undone(run, taken)
+        _require_standing(site.journal, run)
+        return _undo_locked(site, locks, run, check)
 
 
 def _newest(standing: Sequence[Run]) -> Run | None:
@@ -126,8 +131,8 @@ def _places(journal: Journal, run: Run) -> set[tuple[str, int | None]]:
     return {(step.device, step.vf_index) for step in steps}
 
 
-def _require_standing(journal: Journal, boot_id: str | None, run: Run) -> None:
-    if all(one.run_id != run.run_id for one in journal.standing(boot_id)):
+def _require_standing(journal: Journal, run: Run) -> None:
+    if all(one.run_id != run.run_id for one in journal.standing(run.boot_id)):
         raise BusyError("was undone by somebody else meanwhile", subject=f"run {run.run_id}")
 
 
