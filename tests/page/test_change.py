@@ -130,6 +130,23 @@ def test_a_vf_that_is_lent_after_the_plan_is_left_alone(
     assert changed.staged.vlan(PF, FREE_VF) == 102
 
 
+def test_a_vf_that_is_changed_after_the_plan_is_planned_for_anew(
+    context: BrowserContext, page: Page, changed: Served
+) -> None:
+    changed.sign_in(context)
+    look(page, changed, "change")
+    edit_vlan(page, FREE_VF, 77)
+    preview(page)
+    dialog = ask_to_apply(page)
+    changed.staged.apply(a={"match": {"address": PF}, "vfs": {FREE_VF: {"vlan": {"id": 55}}}})
+    dialog.get_by_role("button", name="Apply now").click()
+    alert = job_told(page)
+    expect(alert).to_contain_text("have it planned anew")
+    expect(alert).to_contain_text("vlan 55 -> 77")
+    expect(alert).to_contain_text("The host was not touched")
+    assert changed.staged.vlan(PF, FREE_VF) == 55
+
+
 def test_who_may_only_look_reads_plans_and_changes_nothing(
     context: BrowserContext, page: Page, changed: Served
 ) -> None:
