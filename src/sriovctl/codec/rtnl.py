@@ -33,7 +33,6 @@ from sriovctl.codec.netlink import (
     encode_message,
     malformed,
 )
-from sriovctl.codec.rtnl_stats import IFLA_STATS64, decode_stats
 from sriovctl.codec.rtnl_vf import (
     ETHERNET_MAC_SIZE,
     INFINIBAND_MAC_SIZE,
@@ -41,7 +40,7 @@ from sriovctl.codec.rtnl_vf import (
 )
 from sriovctl.codec.rtnl_vf_list import decode_vf_list, vf_list_end
 from sriovctl.errors import InputError
-from sriovctl.model.link import LinkReport
+from sriovctl.model.link import LinkReport, NetdevCounters
 from sriovctl.model.record import NamedTuple
 
 TYPE_CHECKING = False
@@ -62,6 +61,7 @@ IFLA_MASTER = 10
 IFLA_LINKINFO = 18
 IFLA_NUM_VF = 21
 IFLA_VFINFO_LIST = 22
+IFLA_STATS64 = 23
 IFLA_NET_NS_FD = 28
 IFLA_EXT_MASK = 29
 IFLA_LINK_NETNSID = 37
@@ -87,6 +87,8 @@ _ALT_IFNAME_MAX = 127  # ALTIFNAMSIZ without the NUL
 _IFINFO = Struct("=BxHiII")  # family, hardware type, ifindex, flags, mask of flags to change
 LINK_BODY = HEADER_SIZE + _IFINFO.size
 U32 = Struct("=I")
+# The first nine of struct rtnl_link_stats64, and after six more rx_missed_errors.
+COUNTERS = Struct("=9Q48xQ")
 
 
 class LinkQuery(NamedTuple):
@@ -280,6 +282,16 @@ def decode_u32(message: bytes, first: int, last: int) -> int:
     if last - first < U32.size:
         raise malformed("a number is cut short", first)
     return int(U32.unpack_from(message, first)[0])
+
+
+def decode_stats(message: bytes, first: int, last: int) -> NetdevCounters:
+    """Read the payload of ``IFLA_STATS64``, which comes whatever was asked for.  Pure.
+
+    :raises HostError: it is cut short.
+    """
+    if last - first < COUNTERS.size:
+        raise malformed("a netdev's counters are cut short", first)
+    return NetdevCounters._make(COUNTERS.unpack_from(message, first))
 
 
 def _decode_address(message: bytes, first: int, last: int) -> str | None:

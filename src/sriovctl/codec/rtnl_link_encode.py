@@ -11,6 +11,7 @@ from sriovctl.codec.netlink import encode_attribute, encode_wrapping_nest
 from sriovctl.codec.rtnl import (
     ARPHRD_ETHER,
     ARPHRD_INFINIBAND,
+    COUNTERS,
     IFF_LOWER_UP,
     IFF_UP,
     IFLA_ADDRESS,
@@ -25,15 +26,16 @@ from sriovctl.codec.rtnl import (
     IFLA_PARENT_DEV_NAME,
     IFLA_PERM_ADDRESS,
     IFLA_PHYS_PORT_NAME,
+    IFLA_STATS64,
     IFLA_VFINFO_LIST,
     RTM_NEWLINK,
     U32,
     encode_ifname,
     encode_link_message,
 )
-from sriovctl.codec.rtnl_stats import encode_stats
 from sriovctl.codec.rtnl_vf import (
     COUNTER,
+    FIELD_NUMBERS,
     IFLA_VF_BROADCAST,
     IFLA_VF_IB_NODE_GUID,
     IFLA_VF_IB_PORT_GUID,
@@ -42,6 +44,7 @@ from sriovctl.codec.rtnl_vf import (
     IFLA_VF_RATE,
     IFLA_VF_RSS_QUERY_EN,
     IFLA_VF_SPOOFCHK,
+    IFLA_VF_STATS,
     IFLA_VF_TRUST,
     IFLA_VF_TX_RATE,
     IFLA_VF_VLAN,
@@ -57,13 +60,14 @@ from sriovctl.codec.rtnl_vf_encode import (
     link_state_number,
     mac_octets,
 )
-from sriovctl.codec.rtnl_vf_stats import FIELD_NUMBERS, IFLA_VF_STATS
 from sriovctl.errors import InputError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from sriovctl.model.functions import VFAttributes, VFCounters
-    from sriovctl.model.link import LinkReport
+    from sriovctl.model.link import LinkReport, NetdevCounters
+
+_STATS_SIZE = 200  # of struct rtnl_link_stats64, which has grown since its first counters
 
 
 def encode_link(report: LinkReport) -> bytes:
@@ -76,7 +80,7 @@ def encode_link(report: LinkReport) -> bytes:
         parts.append(encode_attribute(IFLA_ADDRESS, mac_octets(report.mac)))
     parts += _encode_place(report)
     if report.counters is not None:
-        parts.append(encode_stats(report.counters))
+        parts.append(_encode_stats(report.counters))
     parts += _encode_vfs(report)
     if report.permanent_mac is not None:
         parts.append(encode_attribute(IFLA_PERM_ADDRESS, mac_octets(report.permanent_mac)))
@@ -96,6 +100,15 @@ def encode_link(report: LinkReport) -> bytes:
         flags=IFF_UP * report.up | IFF_LOWER_UP * report.carrier,
         message_flags=0,
     )
+
+
+def _encode_stats(counters: NetdevCounters) -> bytes:
+    # What is not kept here is 0.
+    try:
+        known = COUNTERS.pack(*counters)
+    except StructError:
+        raise InputError("a counter does not fit into 64 bits") from None
+    return encode_attribute(IFLA_STATS64, known.ljust(_STATS_SIZE, b"\0"))
 
 
 def _encode_place(report: LinkReport) -> list[bytes]:

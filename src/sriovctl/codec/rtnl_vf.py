@@ -12,12 +12,6 @@ from __future__ import annotations
 from struct import Struct
 
 from sriovctl.codec.netlink import attributes, malformed
-from sriovctl.codec.rtnl_vf_stats import (
-    FIELD_NUMBERS,
-    IFLA_VF_STATS,
-    USUAL_SIZE,
-    decode_usual_counters,
-)
 from sriovctl.model.functions import VLAN, LinkState, VFAttributes, VFCounters, VLANProtocol
 
 TYPE_CHECKING = False
@@ -36,6 +30,7 @@ IFLA_VF_SPOOFCHK = 4
 IFLA_VF_LINK_STATE = 5
 IFLA_VF_RATE = 6
 IFLA_VF_RSS_QUERY_EN = 7
+IFLA_VF_STATS = 8
 IFLA_VF_TRUST = 9
 IFLA_VF_IB_NODE_GUID = 10
 IFLA_VF_IB_PORT_GUID = 11
@@ -66,6 +61,18 @@ GUID = Struct("=IxxxxQ")
 VLAN_INFO = Struct("=III2sxx")  # the ethertype in network byte order
 COUNTER = Struct("=Q")
 
+# Numbers of VFCounters' fields in the kernel's enum, in the order in which it writes them; 6 is
+# padding, which only machines write that cannot read a number at any address.
+FIELD_NUMBERS = {
+    "rx_packets": 0,
+    "tx_packets": 1,
+    "rx_bytes": 2,
+    "tx_bytes": 3,
+    "broadcast": 4,
+    "multicast": 5,
+    "rx_dropped": 7,
+    "tx_dropped": 8,
+}
 _COUNTERS = {number: name for name, number in FIELD_NUMBERS.items()}
 
 
@@ -109,9 +116,9 @@ def _decode_usual_layout(
 ) -> VFAttributes | None:
     if end - start == USUAL.size:
         return _decode_usual(message, start, mac_size, None)
-    if end - start != USUAL.size + USUAL_SIZE:
+    if end - start != USUAL.size + USUAL_STATS.size:
         return None
-    counters = decode_usual_counters(message, start + USUAL.size)
+    counters = _decode_usual_counters(message, start + USUAL.size)
     return None if counters is None else _decode_usual(message, start, mac_size, counters)
 
 
@@ -121,8 +128,9 @@ def _decode_usual_layout(
 # the first, and what IFLA_VF_VLAN and IFLA_VF_TX_RATE repeat.  Anything else that a kernel may
 # write takes the general way.
 USUAL = Struct("=4sI32s 4s32x 4s12x 4s4xII 4s8x 4s4xI 4s4xI 4s4xI 4s4xI 4s4s4xII2sxx")
+_HEADER = Struct("=HH")
 USUAL_HEADERS = tuple(
-    Struct("=HH").pack(length, kind)
+    _HEADER.pack(length, kind)
     for length, kind in (
         (40, IFLA_VF_MAC),
         (36, IFLA_VF_BROADCAST),
@@ -136,6 +144,12 @@ USUAL_HEADERS = tuple(
         (24, IFLA_VF_VLAN_LIST),
         (20, IFLA_VF_VLAN_INFO),
     )
+)
+# And what follows with counters.
+USUAL_STATS = Struct("=4s" + "4sQ" * len(FIELD_NUMBERS))
+USUAL_STATS_HEADERS = (
+    _HEADER.pack(USUAL_STATS.size, IFLA_VF_STATS),
+    *(_HEADER.pack(12, number) for number in FIELD_NUMBERS.values()),
 )
 
 
@@ -165,6 +179,20 @@ def _decode_usual(
         None,
         None,
         counters,
+    )
+
+
+def _decode_usual_counters(message: bytes, start: int) -> VFCounters | None:
+    # fmt: off
+    (
+        nest, h0, rx_packets, h1, tx_packets, h2, rx_bytes, h3, tx_bytes,
+        h4, broadcast, h5, multicast, h7, rx_dropped, h8, tx_dropped,
+    ) = USUAL_STATS.unpack_from(message, start)
+    # fmt: on
+    if (nest, h0, h1, h2, h3, h4, h5, h7, h8) != USUAL_STATS_HEADERS:
+        return None
+    return VFCounters(
+        rx_packets, tx_packets, rx_bytes, tx_bytes, broadcast, multicast, rx_dropped, tx_dropped
     )
 
 

@@ -16,8 +16,9 @@ from sriovctl.codec.rtnl_vf import (
     SWITCHES,
     USUAL,
     USUAL_HEADERS,
+    USUAL_STATS,
+    USUAL_STATS_HEADERS,
 )
-from sriovctl.codec.rtnl_vf_stats import USUAL_SIZE, USUAL_STATS_HEADERS
 from sriovctl.model.functions import VLAN, VFAttributes, VFCounters
 
 TYPE_CHECKING = False
@@ -35,7 +36,7 @@ _INDEX, _MAC, _MINIMUM, _MAXIMUM = 2, 3, 26, 27
 _SPOOFCHK, _STATE, _RSS_QUERY, _TRUST, _VLAN_ID, _PRIORITY, _PROTOCOL = 33, 36, 39, 42, 46, 47, 48
 _WIDTH = 1 + USUAL.size // _WORD
 # With counters there are these behind: a nest, and in it a header and two words for each.
-_WIDTH_WITH_COUNTERS = _WIDTH + USUAL_SIZE // _WORD
+_WIDTH_WITH_COUNTERS = _WIDTH + USUAL_STATS.size // _WORD
 _STATS_HEADERS = (_WIDTH, *range(_WIDTH + 1, _WIDTH_WITH_COUNTERS, 3))
 _COUNTERS = Struct(f"={(_WIDTH + 1) * _WORD}x" + "4xQ" * len(VFCounters._fields))
 

@@ -22,13 +22,17 @@ class PCINames:
     def __init__(self, paths: tuple[str, ...] = PATHS) -> None:
         self._paths = paths
         self._data: bytes | None = None
+        self._names: dict[tuple[str, str], str | None] = {}  # a host has many cards of one kind
         self._index: IDIndex | None = None
 
     def name_of(self, vendor_id: str, device_id: str) -> str | None:
         """Return the name of a device, or None when no file on this machine knows its vendor."""
-        if self._data is None:
-            self._data = self._read()
-        return find_device_name(self._data, vendor_id, device_id)
+        ids = vendor_id, device_id
+        if ids not in self._names:
+            if self._data is None:
+                self._data = self._read()
+            self._names[ids] = find_device_name(self._data, vendor_id, device_id)
+        return self._names[ids]
 
     def ids_of(self, name: str) -> tuple[int | None, int | None]:
         """Return vendor and device id of a name as lspci prints it; None where not known."""

@@ -24,8 +24,8 @@ else:
 
     new = tuple.__new__
 
-    # By their number of fields.  The smaller ones stand here, compiled with this file; those of
-    # more fields are compiled when they are asked for, which takes as long as all of these.
+    # By their number of fields.  Those of nearly all records stand here, compiled with this file;
+    # another is compiled when it is asked for, which takes as long as all of these.
     _constructors = {
         1: lambda cls, a: new(cls, (a,)),
         2: lambda cls, a, b: new(cls, (a, b)),
@@ -42,6 +42,21 @@ else:
         ),
         12: lambda cls, a, b, c, d, e, f, g, h, i, j, k, m: new(
             cls, (a, b, c, d, e, f, g, h, i, j, k, m)
+        ),
+        13: lambda cls, a, b, c, d, e, f, g, h, i, j, k, m, n: new(
+            cls, (a, b, c, d, e, f, g, h, i, j, k, m, n)
+        ),
+        15: lambda cls, a, b, c, d, e, f, g, h, i, j, k, m, n, o, p: new(
+            cls, (a, b, c, d, e, f, g, h, i, j, k, m, n, o, p)
+        ),
+        17: lambda cls, a, b, c, d, e, f, g, h, i, j, k, m, n, o, p, q, r: new(
+            cls, (a, b, c, d, e, f, g, h, i, j, k, m, n, o, p, q, r)
+        ),
+        18: lambda cls, a, b, c, d, e, f, g, h, i, j, k, m, n, o, p, q, r, s: new(
+            cls, (a, b, c, d, e, f, g, h, i, j, k, m, n, o, p, q, r, s)
+        ),
+        21: lambda cls, a, b, c, d, e, f, g, h, i, j, k, m, n, o, p, q, r, s, t, u, v: new(
+            cls, (a, b, c, d, e, f, g, h, i, j, k, m, n, o, p, q, r, s, t, u, v)
         ),
     }
 

@@ -34,11 +34,11 @@ from sriovctl.codec.rtnl import (
     LinkQuery,
     decode_getlink,
     decode_link,
+    decode_stats,
     encode_getlink,
     encode_link_dump,
 )
 from sriovctl.codec.rtnl_link_encode import encode_link, encode_vf_attributes
-from sriovctl.codec.rtnl_stats import decode_stats
 from sriovctl.codec.rtnl_vf import decode_vf_attributes
 from sriovctl.errors import HostError, InputError
 from sriovctl.model.functions import VLAN, VFAttributes, VFCounters
