@@ -11,8 +11,8 @@ from sriovctl.codec.pciconfig import (
 from sriovctl.engine.inventory import (
     NET_CLASS,
     PCI_DEVICES,
+    read_count,
     read_hex,
-    read_int,
     read_iommu_group,
     read_netdev,
     read_numa_node,
@@ -122,7 +122,7 @@ def _with_relations(
 ) -> FunctionDescription:
     pf_address, vf_index = _place_among_vfs(files, directory)
     bridge = _bridge_above(files, directory)
-    total_vfs = read_int(files, f"{directory}/sriov_totalvfs")
+    total_vfs = read_count(files, f"{directory}/sriov_totalvfs")
     return found._replace(
         pf_address=pf_address,
         vf_index=vf_index,

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     NameLookup = Callable[[str, str], str | None]
 
+MOST_VFS = 0xFFFF  # TotalVFs has 16 bits
 PCI_DEVICES = "/sys/bus/pci/devices"
 NET_CLASS = "/sys/class/net"
 IOMMU_GROUPS = "/sys/kernel/iommu_groups"
@@ -160,7 +161,7 @@ def vf_links(files: FileTree, pf_directory: str, *, num_vfs: int | None = None) 
     if not is_pci_address(pf_directory.rpartition("/")[2]):
         return {}
     if num_vfs is None:
-        num_vfs = read_int(files, f"{pf_directory}/sriov_numvfs") or 0
+        num_vfs = read_count(files, f"{pf_directory}/sriov_numvfs") or 0
     targets = files.read_links(pf_directory, [f"virtfn{index}" for index in range(num_vfs)])
     return {index: target for index, target in enumerate(targets) if target is not None}
 
@@ -168,7 +169,7 @@ def vf_links(files: FileTree, pf_directory: str, *, num_vfs: int | None = None) 
 def _read_pf(host: Host, directory: str, survey: _Survey, *, name_of: NameLookup) -> PF:
     files = host.files
     device = directory.rpartition("/")[2]
-    num_vfs = read_int(files, f"{directory}/sriov_numvfs")
+    num_vfs = read_count(files, f"{directory}/sriov_numvfs")
     if num_vfs is None:
         raise LostError("the PF went away while it was read", subject=device, hint="run again")
     vendor_id, device_id, pci_class = _read_ids(files, directory, survey.former)
@@ -186,7 +187,7 @@ def _read_pf(host: Host, directory: str, survey: _Survey, *, name_of: NameLookup
         numa_node=(node := read_numa_node(files, directory)),
         iommu_group=read_iommu_group(files, directory),
         num_vfs=num_vfs,
-        total_vfs=read_int(files, f"{directory}/sriov_totalvfs"),
+        total_vfs=read_count(files, f"{directory}/sriov_totalvfs"),
         drivers_autoprobe=read_bool(files, f"{directory}/sriov_drivers_autoprobe"),
         vfs=_read_vfs(files, directory, link, survey, num_vfs=num_vfs, pf_node=node),
         up=link.up if link else None,
@@ -379,6 +380,18 @@ def read_int(files: FileTree, path: str) -> int | None:
         return int(text)
     except ValueError:
         raise HostError("is not a number", subject=path, evidence={"value": text[:40]}) from None
+
+
+def read_count(files: FileTree, path: str) -> int | None:
+    """Read how many VFs there are, or may be.
+
+    :raises HostError: it holds something else, or a number that no PF can have: a driver's error
+        code that was printed as it is, or a damaged recording.
+    """
+    number = read_int(files, path)
+    if number is not None and not 0 <= number <= MOST_VFS:
+        raise HostError("is no number of VFs", subject=path, evidence={"value": str(number)})
+    return number
 
 
 def read_bool(files: FileTree, path: str) -> bool | None:

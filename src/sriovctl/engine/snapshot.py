@@ -14,7 +14,7 @@ from sriovctl.codec.interrupts import are_interrupts_remapped
 from sriovctl.codec.iomem import root_bus_windows
 from sriovctl.codec.kernel_log import find_last_buses, parse_kernel_log
 from sriovctl.codec.pciconfig import decode_config
-from sriovctl.engine.inventory import PCI_DEVICES, read_netdev
+from sriovctl.engine.inventory import MOST_VFS, PCI_DEVICES, read_netdev
 from sriovctl.errors import HostError, LostError, PermissionDenied
 from sriovctl.model.address import is_pci_address, parse_pci_address
 from sriovctl.model.snapshot import (
@@ -168,8 +168,8 @@ class _Reader:
             numa_node=_none_if_negative(self._number(directory, entries, "numa_node")),
             iommu_group=_to_int(self._link(directory, entries, "iommu_group")),
             pf_address=_to_address(self._link(directory, entries, "physfn")),
-            sriov_total_vfs=self._number(directory, entries, "sriov_totalvfs"),
-            sriov_num_vfs=self._number(directory, entries, "sriov_numvfs"),
+            sriov_total_vfs=_none_if_no_count(self._number(directory, entries, "sriov_totalvfs")),
+            sriov_num_vfs=_none_if_no_count(self._number(directory, entries, "sriov_numvfs")),
             resources=_resource_lines(self._value(directory, entries, "resource")),
             path=self._path(directory.rpartition("/")[0], buses),
             is_vf="physfn" in entries,
@@ -325,6 +325,11 @@ def _to_int(text: str | None, *, base: int = 10) -> int | None:
 
 def _none_if_negative(number: int | None) -> int | None:
     return None if number is None or number < 0 else number  # the kernel's -1: not known
+
+
+def _none_if_no_count(number: int | None) -> int | None:
+    # An error code, or a damaged recording: pictures draw a cell for each VF.
+    return number if number is not None and 0 <= number <= MOST_VFS else None
 
 
 def _to_address(name: str | None) -> PCIAddress | None:

@@ -41,15 +41,24 @@ def test_a_pf_that_goes_away_between_two_reads_is_lost() -> None:
         pfs(host)
 
 
-def test_an_attribute_that_lies_is_named() -> None:
+@pytest.mark.parametrize("name", ["sriov_totalvfs", "sriov_numvfs"])
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        ("many", r"is not a number .value many"),
+        ("4294967295", r"is no number of VFs .value 4294967295"),
+        ("-12", r"is no number of VFs .value -12"),
+    ],
+)
+def test_an_attribute_that_lies_is_named(name: str, value: str, words: str) -> None:
     host = simulated_82576()
     truly = host.files.read_text
 
     def read_text(path: str) -> str | None:
-        return "many" if path.endswith("sriov_totalvfs") else truly(path)
+        return value if path.endswith(name) else truly(path)
 
     host.files.read_text = read_text  # type: ignore[method-assign]
-    with pytest.raises(HostError, match=r"sriov_totalvfs: is not a number .value many"):
+    with pytest.raises(HostError, match=f"{name}: {words}"):
         pfs(host)
 
 

@@ -215,6 +215,11 @@ def test_odd_contents_are_not_known(host: SimulatedHost) -> None:
     found = function(read_snapshot(host), IGB)
     assert found[1:5] == (None, None, 0x10C9, None)
     assert (found.resources, found.numa_node) == (None, None)
+    for number in ("4294967295", "-12"):
+        host.files.add(f"{directory}/sriov_totalvfs", constant(number))
+        host.files.add(f"{directory}/sriov_numvfs", constant(number))
+        found = function(read_snapshot(host), IGB)
+        assert (found.sriov_total_vfs, found.sriov_num_vfs) == (None, None)
 
 
 def test_a_virtio_function_has_its_netdev(host: SimulatedHost) -> None:
