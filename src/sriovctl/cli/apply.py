@@ -13,6 +13,7 @@ from sriovctl.cli.state_arguments import (
 )
 from sriovctl.codec.durations import duration_s
 from sriovctl.engine.runs.apply import ApplyOptions, Outcome, apply_plan
+from sriovctl.engine.runs.meanwhile import StalePlanError, mark_journal
 from sriovctl.errors import EXIT_DONE, EXIT_FAILED, InputError
 from sriovctl.host.signals import stopping_in_order
 from sriovctl.model.run import RunStatus
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from sriovctl.cli.context import Context
+    from sriovctl.engine.runs.meanwhile import JournalMark
     from sriovctl.model.plan import Plan
 
 SUMMARY = "bring this host to the state of a file, and verify each step"
@@ -36,6 +38,8 @@ EXAMPLES = """\
   sriovctl apply --resume      # after a kill -9
   sriovctl apply host.yaml --direct  # not by the daemon
 """
+
+_MOST_PLANS = 5
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -111,11 +115,27 @@ def _bring(ready: ReadyState, args: argparse.Namespace, context: Context) -> Out
         lambda office: office.apply(
             ready.state, allowed=args.allow, confirm_within_s=args.confirm_within
         ),
-        lambda: context.in_turn(lambda: _apply(plan_ready(ready, context), args, context)),
+        lambda: _apply_anew(ready, args, context),
     )
 
 
-def _apply(plan: Plan, args: argparse.Namespace, context: Context) -> Outcome:
+# Another sriovctl may have changed the host since it was looked at.  Nobody has seen the plan, so
+# another is as good.
+def _apply_anew(ready: ReadyState, args: argparse.Namespace, context: Context) -> Outcome:
+    for _ in range(_MOST_PLANS - 1):
+        try:
+            return context.in_turn(lambda: _plan_and_apply(ready, args, context))
+        except StalePlanError:
+            continue
+    return context.in_turn(lambda: _plan_and_apply(ready, args, context))
+
+
+def _plan_and_apply(ready: ReadyState, args: argparse.Namespace, context: Context) -> Outcome:
+    since = mark_journal(context.host(), context.journal())
+    return _apply(plan_ready(ready, context), since, args, context)
+
+
+def _apply(plan: Plan, since: JournalMark, args: argparse.Namespace, context: Context) -> Outcome:
     guardian = context.start_guardian() if args.confirm_within and plan.steps else None
     told = False
 
@@ -130,6 +150,7 @@ def _apply(plan: Plan, args: argparse.Namespace, context: Context) -> Outcome:
         source=args.file,
         affected=context.users().affected,
         leased=context.users().leased,
+        since=since,
         confirm_within_s=args.confirm_within,
         on_begun=tell,
     )

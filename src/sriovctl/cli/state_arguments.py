@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sriovctl.codec.state_file import parse_states
-from sriovctl.engine.wanted_details import read_wanted_pfs, with_wanted_details
+from sriovctl.engine.wanted_details import read_wanted_pfs
 from sriovctl.host.state_files import read_state_texts
 from sriovctl.model.record import NamedTuple
 from sriovctl.planner.diff import plan_state
@@ -30,10 +30,9 @@ def add_file_argument(parser: argparse.ArgumentParser, *, optional: bool = False
 
 
 class ReadyState(NamedTuple):
-    """A state, and what was seen of the host while it was waited for."""
+    """A state, and what of it the host lacks."""
 
     state: DesiredState
-    pfs: tuple[PF, ...] | None = None  # with all that the state asks about them; None: not read
     missing: tuple[Lack, ...] = ()  # what was not there at the end of the wait
 
 
@@ -50,7 +49,7 @@ def plan_ready(ready: ReadyState, context: Context) -> Plan:
 
     :raises InputError: the state does not fit it.
     """
-    pfs = read_pfs(context, ready.state) if ready.pfs is None else ready.pfs
+    pfs = read_pfs(context, ready.state)
     return plan_state(ready.state, pfs, owners=context.owners(pfs))
 
 
@@ -66,12 +65,10 @@ def read_state_when_ready(
     from sriovctl.planner.readiness import without_lacking
 
     state = read_state(file)
-    host = context.host()
-    waited = wait_for_pfs(host, state, timeout_s=wait_s, progress=context.progress)
+    waited = wait_for_pfs(context.host(), state, timeout_s=wait_s, progress=context.progress)
     if skip_missing:
         state = without_lacking(state, waited.lacks)
-    pfs = with_wanted_details(host, waited.pfs, state)
-    return ReadyState(state, pfs, tuple(lack for lack in waited.lacks if lack.is_fatal))
+    return ReadyState(state, tuple(lack for lack in waited.lacks if lack.is_fatal))
 
 
 def read_wanted(file: str, context: Context) -> tuple[DesiredState, tuple[PF, ...]]:

@@ -119,12 +119,13 @@ class Mender:
     def _close(self, run: Run, error: SriovctlError) -> None:
         both = {run.run_id, run.undoes}
         note = f"was cut short, and could not be ended: {error}"
-        endings = [
-            Ending(one.run_id, RunStatus.FAILED, note)
-            for one in self._open_runs()
-            if one.run_id in both or one.undoes in both
-        ]
-        self._site.journal.finish(*endings)
+        with self._site.journal.locked(run.devices):  # somebody may undo it at this moment
+            endings = [
+                Ending(one.run_id, RunStatus.FAILED, note)
+                for one in self._open_runs()
+                if one.run_id in both or one.undoes in both
+            ]
+            self._site.journal.finish(*endings)
         self._log.say(Priority.WARNING, f"run {run.run_id} ({run.kind}) {note}")
 
     # --- a repair ------------------------------------------------------------------------

@@ -21,7 +21,7 @@ from sriovctl.model.health import Health
 from sriovctl.model.run import RunKind
 from sriovctl.planner.diff import plan_state
 from tests.unit.daemon.rig import STATE, Rig
-from tests.unit.daemon.turns import Other, site_with_points
+from tests.unit.turns import Other, site_with_points
 
 Work = Callable[[Site], object]
 

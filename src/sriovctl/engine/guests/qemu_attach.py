@@ -28,6 +28,7 @@ from sriovctl.engine.runs.handover import (
     refuse_owners,
     wait_until_closed,
 )
+from sriovctl.engine.runs.meanwhile import mark_journal
 from sriovctl.engine.runs.rebind import require_loaded
 from sriovctl.errors import BusyError, SriovctlError, VerifyError
 from sriovctl.model.binding import Binding
@@ -70,6 +71,7 @@ def attach(
     :raises VerifyError: QEMU took it, but does not show it, or the card shows other settings.
     """
     host = desk.site.host
+    since = mark_journal(host, desk.site.journal)
     machine = read_machine(qmp)
     guest = machine.name or qmp.socket
     place = read_vf_place(host.files, vf)
@@ -87,7 +89,7 @@ def attach(
     require_loaded(host.files, _DRIVER)
     plan = plan_candidate(host, candidate, settings, Binding(_DRIVER, _DRIVER))
     check_macs_of_plan(host, vf, plan)
-    outcome = carry_out(desk, plan, source=source_of(qmp.socket, vf))
+    outcome = carry_out(desk, plan, source=source_of(qmp.socket, vf), since=since)
     try:
         qmp.execute("device_add", device)
         after = read_machine(qmp)

@@ -29,6 +29,7 @@ from sriovctl.engine.runs.handover import (
     read_candidate,
     refuse_owners,
 )
+from sriovctl.engine.runs.meanwhile import mark_journal
 from sriovctl.engine.runs.rebind import require_loaded
 from sriovctl.errors import (
     BusyError,
@@ -77,6 +78,7 @@ def attach(
     :raises SriovctlError: a step failed; what was done is taken back.
     """
     host = desk.site.host
+    since = mark_journal(host, desk.site.journal)
     namespace = find_namespace(host.files, netns)
     place = read_vf_place(host.files, vf)
     _require_network(place)
@@ -92,7 +94,7 @@ def attach(
     check_settings_possible(place, mac=settings.mac, vlan=settings.vlan)
     plan = _plan(host, candidate, settings, now, (namespace, wish))
     check_macs_of_plan(host, vf, plan)
-    outcome = carry_out(desk, plan, source=f"{SOURCE}{vf} {namespace.name}")
+    outcome = carry_out(desk, plan, source=f"{SOURCE}{vf} {namespace.name}", since=since)
     return _attached(desk, place, namespace, run_id=outcome.run_id)
 
 
@@ -268,6 +270,7 @@ def detach(desk: Desk, *, vf: PCIAddress) -> NetnsDetachResult:
     :raises LostError: it is where nobody can see it.
     :raises SriovctlError: a step failed.
     """
+    since = mark_journal(desk.site.host, desk.site.journal)
     place = read_vf_place(desk.site.host.files, vf)
     _require_network(place)
     candidate = read_candidate(desk, vf)
@@ -283,7 +286,7 @@ def detach(desk: Desk, *, vf: PCIAddress) -> NetnsDetachResult:
         return _detached(desk, place, None)
     refuse_owners(desk, candidate)
     plan = plan_return((candidate.pf, candidate.vf), now, source)
-    outcome = carry_out(desk, plan, source=f"netns detach {vf}")
+    outcome = carry_out(desk, plan, source=f"netns detach {vf}", since=since)
     return _detached(desk, place, source, run_id=outcome.run_id)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sriovctl.engine.boot import read_boot_id
 from sriovctl.engine.runs.execute import Execution, as_planned
+from sriovctl.engine.runs.meanwhile import refuse_stale
 from sriovctl.engine.runs.undo import take_back
 from sriovctl.errors import BusyError, SafetyError, WedgedError
 from sriovctl.model.plan import Action, Plan, Step
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from sriovctl.engine.runs.execute import Check, Site
+    from sriovctl.engine.runs.meanwhile import JournalMark
     from sriovctl.host.api import Host, Journal
     from sriovctl.model.run import RecordedStep
 
@@ -37,6 +39,8 @@ class ApplyOptions(NamedTuple):
     :param affected: writes into steps who would feel them at this moment; asked again just
         before VFs are destroyed.  None: nobody is asked.
     :param leased: the same of leases alone; asked again before each step.
+    :param since: how far the journal was before the host was read for the plan; runs that have come
+        or ended since make it stale.  None: whoever planned has other means to see that.
     :param kind: how the journal is to name the run.
     :param when_locked: called once nobody else can change the PFs, and before anything is written
         down; raises when the plan is not to be carried out any more.
@@ -48,6 +52,7 @@ class ApplyOptions(NamedTuple):
     source: str = ""
     affected: Callable[[Sequence[Step]], Sequence[Step]] | None = None
     leased: Callable[[Sequence[Step]], Sequence[Step]] | None = None
+    since: JournalMark | None = None
     kind: RunKind = RunKind.APPLY
     when_locked: Callable[[], None] = lambda: None
     confirm_within_s: float | None = None
@@ -62,7 +67,7 @@ def apply_plan(site: Site, plan: Plan, *, options: ApplyOptions) -> Outcome:
 
     :raises SafetyError: a step would disturb somebody who was not named in ``options.allowed``.
     :raises BusyError: another sriovctl is at work on one of the PFs, or one was killed there and
-        its run is to be finished or undone first.
+        its run is to be finished or undone first, or others' runs have made the plan stale.
     :raises WedgedError: the kernel hangs on a PF.
     :raises SriovctlError: a step failed; the evidence says what became of the others.
     """
@@ -73,6 +78,8 @@ def apply_plan(site: Site, plan: Plan, *, options: ApplyOptions) -> Outcome:
     boot_id = read_boot_id(site.host.files)
     with site.journal.locked(sorted(devices)) as locks:
         refuse_open_runs(site.journal, devices, boot_id)
+        if options.since is not None:
+            refuse_stale(site.journal, options.since, devices)
         options.when_locked()
         run_id = site.journal.begin(
             plan.steps,

@@ -20,11 +20,12 @@ def confirm_run(host: Host, journal: Journal, run_id: int | None = None) -> Run:
     """Let a run stand that waits to be confirmed: the newest, or the one that is named.
 
     :raises InputError: no such run waits.
-    :raises BusyError: it is being taken back at this moment.
+    :raises BusyError: it is being taken back at this moment, or was so and that was cut short.
     """
     run = _waiting(host, journal, run_id)
     with journal.locked(run.devices):
         _waiting(host, journal, run.run_id)  # its time may have ended while we took the lock
+        _refuse_half_undone(host, journal, run)
         journal.finish(Ending(run.run_id, RunStatus.DONE))
     return run
 
@@ -40,6 +41,16 @@ def _waiting(host: Host, journal: Journal, run_id: int | None) -> Run:
     )
 
 
+def _refuse_half_undone(host: Host, journal: Journal, run: Run) -> None:
+    for other in journal.standing(read_boot_id(host.files), (RunStatus.RUNNING,)):
+        if other.undoes == run.run_id:
+            raise BusyError(
+                "was being undone, and that was cut short",
+                subject=f"run {run.run_id}",
+                hint="'sriovctl undo' brings it to its end",
+            )
+
+
 def expire_run(site: Site, run_id: int) -> Undone | None:
     """Wait for a run's time to be over, and take it back if nobody has confirmed it by then.
 
@@ -49,14 +60,33 @@ def expire_run(site: Site, run_id: int) -> Undone | None:
     :raises SriovctlError: it could not be taken back.
     """
     while True:
-        run = site.journal.run(run_id)
-        assert run is not None, "runs are never taken out of the journal"
+        run = _read(site.journal, run_id)
         if run.status in _CLOSED or run.confirm_by is None:
             return None
         left_s = run.confirm_by - site.host.clock.now()
         if left_s <= 0:
             try:
-                return undo_run(site, run_id)
+                return undo_run(site, run_id, check=lambda _: _require_unconfirmed(site, run_id))
             except BusyError:  # it is still being applied, or confirmed at this moment
                 left_s = _LOOK_AGAIN_S
+            except InputError:
+                if not _is_closed(site.journal, run_id):
+                    raise
+                left_s = 0.0
         site.host.clock.sleep(left_s)
+
+
+# Under the lock: whoever confirmed it before we had that was told that it stays.
+def _require_unconfirmed(site: Site, run_id: int) -> None:
+    if _read(site.journal, run_id).confirm_by is None:
+        raise BusyError("was confirmed at the last moment", subject=f"run {run_id}")
+
+
+def _is_closed(journal: Journal, run_id: int) -> bool:
+    return _read(journal, run_id).status in _CLOSED
+
+
+def _read(journal: Journal, run_id: int) -> Run:
+    run = journal.run(run_id)
+    assert run is not None, "runs are never taken out of the journal"
+    return run

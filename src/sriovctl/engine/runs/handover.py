@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection
 
     from sriovctl.engine.runs.execute import Site
+    from sriovctl.engine.runs.meanwhile import JournalMark
     from sriovctl.engine.runs.users import Users
     from sriovctl.host.api import Host
     from sriovctl.model.address import PCIAddress
@@ -102,14 +103,19 @@ def plan_candidate(
     return plan_handover(pfs, rebinding, settings, owners=candidate.users.owners)
 
 
-def carry_out(desk: Desk, plan: Plan, *, source: str) -> Outcome:
+def carry_out(desk: Desk, plan: Plan, *, source: str, since: JournalMark) -> Outcome:
     """Do what was planned, as a run of its own.
 
     :param source: for whom; :func:`find_handover` finds it by how it begins.
+    :param since: how far the journal was before the VF was looked at.
     """
     users = desk.users
     options = ApplyOptions(
-        frozenset(desk.allowed), source, affected=users.affected, leased=users.leased
+        frozenset(desk.allowed),
+        source,
+        affected=users.affected,
+        leased=users.leased,
+        since=since,
     )
     return apply_plan(desk.site, plan, options=options)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from sriovctl.engine.boot import read_boot_id
 from sriovctl.engine.runs.apply import ApplyOptions, Outcome, carry_out
 from sriovctl.engine.runs.execute import Execution, pending
+from sriovctl.engine.runs.meanwhile import require_as_it_was
 from sriovctl.engine.runs.undo import undo_run
 from sriovctl.errors import InputError
 from sriovctl.model.run import Run, RunKind, RunStatus
@@ -40,7 +41,7 @@ def resume_run(
     :param run: this one, not the newest.
     :raises InputError: there is no such run in this boot.
     :raises SafetyError: a step would disturb somebody who was not named in ``options.allowed``.
-    :raises BusyError: its process is still at work.
+    :raises BusyError: its process is still at work, or somebody else has ended or undone it.
     :raises SriovctlError: a step failed.
     """
     run = run or find_open_run(site.journal, read_boot_id(site.host.files))
@@ -53,6 +54,7 @@ def resume_run(
     if run.kind is RunKind.UNDO:
         return Outcome(run.run_id, undo_run(site, run.undoes, check=check).steps)
     with site.journal.locked(run.devices) as locks:
+        require_as_it_was(site.journal, run)
         steps = site.journal.steps(run.run_id)
         check(pending(site.host, steps))
         return carry_out(site, Execution(site, locks, run.run_id), steps, options)

@@ -65,8 +65,7 @@ def undo_run(site: Site, run_id: int | None = None, *, check: Check = lambda _: 
 
 def _undo_alone(site: Site, run: Run, check: Check) -> tuple[Step, ...]:
     with site.journal.locked(run.devices) as locks:
-        # Another process may have undone it while we waited for the lock.
-        _require_standing(site.journal, run)
+        _require_as_chosen(site.journal, run)
         return _undo_locked(site, locks, run, check)
 
 
@@ -131,9 +130,12 @@ def _places(journal: Journal, run: Run) -> set[tuple[str, int | None]]:
     return {(step.device, step.vf_index) for step in steps}
 
 
-def _require_standing(journal: Journal, run: Run) -> None:
-    if all(one.run_id != run.run_id for one in journal.standing(run.boot_id)):
+# Others may have undone it before we had the lock, or made one that stands on top of it.
+def _require_as_chosen(journal: Journal, run: Run) -> None:
+    standing = journal.standing(run.boot_id)
+    if all(one.run_id != run.run_id for one in standing):
         raise BusyError("was undone by somebody else meanwhile", subject=f"run {run.run_id}")
+    _named(journal, standing, run.run_id)
 
 
 def _undo_locked(site: Site, locks: PFLocks, run: Run, check: Check) -> tuple[Step, ...]:

@@ -1,0 +1,77 @@
+"""What others have done since the host was looked at.
+
+A plan is made of what a look shows, and carried out under the locks of its PFs.  Whatever ends in
+between makes it wrong: its steps would set what nobody wants any more, and undoing it would bring
+back what the look saw.  So the journal is read before the host, and once more under the lock.
+"""
+
+from __future__ import annotations
+
+from sriovctl.engine.boot import read_boot_id
+from sriovctl.errors import BusyError
+from sriovctl.model.record import NamedTuple
+from sriovctl.model.run import RunStatus
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Set as AbstractSet
+
+    from sriovctl.host.api import Host, Journal
+    from sriovctl.model.run import Run
+
+
+class StalePlanError(BusyError):
+    """The host is not what it was when the plan was made."""
+
+
+class JournalMark(NamedTuple):
+    """How far the journal was before the host was looked at."""
+
+    boot_id: str | None
+    newest: int
+    running: tuple[int, ...]  # they may end, or be undone, without another run
+
+
+def mark_journal(host: Host, journal: Journal) -> JournalMark:
+    """Note how far the journal is; before the host is looked at for a plan.
+
+    :raises HostError: it cannot be read.
+    """
+    boot_id = read_boot_id(host.files)
+    newest = journal.newest()
+    running = journal.standing(boot_id, (RunStatus.RUNNING,))
+    return JournalMark(boot_id, newest, tuple(run.run_id for run in running))
+
+
+def refuse_stale(journal: Journal, mark: JournalMark, devices: AbstractSet[str]) -> None:
+    """Refuse a plan for PFs on which a run has come, or ended, since; under their locks.
+
+    :raises StalePlanError: there is such a run.
+    :raises HostError: the journal cannot be read.
+    """
+    for run in _moved(journal, mark):
+        if devices & set(run.devices):
+            raise StalePlanError(
+                f"run {run.run_id} ({run.kind}) changed it since it was looked at",
+                subject=", ".join(sorted(devices & set(run.devices))),
+                hint="run it again, to have it planned anew",
+            )
+
+
+def _moved(journal: Journal, mark: JournalMark) -> list[Run]:
+    were_open = [journal.run(run_id) for run_id in mark.running]
+    ended = [run for run in were_open if run is not None and run.status is not RunStatus.RUNNING]
+    return [*ended, *journal.since(mark.newest, mark.boot_id)]
+
+
+def require_as_it_was(journal: Journal, run: Run) -> None:
+    """Make sure that nobody has brought a run further since it was read; under its locks.
+
+    :raises BusyError: somebody has.
+    """
+    if journal.run(run.run_id) != run:
+        raise BusyError(
+            "was ended, confirmed or undone by somebody else meanwhile",
+            subject=f"run {run.run_id}",
+            hint="'sriovctl history' shows what became of it",
+        )
