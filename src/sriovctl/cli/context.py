@@ -125,8 +125,15 @@ class Context(Doors):
 
     @property
     def has_host(self) -> bool:
-        """Whether there is a host to ask, rather than only a dump of one."""
-        return self._read_dump is None
+        """Whether there is a host to ask, rather than only a dump or a log of one."""
+        return self._read_dump is None and not self._has_log_alone()
+
+    def _has_log_alone(self) -> bool:
+        from sriovctl.model.snapshot import SourceKind
+
+        if self._read_log is None or self._kind is not HostKind.LIVE:
+            return False
+        return self.snapshot().source is not SourceKind.HOST
 
     def snapshot(self) -> HostSnapshot:
         """Return all that is known of the host, or of the dump in its place; read once.
@@ -149,7 +156,13 @@ class Context(Doors):
             return snapshot
         from sriovctl.codec.kernel_log import parse_kernel_log, with_kernel_log
 
-        return with_kernel_log(snapshot, parse_kernel_log(self._read_log()))
+        messages = parse_kernel_log(self._read_log())
+        if self._read_dump is None and self._kind is HostKind.LIVE:
+            from sriovctl.codec.kernel_log_host import is_of_another_machine, snapshot_of_log
+
+            if is_of_another_machine(messages, snapshot):
+                return snapshot_of_log(messages)
+        return with_kernel_log(snapshot, messages)
 
     def qmp(self, socket: str) -> QMP:
         """Return a connection to the QEMU that listens on a socket; opened once for each.

@@ -163,3 +163,12 @@ def test_a_hosts_own_words_count_more_than_a_log() -> None:
     assert len(snapshot.kernel_log) == 2
     assert snapshot.cmdline is not None
     assert "pasted" not in snapshot.cmdline
+
+
+def test_the_log_of_another_machine_is_not_mixed_with_this_host() -> None:
+    log = "[    0.5] pci 0000:77:00.0: [15b3:1017] type 00 class 0x020000\n"
+    alone = context(simulated_82576(), log=log)
+    assert not alone.has_host
+    assert [str(one.address) for one in alone.snapshot().functions] == ["0000:77:00.0"]
+    assert alone.snapshot().description == "the host of this log"
+    assert context(simulated_82576(), log=LOG).has_host
