@@ -12,6 +12,7 @@ class NodeKind(StrEnum):
     """What a node of the picture is; the value is what a person calls it."""
 
     HOST_BRIDGE = "host bridge"
+    BUS = "bus"  # of a list that does not tell which bridge leads to it
     ROOT_PORT = "root port"
     UPSTREAM_PORT = "switch, upstream port"
     DOWNSTREAM_PORT = "switch, downstream port"

@@ -114,7 +114,7 @@ class _Terminal:
 
     def _root(self, root: PictureNode) -> Iterator[_Row]:
         buses = f"  {buses_text(root.buses)}" if root.buses else ""
-        text = f"host bridge {root.label}{buses}"
+        text = f"{root.kind} {root.label}{buses}"
         yield _Row(self._paint(_BOLD, text), len(text))
         yield from self._below(root, "")
 

@@ -266,7 +266,7 @@ def _runs(children: Sequence[PictureNode]) -> list[list[PictureNode]]:
 
 
 def _right_edge(node: PictureNode, x: float = MARGIN + PANEL_PADDING) -> float:
-    if node.kind == NodeKind.HOST_BRIDGE:
+    if node.kind in (NodeKind.HOST_BRIDGE, NodeKind.BUS):
         right = x + HOST_WIDTH
     else:
         right = x + (CARD_WIDTH if node.is_pf else PORT_WIDTH)

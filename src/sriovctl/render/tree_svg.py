@@ -166,10 +166,10 @@ class _Drawing:
     def _slabs(self, panel: Panel) -> Iterator[str]:
         for slab in panel.slabs:
             node = slab.node
-            title = f"host bridge {node.label}"
+            title = f"{node.kind} {node.label}"
             yield f"<g{_data_of(node)}><title>{escape(title)}</title>"
             yield _rect("t-slab", slab.x, slab.y, slab.width, slab.height, radius=10)
-            yield _text("t-text t-strong", slab.x + 14, slab.y + 24, "host bridge")
+            yield _text("t-text t-strong", slab.x + 14, slab.y + 24, str(node.kind))
             yield _text("t-text t-mono", slab.x + 14, slab.y + 44, node.label)
             if node.buses:
                 yield _text("t-soft", slab.x + 14, slab.y + 62, buses_text(node.buses))

@@ -10,7 +10,7 @@ from sriovctl.topology.isolation import IsolationCode
 from sriovctl.topology.quirks import ACS_REQUIRED, RULES_RELEASE, RULES_RELEASE_TEXT, ACSRule
 from sriovctl.topology.surroundings import may_be_arm
 from sriovctl.topology.tree import DOWNSTREAM_PORT, PCIE_TO_PCI, ROOT_PORT, UPSTREAM_PORT
-from sriovctl.topology.wording import explain_join, explain_verdict, reason_of
+from sriovctl.topology.wording import explain_join, explain_undecided, reason_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -93,9 +93,7 @@ def _why_no_group(prediction: Prediction, address: PCIAddress) -> Iterator[str]:
                 f"the group of {address} is not known: it may share one with up to "
                 f"{len(unknown.members) - 1} others"
             )
-            for undecided in unknown.undecided:
-                verdict = prediction.rules.judge(prediction.tree.functions[undecided])
-                yield explain_verdict(prediction, undecided, verdict)
+            yield from dict.fromkeys(explain_undecided(prediction, a) for a in unknown.undecided)
 
 
 # --- what would part it --------------------------------------------------------------------------

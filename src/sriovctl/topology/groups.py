@@ -143,9 +143,7 @@ def _settle(
     if machine.startswith(OWN_GROUP_MACHINE):
         return [_lone(address) for address in tree.functions if address not in ungrouped], []
     apart = _Grouping(tree, rules, aliases, ungrouped, unknown_is_apart=True).run()
-    if not any(
-        rules.judge(f).isolated is None or not f.knows_type for f in _served(tree, ungrouped)
-    ):
+    if not any(_is_undecided(rules, f) for f in _served(tree, ungrouped)):
         return apart, []
     together = _Grouping(tree, rules, aliases, ungrouped, unknown_is_apart=False).run()
     certain = {group.members for group in together}
@@ -168,8 +166,14 @@ def _undecided(
 ) -> Iterator[PCIAddress]:
     for member in members:
         function = tree.functions[member]
-        if not function.knows_type or rules.judge(function).isolated is None:
+        if _is_undecided(rules, function):
             yield member
+
+
+def _is_undecided(rules: IsolationRules, function: TreeFunction) -> bool:
+    if not function.knows_type or function.may_be_below:
+        return True
+    return rules.judge(function).isolated is None
 
 
 def _lone(address: PCIAddress) -> PredictedGroup:
@@ -204,6 +208,10 @@ class _Grouping:
         self._group_of: dict[PCIAddress, int] = {}
         self._joins: list[list[Join]] = []
         self._breaks: dict[PCIAddress, PCIAddress | None] = {}
+        # The bridges of which nobody knows what is below.
+        self._leaders = tuple(
+            sorted({hop for f in tree.functions.values() for hop in f.may_be_below})
+        )
 
     def run(self) -> list[PredictedGroup]:
         served = list(_served(self._tree, self._ungrouped))
@@ -258,6 +266,9 @@ class _Grouping:
         return candidate, None
 
     def _up_path(self, candidate: TreeFunction) -> tuple[TreeFunction, _Found | None]:
+        found = None if self._unknown_is_apart else self._below_any(candidate)
+        if found is not None:
+            return candidate, found
         for bridge in self._tree.bridges_above(candidate.address):
             culprit = self._break_above(bridge)
             if culprit is None:
@@ -267,6 +278,17 @@ class _Grouping:
             if group is not None:
                 return candidate, _Found(group, JoinCode.PATH, bridge.address, culprit)
         return candidate, None
+
+    def _below_any(self, candidate: TreeFunction) -> _Found | None:
+        # At worst all that may be below bridges of unknown numbers is below the same one.
+        hops = candidate.may_be_below
+        if candidate.address in self._leaders and not self._is_apart(candidate):
+            hops = tuple(a for a in self._leaders if a.pci_domain == candidate.address.pci_domain)
+        for hop in hops:
+            group = self._group_of.get(hop)
+            if group is not None and not self._is_apart(self._tree.functions[hop]):
+                return _Found(group, JoinCode.PATH, hop, hop)
+        return None
 
     def _break_above(self, bridge: TreeFunction) -> PCIAddress | None:
         # The first function from a bridge to the root that does not keep traffic apart.

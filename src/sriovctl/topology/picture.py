@@ -111,7 +111,7 @@ class _Builder:
             None,
         )
         return PictureNode(
-            kind=NodeKind.HOST_BRIDGE,
+            kind=NodeKind.BUS if here and here[0].may_be_below else NodeKind.HOST_BRIDGE,
             address=None,
             label=f"{bus[0]:04x}:{bus[1]:02x}",
             numa_node=_numa_of(children),

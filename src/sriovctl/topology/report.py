@@ -15,7 +15,7 @@ from sriovctl.model.groups import (
     ReasonedGroup,
     UnknownMembers,
 )
-from sriovctl.topology.wording import explain_verdict, reason_of
+from sriovctl.topology.wording import explain_undecided, reason_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -153,9 +153,6 @@ def _without(pairs: tuple[tuple[str, str], ...], grouped: set[str]) -> tuple[tup
 
 
 def _unknown(prediction: Prediction, unknown: UnknownGroup) -> UnknownMembers:
-    because = (
-        explain_verdict(prediction, a, prediction.rules.judge(prediction.tree.functions[a]))
-        for a in unknown.undecided
-    )
+    because = dict.fromkeys(explain_undecided(prediction, a) for a in unknown.undecided)
     text = "; ".join(because) or "it depends on functions that cannot be seen"
     return UnknownMembers(tuple(map(str, unknown.members)), text)

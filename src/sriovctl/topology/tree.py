@@ -31,6 +31,7 @@ PCIE_TO_PCI, PCI_TO_PCIE, INTEGRATED_ENDPOINT, EVENT_COLLECTOR = 7, 8, 9, 10
 _VMD_IDS = frozenset(
     (0x201D, 0x28C0, 0x467F, 0x4C3D, 0x7D0B, 0x9A0B, 0xA77F, 0xAD0B, 0xB06F, 0xB60B)
 )
+_BRIDGE_CLASSES = (0x0604, 0x0609)
 _FIRST_VMD_DOMAIN = 0x10000  # the kernel numbers VMD domains from here
 _VF_VENDOR = 0xFFFF  # what a VF's own vendor register reads
 
@@ -49,6 +50,8 @@ class TreeFunction(NamedTuple):
     knows_type: bool  # False: capabilities could not be read, so port_type None says nothing
     multifunction: bool  # as the kernel means it, not the header's bit
     stand_in: PCIAddress | None  # the VMD endpoint whose requester ID its DMA carries
+    # Of these bridges, whose numbers cannot be seen, one may lead to its bus.
+    may_be_below: tuple[PCIAddress, ...] = ()
 
     @property
     def devfn(self) -> int:
@@ -134,6 +137,11 @@ class _Builder:
         self._by_address = {f.address: f for f in snapshot.functions}
         self._pfs = derive_vfs(snapshot)
         self._bridges = self._find_bridges()
+        leading = set(self._bridges.values())
+        self._unnumbered = [
+            f.address for f in snapshot.functions if f.address not in leading and _hides_numbers(f)
+        ]
+        self._root_buses = {(root.pci_domain, root.bus) for root in snapshot.root_buses}
         self._vmd = _VMDDomains(snapshot)
         self._done: dict[PCIAddress, TreeFunction] = {}
         self._slot_sizes: dict[Slot, int] = {}
@@ -220,7 +228,15 @@ class _Builder:
             knows_type=knows_type,
             multifunction=not is_vf and self._is_multifunction(function, bridge),
             stand_in=self._vmd.stand_in(function),
+            may_be_below=() if bridge or is_vf else self._unnumbered_above(function),
         )
+
+    def _unnumbered_above(self, function: FunctionSnapshot) -> tuple[PCIAddress, ...]:
+        # lspci -nn names bridges, but not the buses that they lead to.
+        pci_domain, bus = function.address[:2]
+        if not bus or function.path is not None or (pci_domain, bus) in self._root_buses:
+            return ()
+        return tuple(a for a in self._unnumbered if a.pci_domain == pci_domain and a.bus < bus)
 
     def _ids(self, function: FunctionSnapshot) -> tuple[int | None, int | None]:
         if function.vendor_id is not None and function.vendor_id != _VF_VENDOR:
@@ -274,6 +290,13 @@ def _bridges_by_number(
             continue
         if function.address.bus < numbers.secondary_bus <= numbers.subordinate_bus:
             yield (function.address.pci_domain, numbers.secondary_bus), function.address
+
+
+def _hides_numbers(function: FunctionSnapshot) -> bool:
+    config = function.config
+    if config is not None and (config.header is None or config.header.bridge is not None):
+        return False  # asleep, or shown
+    return class_and_subclass(function) in _BRIDGE_CLASSES
 
 
 def _corrected(port_type: int, parent: int | None) -> int:

@@ -132,6 +132,17 @@ def explain_alone(prediction: Prediction, address: PCIAddress) -> str:
     return f"{path}, and the other functions of its slot keep their traffic apart"
 
 
+def explain_undecided(prediction: Prediction, address: PCIAddress) -> str:
+    """Say what would have to be known of a function to tell its group.  Pure."""
+    function = prediction.tree.functions[address]
+    if function.may_be_below:
+        return (
+            f"which bridge leads to bus {address.pci_domain:04x}:{address.bus:02x} cannot be seen "
+            "here (lspci -v shows it)"
+        )
+    return explain_verdict(prediction, address, prediction.rules.judge(function))
+
+
 def explain_verdict(prediction: Prediction, address: PCIAddress, verdict: Verdict | None) -> str:
     """Say whether a function keeps its traffic apart, and what that rests on.  Pure."""
     name = f"{kind_of(prediction, address)} {address}"

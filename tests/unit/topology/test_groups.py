@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from sriovctl.model.snapshot import SourceKind
-from sriovctl.topology.groups import JoinCode
+from sriovctl.model.address import parse_pci_address
+from sriovctl.model.picture import NodeKind
+from sriovctl.model.snapshot import FunctionSnapshot, RootBus, SourceKind
+from sriovctl.topology.explain import explain
+from sriovctl.topology.groups import JoinCode, predict_groups
+from sriovctl.topology.picture import picture_of
 
 from .synthetic import REQUIRED, USB, Machine, partition, pf_capability, sets
 
@@ -469,3 +473,31 @@ def test_sunrise_point_port_in_a_listing() -> None:
 def test_an_override_of_an_unreadable_vf_changes_nothing() -> None:
     machine = Machine().add("00:01.0", config=None, is_vf=True)
     assert machine.partition(cmdline="pcie_acs_override=id:1234:5678") == sets("00:01.0")
+
+
+# --- a list of names -------------------------------------------------------------------------
+
+
+def test_a_list_does_not_tell_which_bridge_leads_where() -> None:
+    # As lspci -nn: no bridge shows its bus numbers, so what is below which is not known.
+    names = Machine(source=SourceKind.LISTING)
+    for address, class_code in (("00:01.0", 0x060400), ("00:1c.0", 0x060400), ("00:14.0", 0x0C0330),
+                                ("01:00.0", 0x020000), ("02:00.0", 0x020000)):  # fmt: skip
+        place = parse_pci_address(address)
+        names.functions[place] = FunctionSnapshot(place, None, 0x8086, 1, class_code)
+    prediction = names.predict()
+    assert partition(prediction) == {frozenset({"00:14.0"})}
+    (unknown,) = prediction.unknown
+    assert [str(a)[5:] for a in unknown.members] == ["00:01.0", "00:1c.0", "01:00.0", "02:00.0"]
+    told = explain(names.snapshot(), prediction, parse_pci_address("01:00.0"))
+    assert "which bridge leads to bus 0000:01 cannot be seen" in " ".join(told.sentences)
+    kinds = [root.kind for root in picture_of(names.snapshot()).roots]
+    assert kinds == [NodeKind.HOST_BRIDGE, NodeKind.BUS, NodeKind.BUS]
+    # The list of host bridges tells, and so does a path.
+    root = names.snapshot(root_buses=(RootBus(0, 0), RootBus(0, 1)))
+    assert frozenset({"01:00.0"}) in partition(predict_groups(root, iommu_on=False))
+    port = names.functions[parse_pci_address("00:01.0")].address
+    nic = parse_pci_address("01:00.0")
+    names.functions[nic] = names.functions[nic]._replace(path=(port,))
+    (first, *_) = names.predict().unknown
+    assert [str(a)[5:] for a in first.members] == ["00:01.0", "01:00.0"]
