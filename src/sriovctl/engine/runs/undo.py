@@ -230,7 +230,7 @@ def take_back(site: Site, execution: Execution, error: BaseException) -> None:
 
     The journal may be what failed (a full disk): the host is brought back all the same.
     """
-    why = "a step failed" if isinstance(error, Exception) else "interrupted"
+    why = error.cause if isinstance(error, SriovctlError) else _cause(error)
     site.progress(f"{why}: taking back what was done")
     try:
         taken = _take_back(site, execution, error)
