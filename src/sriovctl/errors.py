@@ -6,6 +6,7 @@
     ├── SafetyError         possible, but refused to protect somebody          exit 4
     ├── BusyError           in use or in transition; trying again may work     exit 1
     │   ├── LockedError     another sriovctl is at work there               exit 1
+    │   ├── StalePlanError  the host is not as it was planned for           exit 1
     │   └── WedgedError     the kernel hangs in what it was asked to do        exit 1
     ├── PermissionDenied    the kernel or a daemon says no to this user        exit 1
     ├── HostError           the kernel, a daemon or a program failed           exit 1
@@ -89,6 +90,12 @@ class BusyError(SriovctlError):
 
 class LockedError(BusyError):
     """Another sriovctl is at work on a PF."""
+
+
+class StalePlanError(BusyError):
+    """The host is not as it was when the plan was made."""
+
+    code = "stale-plan"
 
 
 class WedgedError(BusyError):

@@ -6,7 +6,7 @@ import os
 from collections import OrderedDict
 from itertools import zip_longest
 
-from sriovctl.api.contract.messages import EARLIER_BOOTS, NOTHING_TO_UNDO, STALE_PLAN, JobState
+from sriovctl.api.contract.messages import EARLIER_BOOTS, NOTHING_TO_UNDO, JobState
 from sriovctl.api.contract.problems import Refusal, not_found
 from sriovctl.api.reading import document, find_lease, find_pool, leases_as_json
 from sriovctl.codec.state_file import parse_state
@@ -15,7 +15,7 @@ from sriovctl.engine.runs.confirm import confirm_run, expire_run
 from sriovctl.engine.runs.in_turn import in_turn
 from sriovctl.engine.runs.undo import undo_run
 from sriovctl.engine.wanted_details import read_wanted_pfs
-from sriovctl.errors import InputError, LostError
+from sriovctl.errors import InputError, LostError, StalePlanError
 from sriovctl.model.lease import Request, Terms
 from sriovctl.model.record import NamedTuple
 from sriovctl.model.run import RunStatus
@@ -128,7 +128,7 @@ def apply(doors: Doors, job: Job, made: MadePlan, wish: Wish) -> None:
     """Apply a plan, as far as those allow who use the host now; when it was cancelled too late
     to stop, undo it.
 
-    :raises Refusal: the host is not as it was when the plan was made.
+    :raises StalePlanError: the host is not as it was when the plan was made.
     :raises SriovctlError: as the engine does.
     """
     job.notes = doors.hear()
@@ -168,9 +168,7 @@ def _refuse_stale(doors: Doors, made: MadePlan) -> None:
     for planned, anew in zip_longest(made.plan.steps, now):
         if planned is None or anew is None or _change_of(planned) != _change_of(anew):
             step = planned or anew
-            raise Refusal(
-                409,
-                STALE_PLAN,
+            raise StalePlanError(
                 "the host is not as it was when the plan was made",
                 subject=step.subject,
                 hint="have it planned anew",

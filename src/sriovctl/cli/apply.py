@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from sriovctl.cli.by_daemon import jobs_by_daemon
 from sriovctl.cli.change_arguments import add_change_arguments, refuse_recording
 from sriovctl.cli.state_arguments import (
@@ -13,8 +15,8 @@ from sriovctl.cli.state_arguments import (
 )
 from sriovctl.codec.durations import duration_s
 from sriovctl.engine.runs.apply import ApplyOptions, Outcome, apply_plan
-from sriovctl.engine.runs.meanwhile import StalePlanError, mark_journal
-from sriovctl.errors import EXIT_DONE, EXIT_FAILED, InputError
+from sriovctl.engine.runs.meanwhile import mark_journal
+from sriovctl.errors import EXIT_DONE, EXIT_FAILED, InputError, StalePlanError
 from sriovctl.host.signals import stopping_in_order
 from sriovctl.model.run import RunStatus
 from sriovctl.render.plan import format_change, steps_as_json
@@ -108,26 +110,24 @@ def _read_state(args: argparse.Namespace, context: Context) -> ReadyState:
     )
 
 
+# Somebody may change the host while it is planned for.  Nobody has seen the plan, so another is as
+# good.
 def _bring(ready: ReadyState, args: argparse.Namespace, context: Context) -> Outcome:
+    for _ in range(_MOST_PLANS - 1):
+        with suppress(StalePlanError):
+            return _plan_and_bring(ready, args, context)
+    return _plan_and_bring(ready, args, context)
+
+
+def _plan_and_bring(ready: ReadyState, args: argparse.Namespace, context: Context) -> Outcome:
     return jobs_by_daemon(
         args,
         context,
         lambda office: office.apply(
             ready.state, allowed=args.allow, confirm_within_s=args.confirm_within
         ),
-        lambda: _apply_anew(ready, args, context),
+        lambda: context.in_turn(lambda: _plan_and_apply(ready, args, context)),
     )
-
-
-# Another sriovctl may have changed the host since it was looked at.  Nobody has seen the plan, so
-# another is as good.
-def _apply_anew(ready: ReadyState, args: argparse.Namespace, context: Context) -> Outcome:
-    for _ in range(_MOST_PLANS - 1):
-        try:
-            return context.in_turn(lambda: _plan_and_apply(ready, args, context))
-        except StalePlanError:
-            continue
-    return context.in_turn(lambda: _plan_and_apply(ready, args, context))
 
 
 def _plan_and_apply(ready: ReadyState, args: argparse.Namespace, context: Context) -> Outcome:

@@ -7,7 +7,13 @@ from sriovctl.daemon.questions import MoreToSeeError
 from sriovctl.engine.boot import read_boot_id
 from sriovctl.engine.runs.apply import ApplyOptions, apply_plan
 from sriovctl.engine.runs.resume import resume_run
-from sriovctl.errors import BusyError, SafetyError, SriovctlError, WedgedError
+from sriovctl.errors import (
+    BusyError,
+    SafetyError,
+    SriovctlError,
+    StalePlanError,
+    WedgedError,
+)
 from sriovctl.model.health import Condition, Health
 from sriovctl.model.plan import Action, Plan
 from sriovctl.model.record import NamedTuple
@@ -42,10 +48,6 @@ class Mended(NamedTuple):
     repaired: tuple[Subject, ...] = ()
     again: bool = False  # another attempt may go better
     failed: bool = False  # what could have been done was not
-
-
-class _StaleError(BusyError):
-    """People's runs have come, or ended, since the look."""
 
 
 class Mender:
@@ -175,7 +177,7 @@ class Mender:
         def refuse_stale() -> None:
             if is_stale():
                 device = steps[0].device
-                raise _StaleError(
+                raise StalePlanError(
                     "another run has come, or ended, since it was looked at", subject=device
                 )
 
@@ -201,7 +203,7 @@ def _sets_vf_of(about: Collection[int], step: Step) -> bool:
 
 
 def _judge(error: SriovctlError) -> Condition:
-    if isinstance(error, _StaleError):
+    if isinstance(error, StalePlanError):
         return Condition(Health.REPAIRING, str(error))
     if isinstance(error, SafetyError | BusyError) and not isinstance(error, WedgedError):
         return Condition(Health.BLOCKED, str(error))

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 
 from sriovctl.api.client.answers import parse_run, parse_step, read_answer
 from sriovctl.api.client.refusals import NotServed, error_told
-from sriovctl.api.contract.messages import EARLIER_BOOTS, NOTHING_TO_UNDO, STALE_PLAN, JobState
+from sriovctl.api.contract.messages import EARLIER_BOOTS, NOTHING_TO_UNDO, JobState
 from sriovctl.codec.state_text import state_as_tree
 from sriovctl.engine.runs.apply import Outcome
 from sriovctl.engine.runs.undo import Undone
@@ -36,7 +36,6 @@ if TYPE_CHECKING:
 
 HINT = "'sriovctl history' tells, and 'sriovctl undo' goes back"
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S, _SLOWER = 0.01, 0.2, 1.25
-_MOST_PLANS = 5
 _RUNS = (JobState.QUEUED, JobState.RUNNING)
 _STOPS = (signal.SIGINT, signal.SIGTERM)
 
@@ -87,29 +86,20 @@ class JobOffice:
 
         :raises NotServed: the daemon does no such thing for us; nothing was begun.
         :raises LostError: it is gone, and what it did is not known.
+        :raises StalePlanError: the host has changed since it was planned for.
         :raises SriovctlError: as :func:`~sriovctl.engine.runs.apply.apply_plan` does.
         """
         if not state.pfs:
             return Outcome(None, ())
         tree = state_as_tree(state._replace(pools=()))  # what is lent from them changes nothing
-        said: dict[str, object] = {"kind": "apply", "allow": sorted(allowed)}
-        if confirm_within_s is not None:
-            said["confirm_within_s"] = confirm_within_s
-        plans = 1
-        while True:
-            try:
-                return self._apply(tree, said)
-            except SriovctlError as error:
-                if error.code != STALE_PLAN or plans == _MOST_PLANS:
-                    raise
-                plans += 1  # nobody has seen it: another is as good
-
-    def _apply(self, tree: object, said: Mapping[str, object]) -> Outcome:
         plan = self._plan(tree)
         self._tell(read_answer(lambda said: tuple(said["notes"]), plan))
         if not plan.get("steps"):
             return Outcome(None, ())
-        job = self._carry_out({**said, "plan": plan.get("plan")}, can_cancel=True)
+        said = {"kind": "apply", "plan": plan.get("plan"), "allow": sorted(allowed)}
+        if confirm_within_s is not None:
+            said["confirm_within_s"] = confirm_within_s
+        job = self._carry_out(said, can_cancel=True)
         return Outcome(job.run_id, job.steps, job.status or RunStatus.DONE)
 
     def _tell(self, notes: Collection[str]) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sriovctl.api.contract.messages import NOTHING_TO_UNDO, STALE_PLAN
+from sriovctl.api.contract.messages import NOTHING_TO_UNDO
 from sriovctl.errors import (
     BusyError,
     HostError,
@@ -11,6 +11,7 @@ from sriovctl.errors import (
     PermissionDenied,
     SafetyError,
     SriovctlError,
+    StalePlanError,
     UnsupportedError,
     VerifyError,
     WedgedError,
@@ -22,14 +23,13 @@ if TYPE_CHECKING:
 
 _FAMILIES: tuple[type[SriovctlError], ...] = (
     *(BusyError, HostError, InputError, LostError, PermissionDenied),
-    *(SafetyError, SriovctlError, UnsupportedError, VerifyError, WedgedError),
+    *(SafetyError, SriovctlError, StalePlanError, UnsupportedError, VerifyError, WedgedError),
 )
 # What the interface calls by names of its own, in the families of the command's direct answers.
 _OF_INTERFACE: Mapping[str, type[SriovctlError]] = {
     "not-found": InputError,
     "lease-has-ended": LostError,
     NOTHING_TO_UNDO: InputError,
-    STALE_PLAN: BusyError,
     "too-many-jobs": BusyError,
     "job-has-ended": BusyError,
 }

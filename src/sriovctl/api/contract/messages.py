@@ -11,8 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Mapping
 
 OPERATORS = "sriovctl"  # the group whose members may operate, unless another is named
-STALE_PLAN = "stale-plan"  # code of an error
-NOTHING_TO_UNDO = "nothing-to-undo"  # another, and what its evidence names
+NOTHING_TO_UNDO = "nothing-to-undo"  # code of an error, and what its evidence names
 EARLIER_BOOTS = "runs of earlier boots"
 COOKIE = "sriovctl_session"  # on localhost with the port behind it
 JSON = "application/json"

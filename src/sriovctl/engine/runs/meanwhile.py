@@ -8,7 +8,7 @@ back what the look saw.  So the journal is read before the host, and once more u
 from __future__ import annotations
 
 from sriovctl.engine.boot import read_boot_id
-from sriovctl.errors import BusyError
+from sriovctl.errors import BusyError, StalePlanError
 from sriovctl.model.record import NamedTuple
 from sriovctl.model.run import RunStatus
 
@@ -18,10 +18,6 @@ if TYPE_CHECKING:
 
     from sriovctl.host.api import Host, Journal
     from sriovctl.model.run import Run
-
-
-class StalePlanError(BusyError):
-    """The host is not what it was when the plan was made."""
 
 
 class JournalMark(NamedTuple):
