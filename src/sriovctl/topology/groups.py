@@ -20,7 +20,7 @@ from enum import StrEnum
 from sriovctl.model.record import NamedTuple
 from sriovctl.topology.aliases import Aliases
 from sriovctl.topology.coverage import find_coverage
-from sriovctl.topology.isolation import IsolationRules
+from sriovctl.topology.isolation import IsolationCode, IsolationRules
 from sriovctl.topology.surroundings import Surroundings, read_surroundings
 from sriovctl.topology.tree import build_tree
 
@@ -37,6 +37,10 @@ IOMMU_OFF = "no IOMMU is at work, so the kernel forms no groups"
 OWN_GROUP_MACHINE = "s390"  # gives every function its own group
 _FIRMWARE_DECIDES = "ppc"
 _ON_POWER = "on Power the firmware's partitionable endpoints decide; these rules may not hold"
+_BITS_OFF = (
+    "ACS is off here, as it is where no IOMMU is on: with it on, the kernel sets these bits, and "
+    "--iommu-on shows the groups that it forms then"
+)
 _ON_SMMU_V2 = "an SMMUv2 may join functions that share a stream ID; that cannot be seen here"
 
 
@@ -119,6 +123,8 @@ def predict_groups(snapshot: HostSnapshot, *, iommu_on: bool) -> Prediction:
     if groups or unknown:
         assumptions += coverage.assumptions
         assumptions += _collected(tree, rules, aliases)
+        if not (iommu_on or around.iommu_is_on or snapshot.groups_known):
+            assumptions += _bits_off(groups)
     return Prediction(
         groups=tuple(sorted(groups, key=lambda group: group.members[0])),
         ungrouped=tuple(sorted(ungrouped)),
@@ -353,6 +359,17 @@ def _collected(tree: PCITree, rules: IsolationRules, aliases: Aliases) -> Iterat
         by_text.setdefault(text, []).append(address)
     for text, addresses in by_text.items():
         yield f"{name_some(sorted(a for a in addresses if a in tree.functions))}: {text}"
+
+
+def _bits_off(groups: Iterable[PredictedGroup]) -> Iterator[str]:
+    culprits = {
+        join.culprit
+        for group in groups
+        for join in group.joins
+        if join.verdict is not None and join.verdict.code is IsolationCode.ACS_OFF
+    }
+    if found := sorted(culprit for culprit in culprits if culprit is not None):
+        yield f"{name_some(found)}: {_BITS_OFF}"
 
 
 def name_some(addresses: list[PCIAddress], *, most: int = 4) -> str:
