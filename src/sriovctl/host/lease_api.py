@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from sriovctl.host.api import PFLocks
-    from sriovctl.model.lease import Lease, StoredPool
+    from sriovctl.model.lease import BookMark, Lease, StoredPool
 
 
 class SharedPFLocks(PFLocks, Protocol):
@@ -26,6 +26,9 @@ class LeaseTable(Protocol):
 
     def open_leases(self) -> tuple[Lease, ...]:
         """Read those that keep their VF from others, by ascending number."""
+
+    def lent_since(self, lease_id: int) -> frozenset[tuple[str | None, int]]:
+        """Read PF and index of the VFs of all leases with a higher number, over or not."""
 
     def find(self, lease_id: int) -> Lease | None:
         """Read one."""
@@ -65,6 +68,9 @@ class LeaseBook(Protocol):
         Those of another boot, given back already, whose time is over, or bound to a process.  That
         a VF was removed it cannot tell.
         """
+
+    def mark(self) -> BookMark:
+        """Note how far it is."""
 
     def sharing(self, devices: Sequence[str]) -> AbstractContextManager[SharedPFLocks]:
         """Keep PFs from being changed meanwhile, those that nobody changes already."""

@@ -17,7 +17,7 @@ from sriovctl.host.database import Database, make_directory
 from sriovctl.host.kernel_errors import kernel_error
 from sriovctl.host.lease_schema import SCHEMA
 from sriovctl.host.locks import HeldLocks, share_locks
-from sriovctl.model.lease import OPEN, Lease, LeaseStatus, Reason, StoredPool
+from sriovctl.model.lease import OPEN, BookMark, Lease, LeaseStatus, Reason, StoredPool
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -93,6 +93,13 @@ class SQLiteLeaseBook:
         )
         return tuple(map(_decode, rows))
 
+    def mark(self) -> BookMark:
+        """Note how far it is."""
+        rows = self._database.select("SELECT max(lease_id) FROM leases")
+        newest = (rows[0][0] or 0) if rows else 0
+        kept = f"SELECT pf_device, vf_index FROM leases WHERE status IN ({_OPEN})"
+        return BookMark(newest, frozenset(map(tuple, self._database.select(kept))))
+
     # --- pools ---------------------------------------------------------------------------
 
     def pools(self) -> tuple[StoredPool, ...]:
@@ -138,6 +145,12 @@ class SQLiteLeaseTable:
             f"SELECT {_COLUMNS} FROM leases WHERE status IN ({_OPEN}) ORDER BY lease_id"
         )
         return tuple(map(_decode, rows))
+
+    def lent_since(self, lease_id: int) -> frozenset[tuple[str | None, int]]:
+        """Read PF and index of the VFs of all leases with a higher number, over or not."""
+        query = "SELECT pf_device, vf_index FROM leases WHERE lease_id > ?"
+        rows = self._connection.execute(query, (lease_id,))
+        return frozenset((device, index) for device, index in rows)
 
     def find(self, lease_id: int) -> Lease | None:
         """Read one."""

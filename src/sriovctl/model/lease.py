@@ -103,6 +103,13 @@ class Pool(NamedTuple):
     from_state: bool = True
 
 
+class BookMark(NamedTuple):
+    """How far the book was at one moment."""
+
+    newest: int  # lease, by its number; 0 without one
+    kept: frozenset[tuple[str | None, int]]  # PF and index of each VF that a lease kept from others
+
+
 class StoredPool(NamedTuple):
     """A pool as the book of leases keeps it."""
 

@@ -19,6 +19,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
+    from sriovctl.engine.leases.freshness import Freshness
     from sriovctl.host.api import Host
     from sriovctl.host.lease_api import LeaseTable
     from sriovctl.model.functions import PF
@@ -32,6 +33,7 @@ class Offer(NamedTuple):
     pool: Pool
     members: tuple[Member, ...]
     used_in_groups: Mapping[int, Collection[Key]]
+    freshness: Freshness  # of that look
 
 
 class Borrowing:
@@ -54,32 +56,39 @@ class Borrowing:
             pf = pf._replace(eswitch_mode=EswitchMode.SWITCHDEV)
         return pf
 
-    def drafts(self, table: LeaseTable) -> list[Lease]:
+    def drafts(self, table: LeaseTable) -> list[Lease] | None:
         """Choose VFs, and keep their PFs from being changed until the book is closed.
 
+        :return: None: enough may be free, by another look.
         :raises BusyError: not enough of them are free.
         :raises InputError: the pool must know the NUMA node, or knows no such PF.
         :raises UnsupportedError: a VF is to be pinned whose PF nothing identifies.
         """
         sight = Sight(self._host)
-        return [self._draft(member, sight) for member in self._choose(table)]
+        chosen = self._choose(table)
+        return None if chosen is None else [self._draft(member, sight) for member in chosen]
 
-    def _choose(self, table: LeaseTable) -> tuple[Member, ...]:
+    def _choose(self, table: LeaseTable) -> tuple[Member, ...] | None:
         leases = table.open_leases()
         changing: set[str] = set()
         gone: set[Key] = set()
+        stale: set[Key] = set()
         while True:
-            hindrances = Hindrances(leases, self._offer.used_in_groups, changing, gone)
+            hindrances = Hindrances(leases, self._offer.used_in_groups, changing, gone | stale)
             wanted = self._offer.pool.wanted
             choice = choose(self._offer.members, wanted, self._request, hindrances)
             if not choice.chosen:
+                if stale:
+                    return None
                 raise self._none_left(choice)
             closed = {m.pf.device for m in choice.chosen if not table.share(m.pf.device)}
             lost = {m.key for m in choice.chosen if self._birth(m) is None}
-            if not (closed or lost):
+            others = self._offer.freshness.stale(table, (m.key for m in choice.chosen))
+            if not (closed or lost or others):
                 return choice.chosen
             changing |= closed
             gone |= lost
+            stale |= others
 
     def _birth(self, member: Member) -> int | None:
         vf = member.vf

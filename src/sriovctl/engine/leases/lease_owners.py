@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from sriovctl.model.owner import OwnerMap
 
 
+# What is set of a VF that is being scrubbed would be lost at once.
+_KEPT = (LeaseStatus.HELD, LeaseStatus.SCRUBBING)
+
+
 def lease_name(lease: Lease) -> str:
     """Name the VF of a lease as the owner map does.  Pure."""
     return lease.address or f"{lease.pf_device} vf {lease.vf_index}"
@@ -27,13 +31,13 @@ def no_such_lease(lease_id: int) -> InputError:
 
 
 def lease_owners(leases: Iterable[Lease], *, now_s: float) -> OwnerMap:
-    """Say which VFs are lent.  Pure.
+    """Say which VFs are lent, or being made clean by whoever gave them back.  Pure.
 
     :param leases: as they are at this moment.
     """
     found: OwnerMap = {}
     for lease in leases:
-        if lease.status is LeaseStatus.HELD and lease.pf_device is not None:
+        if lease.status in _KEPT and lease.pf_device is not None:
             owner = Owner(OwnerKind.LEASE, str(lease.lease_id), _evidence(lease, now_s))
             name = lease_name(lease)
             found[name] = (*found.get(name, ()), owner)
@@ -41,6 +45,8 @@ def lease_owners(leases: Iterable[Lease], *, now_s: float) -> OwnerMap:
 
 
 def _evidence(lease: Lease, now_s: float) -> str:
+    if lease.status is LeaseStatus.SCRUBBING:
+        return f"given back by {lease.owner} to {lease.pool}, and being made clean"
     until = "until it is released"
     if lease.expires is not None:
         until = f"for another {lease.expires - now_s:.0f} s"

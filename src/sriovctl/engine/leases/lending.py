@@ -13,7 +13,8 @@ takes up what was left:
 
 A change of a PF holds its lock alone, and looks for leases once it has it.  Lending shares the
 lock from the choice until the lease stands in the book; scrubbing shares it as long as it lasts.
-So either the change sees the lease, or the lender sees the change.
+So either the change sees the lease, or the lender sees the change: also one that has ended since
+the host was looked at, for which it looks again.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from __future__ import annotations
 from sriovctl.engine.identity import with_identities
 from sriovctl.engine.leases.borrowing import Borrowing, Offer
 from sriovctl.engine.leases.claims import Claims, in_use
+from sriovctl.engine.leases.freshness import Freshness
 from sriovctl.engine.leases.lease_owners import no_such_lease
 from sriovctl.engine.leases.lease_sight import Sight, judge_all, read_process
 from sriovctl.engine.leases.scrub import scrub_vfs
@@ -42,12 +44,19 @@ if TYPE_CHECKING:
     from sriovctl.model.owner import OwnerMap
     from sriovctl.planner.lending import Member
 
+_MOST_LOOKS = 5
+
 
 class Survey(NamedTuple):
     """The host as it was looked at for a decision."""
 
     pfs: tuple[PF, ...]
     owners: OwnerMap | None  # None: nobody can be seen
+
+
+class _Look(NamedTuple):
+    freshness: Freshness  # first, for it tells what changes from then on
+    survey: Survey
 
 
 class Desk:
@@ -95,20 +104,38 @@ class Desk:
         :raises BusyError: not enough of them are free.
         :raises InputError: the pool must know the NUMA node, or knows no such PF.
         """
-        survey = self._survey()
-        if self._reap_questionable(survey):
-            survey = self._survey()
+        for _ in range(_MOST_LOOKS):
+            leases = self._look_and_take(pool, request, terms)
+            if leases is not None:
+                return leases
+        raise BusyError(
+            "has VFs that others change, or borrow and give back, each time that one is chosen",
+            subject=pool.wanted.name,
+            hint="try again",
+        )
+
+    def _look_and_take(
+        self, pool: Pool, request: Request, terms: Terms
+    ) -> tuple[Lease, ...] | None:
+        look = self._look()
+        if self._reap_questionable(look.survey):
+            look = self._look()
         try:
-            return self._take(pool, request, terms, survey)
+            return self._take(pool, request, terms, look)
         except BusyError:
             # A VF that was removed and made anew is known to be free by looking at all leases.
             if not self.reap():
                 raise
-        return self._take(pool, request, terms, self._survey())
+        return self._take(pool, request, terms, self._look())
 
+    def _look(self) -> _Look:
+        return _Look(Freshness(self._site, self._book), self._survey())
+
+    # None: what is free has changed since that look.
     def _take(
-        self, pool: Pool, request: Request, terms: Terms, survey: Survey
-    ) -> tuple[Lease, ...]:
+        self, pool: Pool, request: Request, terms: Terms, look: _Look
+    ) -> tuple[Lease, ...] | None:
+        survey = look.survey
         members = self._members(pool, survey)
         if not members:
             raise UnsupportedError(
@@ -117,10 +144,11 @@ class Desk:
                 hint="'sriovctl apply' makes those that its state wants",
             )
         used = used_in_groups(survey.pfs, survey.owners) if request.group_disjoint else {}
-        offer = Offer(pool, members, used)
+        offer = Offer(pool, members, used, look.freshness)
         borrowing = Borrowing(self._host, offer, request, terms)
         with self._book.writing() as table:
-            return tuple(table.add(lease) for lease in borrowing.drafts(table))
+            drafts = borrowing.drafts(table)
+            return None if drafts is None else tuple(table.add(lease) for lease in drafts)
 
     def bind(self, leases: Iterable[Lease], process: Process | None) -> tuple[Lease, ...]:
         """Let leases end with another process, or with none.

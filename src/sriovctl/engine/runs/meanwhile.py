@@ -54,6 +54,14 @@ def refuse_stale(journal: Journal, mark: JournalMark, devices: AbstractSet[str])
             )
 
 
+def moved_devices(journal: Journal, mark: JournalMark) -> set[str]:
+    """Find the PFs on which runs have come, or ended, since.
+
+    :raises HostError: the journal cannot be read.
+    """
+    return {device for run in _moved(journal, mark) for device in run.devices}
+
+
 def _moved(journal: Journal, mark: JournalMark) -> list[Run]:
     were_open = [journal.run(run_id) for run_id in mark.running]
     ended = [run for run in were_open if run is not None and run.status is not RunStatus.RUNNING]
