@@ -72,7 +72,7 @@ def _udev_body(datagram: bytes) -> bytes:
 
 def _properties(body: bytes) -> dict[str, str]:
     words = body.decode("utf-8", "surrogateescape").split("\0")
-    return dict(word.split("=", 1) for word in words if "=" in word)
+    return dict([word.split("=", 1) for word in words if "=" in word])
 
 
 def _malformed(what: str) -> HostError:

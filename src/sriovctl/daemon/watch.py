@@ -68,15 +68,18 @@ class Watch:
 
     def due_at(self) -> float | None:
         """Say when the next look is due; None: nothing waits."""
-        reminders, self._reminders = self._reminders, []
-        for device, at in reminders:
-            self._attention.remind(device, at)
+        self._collect_reminders()
         return self._attention.due_at()
 
     def take_due(self) -> dict[str | None, Question]:
         """Take what is due now."""
-        due_at, now = self.due_at(), self._clock.now()
-        return {} if due_at is None or due_at > now else self._attention.take(now)
+        self._collect_reminders()
+        return self._attention.take(self._clock.now())
+
+    def _collect_reminders(self) -> None:
+        reminders, self._reminders = self._reminders, []
+        for device, at in reminders:
+            self._attention.remind(device, at)
 
 
 def look_at(looker: Looker, due: Mapping[str | None, Question]) -> None:

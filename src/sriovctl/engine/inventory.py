@@ -30,6 +30,7 @@ NET_CLASS = "/sys/class/net"
 IOMMU_GROUPS = "/sys/kernel/iommu_groups"
 PCI_DRIVERS = "/sys/bus/pci/drivers"
 NODES_ONLINE = "/sys/devices/system/node/online"
+_VIRTIO = "virtio-pci"
 
 
 def read_inventory(host: Host, *, name_of: NameLookup, with_links: bool = True) -> tuple[PF, ...]:
@@ -259,12 +260,14 @@ def _netdevs_of(
     files: FileTree, names: list[str], drivers: Sequence[str | None], survey: _Survey
 ) -> Iterator[str | None]:
     for name, driver in zip(names, drivers, strict=True):
-        yield _netdev_of(files, f"{PCI_DEVICES}/{name}", survey) if driver else None
+        yield _netdev_of(files, f"{PCI_DEVICES}/{name}", survey, driver) if driver else None
 
 
-def _netdev_of(files: FileTree, directory: str, survey: _Survey) -> str | None:
+def _netdev_of(
+    files: FileTree, directory: str, survey: _Survey, driver: str | None = None
+) -> str | None:
     if survey.netdevs is None:
-        return read_netdev(files, directory)
+        return read_netdev(files, directory, driver=driver)
     known = survey.netdevs.get(directory.rpartition("/")[2], ())
     if len(known) > 1:
         return read_netdev(files, directory)
@@ -326,11 +329,17 @@ def _members(files: FileTree, number: int) -> tuple[str, ...]:
     return tuple(sorted(names, key=_address_order))
 
 
-def read_netdev(files: FileTree, directory: str) -> str | None:
-    """Name of the first netdev of a device, also when virtio stands between; None without one."""
+def read_netdev(files: FileTree, directory: str, *, driver: str | None = None) -> str | None:
+    """Name of the first netdev of a device, also when virtio stands between; None without one.
+
+    :param driver: of the device, where it is known: but for virtio's, none puts something between,
+        so that the device's directory, with some fifty names, need not be listed.
+    """
     netdevs = files.list_dir(f"{directory}/net")
     if netdevs:
         return _first_own(files, f"{directory}/net", netdevs)
+    if driver not in (None, _VIRTIO):
+        return None
     for child in files.list_dir(directory):
         if child.startswith("virtio") and (below := files.list_dir(f"{directory}/{child}/net")):
             return below[0]

@@ -45,7 +45,8 @@ def read_again(host: Host, pf: PF, places: Collection[int] = (), *, known: Known
     if directory is None or found is None:
         return None
     autoprobe = read_bool(host.files, f"{directory}/sriov_drivers_autoprobe")
-    found = found._replace(drivers_autoprobe=autoprobe)
+    if autoprobe != found.drivers_autoprobe:
+        found = found._replace(drivers_autoprobe=autoprobe)
     return read_functions(host.files, found, places) if places else found
 
 
@@ -115,7 +116,7 @@ def _read_function(files: FileTree, vf: VF) -> VF:
     driver = files.read_link(f"{directory}/driver")
     return vf._replace(
         driver=driver,
-        netdev=read_netdev(files, directory) if driver else None,
+        netdev=read_netdev(files, directory, driver=driver) if driver else None,
         # One without an IOMMU that VFIO takes all the same gets a group with the driver.
         iommu_group=read_iommu_group(files, directory),
     )

@@ -229,7 +229,7 @@ def test_an_event_costs_no_more_files_where_there_are_more_vfs(
         asked.append(files.asked)
         assert len(counted.requests) == 2 * messages
     assert asked[0] == asked[1]
-    assert asked[0].total() <= 12
+    assert asked[0].total() <= 6
 
 
 def test_five_attributes_of_a_thousand_vfs_travel_in_two_messages() -> None:

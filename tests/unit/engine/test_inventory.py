@@ -116,3 +116,15 @@ def test_a_representor_that_is_renamed_meanwhile_is_not_taken_for_the_pfs_own(
 ) -> None:
     files = RenamedFiles(before, after)
     assert read_netdev(files, "/pf") == found  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("driver", "netdev"), [(None, "enp7s0"), ("virtio-pci", "enp7s0"), ("vfio-pci", None)]
+)
+def test_only_virtio_stands_between_a_device_and_its_netdev(
+    driver: str | None, netdev: str | None
+) -> None:
+    files = simulated_82576().files
+    directory = "/sys/devices/pci0000:00/0000:00:05.0"
+    files.add_directory(f"{directory}/virtio3/net/enp7s0")
+    assert read_netdev(files, directory, driver=driver) == netdev
