@@ -19,8 +19,17 @@ _FULL_SIZE = 4096
 
 _QUOTE = re.compile(r"\s{0,8}(?:> ?){1,8}")
 _HEX = re.compile(r"\s{0,64}([0-9a-fA-F]{2,4}): ?((?:[0-9a-fA-F]{2}(?:\s{1,2}|$)){1,16})\s*")
-_LOG_STARTS = ("[", "<", "kern")
+_LOG_START = re.compile(r"<|kern|\[(?: |\d{1,12}\.|\+|[TC]\d|[A-Z][a-z]{2}[ \d])")
 _LOG_WORDS = ("Adding to iommu group ", "Adding device ")
+# What begins the verbose lines that may follow a first line; anything else goes on with it.
+_VERBOSE = re.compile(
+    r"(?:Subsystem|Flags|Control|Status|Latency|Interrupts?|NUMA node|IOMMU group|Region \d|Bus|"
+    r"BIST\w{0,8}|Capabilities|Kernel (?:driver in use|modules)|DeviceName|Physical Slot|BridgeCtl|"
+    r"Secondary status|(?:I/O|(?:Prefetchable )?[Mm]emory) behind bridge)(?::| is )|!!!|"
+    r"(?:I/O ports|Memory|Expansion ROM) at "
+)
+_JUNK = re.compile(r"[`$~=*_-]|# |\S{1,64}[@~]\S{0,64}[$#] ")  # fences and prompts
+_WRAPPED_AT = 32  # no program wraps lines that are shorter
 _COMMAND = re.compile(r".{0,80}\blspci(?:\s|$)")
 
 
@@ -83,6 +92,9 @@ class _Cutter:
         stripped = line.strip()
         if not stripped:
             return
+        if self._goes_on_with_flags():
+            self.drafts[-1].lines[-1] += f" {stripped}"
+            return
         if self._take_bytes(line) or self._take_heading(line):
             return
         if _is_of_log(stripped):
@@ -131,12 +143,29 @@ class _Cutter:
     def _take_words(self, stripped: str) -> None:
         if _COMMAND.match(stripped):
             self._group = None
-        if self.drafts:
+        elif self.drafts and self._goes_on(stripped):
+            self.drafts[-1].head += f" {stripped}"
+        elif self.drafts:
             self.drafts[-1].lines.append(stripped)
+
+    def _goes_on_with_flags(self) -> bool:
+        # "IOMMU" at the end of a line and "group 13" on the next: that heads no group.
+        lines = self.drafts[-1].lines if self.drafts else ()
+        if not lines or not lines[-1].startswith("Flags: "):
+            return False
+        return lines[-1].endswith((",", "IOMMU", "group", "node", "NUMA", "IRQ"))
+
+    def _goes_on(self, stripped: str) -> bool:
+        # Mail programs wrap first lines; the ids stand at their end.
+        draft = self.drafts[-1]
+        is_first = not draft.lines and not draft.rows
+        if not is_first or len(draft.head) < _WRAPPED_AT:
+            return False
+        return not (_VERBOSE.match(stripped) or _JUNK.match(stripped))
 
 
 def _is_of_log(stripped: str) -> bool:
-    if stripped.startswith(_LOG_STARTS) or " kernel: " in stripped[:96]:
+    if _LOG_START.match(stripped) or " kernel: " in stripped[:96]:
         return True
     return any(word in stripped for word in _LOG_WORDS)
 

@@ -375,6 +375,10 @@ def test_the_table_of_proxmox() -> None:
     assert (nvme.vendor_id, nvme.device_id, nvme.class_code) == (0x1C5C, 0x1959, 0x010800)
 
 
+def numbered(text: str) -> list[tuple[int, str]]:
+    return list(enumerate(text.splitlines(), 1))
+
+
 @pytest.mark.parametrize(
     "change",
     [
@@ -382,9 +386,27 @@ def test_the_table_of_proxmox() -> None:
         lambda text: text.replace(" ", "\xa0").replace("\t", "\xa0\xa0"),
         lambda text: re.sub(r"(?m)^(\S+)", "\x1b[01;31m\x1b[K\\1\x1b[m\x1b[K", text),
         lambda text: re.sub(r"(?m)^(.{60}\S*) (.+)$", r"\1 =\n\2", text.replace("=", "=3D")),
+        lambda text: f"<html><body><pre>{text.replace('<', '&lt;')}</pre></body></html>",
+        lambda text: "".join(f"{n:5}\t{line}\n" for n, line in numbered(text)),
+        lambda text: "".join(f"{n}:{line}\n" for n, line in numbered(text)),
+        lambda text: "".join(f"+{line}\n" for line in text.splitlines()),
+        lambda text: "".join(f"| {line}\n" for line in text.splitlines()),
+        lambda text: re.sub(r"(?m)^(0000:.{58,}?) (?=\S)", "\\1\n", text),
         lambda text: re.sub(r"(?m)^(0000:01:)", r"0000:00:04.0/\1", text),
     ],
-    ids=["HTML", "typographers' spaces", "colours", "mail as it is sent", "lspci -PP"],
+    ids=[
+        "HTML",
+        "typographers' spaces",
+        "colours",
+        "mail as it is sent",
+        "a page",
+        "cat -n",
+        "grep -n",
+        "a diff",
+        "a table",
+        "wrapped first lines",
+        "lspci -PP",
+    ],
 )
 def test_what_others_do_to_text(change: Callable[[str], str]) -> None:
     for text in (VVV, VVV.replace("Capabilities: [160 v1]", "Capabilities: <access denied>")):
@@ -398,6 +420,36 @@ def test_several_outputs_in_one_file_are_joined() -> None:
     assert snapshot.functions == parse(VVV + HEX).functions
     assert function(snapshot, PF).config == function(parse(HEX), PF).config
     assert "more than once" in snapshot.notes[0]
+
+
+@pytest.mark.parametrize(
+    ("text", "device_id"),
+    [
+        ("00:1f.6 Ethernet controller [0200]: Intel Corporation Ethernet\n"
+         "Connection (2) I219-V [8086:15b8] (rev 31)\n\tControl: Mem+\n", 0x15B8),
+        ("00:04.0 Signal processing controller [1180]: Intel Corporation Device\n"
+         "[8086:8a03] (rev 03)\n\tSubsystem: Dell Device [1028:08b0]\n", 0x8A03),
+        ("00:05.2 System peripheral [0880]: Intel Corporation Xeon E5/Core i7\n"
+         "Control Status and Global Errors [8086:3c2a]\n", 0x3C2A),
+        ("00:18.0 Host bridge [0600]: Advanced Micro Devices, Inc. [AMD] Data\n"
+         "Fabric: Device 18h; Function 0 [1022:1460]\n```\nThanks [1234:5678]\n", 0x1460),
+    ],
+)  # fmt: skip
+def test_a_wrapped_first_line(text: str, device_id: int) -> None:
+    assert only(text).device_id == device_id
+
+
+def test_a_wrapped_group_is_no_heading() -> None:
+    text = (
+        "00:01.0 PCI bridge: x\n\tFlags: bus master, fast devsel, latency 0, IRQ 34, IOMMU\n"
+        "group 13\n\n00:02.0 PCI bridge: y\n\tFlags: fast devsel\n"
+    )
+    assert groups_in(text) == {"00:01.0": 13, "00:02.0": None}
+
+
+def test_bus_numbers_are_no_line_numbers() -> None:
+    text = "00:00.0 Host bridge: x\n01:00.0 VGA: y\n02:00.0 USB: z\n"
+    assert list(groups_in(text)) == ["00:00.0", "01:00.0", "02:00.0"]
 
 
 def test_wrapped_lines() -> None:
