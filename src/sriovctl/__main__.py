@@ -149,8 +149,9 @@ def _read_dump(path: str) -> HostSnapshot:
 
 def _read_log(path: str) -> str:
     from sriovctl.codec.kernel_log import check_is_kernel_log
+    from sriovctl.codec.pasted_text import unwrap_pasted
 
-    text = _read_pasted(path)
+    text = unwrap_pasted(_read_pasted(path))
     check_is_kernel_log(text, source=_name_of(path))
     return text
 

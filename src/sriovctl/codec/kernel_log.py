@@ -40,7 +40,8 @@ _SYSLOG = re.compile(
 )
 _COLOUR = re.compile(r"\x1b\[[0-9;]{0,16}[mK]")
 _QUOTE = re.compile(r"(?:> ?){1,8}")  # a quoted mail
-_PREFIXES = (_QUOTE, _LEVEL, _SYSLOG, _ISO, _CTIME, _RELTIME, _SECONDS, _CALLER)
+_INDENT = re.compile(r"[ \t]{1,64}(?=[<\[]|\w{3} [ \d]\d |\d{4}-)")  # in front of a stamp
+_PREFIXES = (_QUOTE, _INDENT, _LEVEL, _SYSLOG, _ISO, _CTIME, _RELTIME, _SECONDS, _CALLER)
 
 # What messages begin with, or say, where no stamp tells: dmesg -t, or a few lines picked by hand.
 _TYPICAL = re.compile(

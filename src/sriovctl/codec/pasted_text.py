@@ -16,7 +16,9 @@ _TAG = re.compile(
 )
 _MARGINS = "+|\u2502"  # of a diff, of a table, of a mail program
 _NUMBERED = re.compile(r"\s{0,12}(\d{1,7})(?:[:.)|]|\s)[ \t]?")
-_NAMES_A_FUNCTION = re.compile(r"(?:[0-9a-fA-F]{4,8}:)?[0-9a-fA-F]{2}:[01][0-9a-fA-F]\.[0-7]\s")
+_BEGINS = re.compile(  # a function, or a line of a kernel log
+    r"(?:[0-9a-fA-F]{4,8}:)?[0-9a-fA-F]{2}:[01][0-9a-fA-F]\.[0-7]\s|\[ {0,12}\d{1,12}\.\d{3,9}\]"
+)
 _FIRST_LINES = 400  # enough to see what all lines have in front
 _SOFT_BREAK = re.compile(r"=[ \t]{0,8}\r?\n")  # of quoted-printable mail
 _MANY_BREAKS = 2
@@ -30,7 +32,7 @@ def unwrap_pasted(text: str) -> str:
     """
     if "\x1b" in text:
         text = _COLOUR.sub("", text)
-    if "=\n" in text or "=\r\n" in text or "= \n" in text:
+    if "=3D" in text:
         text = _unwrap_mail(text)
     if "&" in text and _ENTITY.search(text):
         from html import unescape
@@ -65,10 +67,10 @@ def _without_margin(text: str) -> str:
 
 
 def _are_numbered(lines: list[str]) -> bool:
-    # With numbers that rise one by one, and functions behind them: bus numbers rise as well.
+    # With numbers that rise, and what a dump has behind them: bus numbers rise as well.
     found = [_NUMBERED.match(line) for line in lines]
     numbers = [int(match[1]) for match in found if match is not None]
     if len(numbers) < len(lines) or numbers != sorted(set(numbers)):
         return False
     rests = (line[match.end() :] for line, match in zip(lines, found, strict=True) if match)
-    return any(_NAMES_A_FUNCTION.match(rest.lstrip()) for rest in rests)
+    return any(_BEGINS.match(rest.lstrip()) for rest in rests)

@@ -129,6 +129,17 @@ def test_standard_input_only_once(capsys: pytest.CaptureFixture[str]) -> None:
     assert "only one of" in capsys.readouterr().err
 
 
+def test_a_log_with_line_numbers(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    lines = [
+        "[    0.000000] Linux version 6.8.0",
+        "[    0.5] pci 0000:77:00.0: Adding to iommu group 4",
+    ]
+    lines.append("[    0.600000] pci 0000:77:00.0: [15b3:1017] type 00 class 0x020000")
+    (tmp_path / "log").write_text("".join(f"{n}:{line}\n" for n, line in enumerate(lines, 7)))
+    assert main(("--dmesg", str(tmp_path / "log"), "groups")) == 0
+    assert capsys.readouterr().out.startswith("group 4\n   0000:77:00.0")
+
+
 def test_what_is_no_dump(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "f").write_text("hello\n")
     assert main(("--lspci", str(tmp_path / "f"), "ls")) == 2
