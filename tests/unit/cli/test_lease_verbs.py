@@ -13,6 +13,7 @@ from sriovctl.cli.context import Context, HostKind
 from sriovctl.cli.lease_run import environment_of
 from sriovctl.cli.main import parse_arguments, run_verb
 from sriovctl.cli.state_arguments import ReadyState, plan_ready
+from sriovctl.engine.runs.rebind import plan_rebinding
 from sriovctl.engine.vf_attributes import write_link, write_vf_attributes
 from sriovctl.errors import BusyError, InputError, LostError, PermissionDenied, SafetyError
 from sriovctl.host.journal import SQLiteJournal
@@ -21,6 +22,7 @@ from sriovctl.host.simulated import SimulatedHost, simulated_82576
 from sriovctl.host.simulated_libvirt import SimulatedLibvirt
 from sriovctl.model.functions import VLAN
 from sriovctl.model.lease import Lease
+from sriovctl.model.owner import OwnerMap
 from sriovctl.model.plan import Plan
 from sriovctl.model.state import WantedVF
 from sriovctl.render.leases import ShownLease
@@ -427,6 +429,24 @@ def test_a_lease_taken_between_plan_and_apply_is_seen(
     monkeypatch.setattr("sriovctl.cli.apply.plan_ready", plan_and_lend)
     with pytest.raises(SafetyError, match="is in use: lease:1 would feel it"):
         terminal.run("apply", str(terminal.state))
+
+
+def test_a_lease_taken_before_bind_has_its_lock_is_seen(
+    terminal: Terminal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def plan_and_lend(*args: Any) -> Plan:  # noqa: ANN401  (as it is called)
+        plan = plan_rebinding(*args)
+        monkeypatch.setattr(Context, "owners", lend_afterwards)
+        return plan
+
+    def lend_afterwards(_context: Context, _pfs: object) -> OwnerMap:
+        monkeypatch.undo()
+        terminal.take("netdev=eth0", "--owner", "anna")
+        return {}
+
+    monkeypatch.setattr("sriovctl.cli.binding.plan_rebinding", plan_and_lend)
+    with pytest.raises(SafetyError, match="is in use: lease:1 would feel it"):
+        terminal.run("bind", VF0, "--driver", "vfio-pci")
 
 
 # --- attach ----------------------------------------------------------------------------------

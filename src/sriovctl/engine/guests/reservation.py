@@ -39,9 +39,10 @@ def reserving(
 
     :param lease_id: this lease is the owner's, whatever it says.
     :raises SafetyError: somebody else has a lease of it.
-    :raises BusyError: it was given back, and is not clean.
+    :raises BusyError: it was given back, and is not clean, or its PF is being changed.
     """
     with book.writing() as table:
+        _require_unchanging(table, place)
         held = _lease_of(host, table, place)
         if held is not None:
             _require_own(held, owner, lease_id)
@@ -52,6 +53,16 @@ def reserving(
         if reservation is not None:
             with book.writing() as table:
                 table.update(reservation._replace(status=LeaseStatus.ENDED, reason=Reason.RELEASED))
+
+
+# Who changes the PF has looked for leases already, and would not see this one.
+def _require_unchanging(table: LeaseTable, place: VFPlace) -> None:
+    if not table.share(str(place.pf)):
+        raise BusyError(
+            f"its PF {place.pf} is being changed by another sriovctl",
+            subject=place.address,
+            hint="wait for it; 'sriovctl history' shows what it does",
+        )
 
 
 def lent_vfs(host: Host, leases: Sequence[Lease]) -> dict[str, str]:
