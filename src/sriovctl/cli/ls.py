@@ -41,9 +41,18 @@ def run(args: argparse.Namespace, context: Context) -> int:
         return EXIT_DONE
     from sriovctl.render.inventory import format_inventory
 
-    shown = format_inventory(pfs, with_owners=args.owners)
+    shown = format_inventory(pfs, with_owners=args.owners) if pfs else _nothing(context)
     context.print("\n".join([shown, *(f"note: {note}" for note in notes)]))
     return EXIT_DONE
+
+
+def _nothing(context: Context) -> str:
+    from sriovctl.render.inventory import NO_PF, NO_PF_SEEN
+
+    if context.has_host:  # there sysfs says it, whatever config space hides
+        return NO_PF
+    configs = (function.config for function in context.snapshot().functions)
+    return NO_PF if all(one and one.knows_extended for one in configs) else NO_PF_SEEN
 
 
 def _print_json(pfs: tuple[PF, ...], notes: tuple[str, ...], context: Context) -> None:

@@ -10,6 +10,8 @@ if TYPE_CHECKING:
 
     from sriovctl.model.functions import PF, VF, VLAN, IOMMUGroup, VFAttributes
 
+NO_PF = "no PF: no device here has the SR-IOV capability and a kernel that uses it"
+NO_PF_SEEN = "no PF can be seen: of some devices it is not known whether they have SR-IOV"
 VF_HEADER = (
     *("VF", "address", "driver", "netdev", "group"),
     *("admin MAC", "VLAN", "spoofchk", "trust", "link", "rate"),
@@ -22,7 +24,7 @@ def format_inventory(pfs: Sequence[PF], *, with_owners: bool = False) -> str:
     :param with_owners: show who uses them too, which must have been asked.
     """
     if not pfs:
-        return "no PF: no device here has the SR-IOV capability and a kernel that uses it"
+        return NO_PF
     return "\n\n".join(format_pf(pf, with_owners=with_owners) for pf in pfs)
 
 

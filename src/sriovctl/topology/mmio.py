@@ -81,7 +81,7 @@ def _vf_bar(
     index: int, line: ResourceLine, register: BAR | None, logged: dict[int, BAR], total: int
 ) -> VFBAR | None:
     if is_assigned(line):
-        size = line.size // total if total else None
+        size = _size_of_one(line.size, total)
         width = 64 if line.flags & _MEMORY_64 else 32
         prefetchable = bool(line.flags & _PREFETCHABLE)
         source = f"sysfs resource, line {FIRST_VF_BAR_LINE + index + 1}"
@@ -90,9 +90,16 @@ def _vf_bar(
     if known is None:
         return None
     reservation = logged[index].size if index in logged else None
-    size = reservation // total if reservation and total else known.size
+    size = (_size_of_one(reservation, total) if reservation else None) or known.size
     source = "kernel log" if index in logged else "SR-IOV capability"
     return VFBAR(index, size, None, known.prefetchable, known.width, source)
+
+
+def _size_of_one(reserved: int, total: int) -> int | None:
+    # A BAR's size is a power of two.  Without root TotalVFs cannot be read, and what the driver
+    # allows in its stead may be fewer: Intel's keep one for the PF.
+    each = reserved // total if total else 0
+    return 1 << each.bit_length() - 1 if each else None
 
 
 def is_assigned(line: ResourceLine) -> bool:

@@ -89,6 +89,15 @@ def test_sriov_without_numbers(tmp_path: Path, capsys: pytest.CaptureFixture[str
     assert "offset and stride are not known" in capsys.readouterr().err
 
 
+def test_what_cannot_be_seen_is_not_denied(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "nn").write_text("01:00.0 Ethernet controller [0200]: Intel [8086:10c9]\n")
+    assert output(capsys, "--lspci", str(tmp_path / "nn"), "ls").startswith("no PF can be seen")
+    (tmp_path / "v").write_text("00:02.0 VGA: x\n\tFlags: fast devsel\n")
+    assert output(capsys, "--lspci", str(tmp_path / "v"), "ls").startswith("no PF: no device")
+
+
 @pytest.mark.parametrize(
     "verb",
     [

@@ -20,6 +20,7 @@ from tests.unit.topology.made import (
     NONE,
     PF,
     PORT,
+    PREFETCHABLE_64,
     integrated,
     machine,
     sriov,
@@ -336,6 +337,14 @@ def test_without_root_sysfs_alone_speaks() -> None:
     assert capacity.at_most_vfs == 64
     assert capacity.placement is not None
     assert capacity.placement.addresses == ()
+
+
+def test_a_vf_bar_is_a_power_of_two() -> None:
+    # 128 KiB for 8 VFs, of which the driver allows 7; without root TotalVFs cannot be read.
+    bar = ResourceLine(0xE000_0000, 0xE001_FFFF, PREFETCHABLE_64)
+    snapshot = machine(sriov(8), vf_bar=bar, pf={"config": None, "sriov_total_vfs": 7})
+    mmio = limit(capacity_of(snapshot, PF), LimitKind.MMIO)
+    assert mmio.evidence[0].value.endswith("16 KiB for each VF")
 
 
 # --- what is on now -----------------------------------------------------------------------
