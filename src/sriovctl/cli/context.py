@@ -129,10 +129,10 @@ class Context(Doors):
         return self._read_dump is None and not self._has_log_alone()
 
     def _has_log_alone(self) -> bool:
-        from sriovctl.model.snapshot import SourceKind
-
         if self._read_log is None or self._kind is not HostKind.LIVE:
             return False
+        from sriovctl.model.snapshot import SourceKind
+
         return self.snapshot().source is not SourceKind.HOST
 
     def snapshot(self) -> HostSnapshot:

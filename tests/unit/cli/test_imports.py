@@ -54,6 +54,19 @@ def test_an_apply_takes_along_what_it_needs() -> None:
     assert not {*COSTLY, *COSTLY_TOO, *elsewhere} & set(done.stdout.split())
 
 
+def test_a_look_at_this_host_imports_nothing_of_other_hosts(tmp_path: Path) -> None:
+    code = "import sys; from sriovctl.__main__ import main; main(['ls', '--json']); "
+    done = subprocess.run(
+        (sys.executable, "-I", "-c", f"{code}print(*sys.modules)"),
+        capture_output=True,
+        text=True,
+        check=True,
+        env={"SRIOVCTL_SOCKET": str(tmp_path / "s")},
+    )
+    imported = set(done.stdout.splitlines()[-1].split())
+    assert not {*COSTLY, *COSTLY_TOO, "functools", "sriovctl.model.snapshot"} & imported
+
+
 @pytest.mark.parametrize("words", [["undo"], ["confirm"], ["lease", "release", "3"], ["history"]])
 def test_where_no_daemon_runs_nothing_is_imported_for_it(words: list[str], tmp_path: Path) -> None:
     code = f"import sys; from sriovctl.__main__ import main; main({words}); print(*sys.modules)"
