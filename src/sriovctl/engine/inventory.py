@@ -86,24 +86,26 @@ class _Survey(NamedTuple):
 
 def _survey(files: FileTree, *, of_all: bool = True, group: int | None = None) -> _Survey:
     online = files.read_text(NODES_ONLINE)
-    # Listing drivers and netdevs pays for many VFs only: then it spares looking at each.
-    names = files.list_dir(PCI_DRIVERS) if of_all else ()
-    bound = {
-        device: driver
-        for driver in names
-        for device in files.list_dir(f"{PCI_DRIVERS}/{driver}")
-        if ":" in device
-    }
     return _Survey(
         # A recording may lack the directory, and still have the links of its devices.
         grouped=group is not None
         or bool(files.list_dir(IOMMU_GROUPS))
         or not files.exists(IOMMU_GROUPS),
         numa=online is None or not online.isdigit(),
-        drivers=bound,
+        # Listing drivers and netdevs pays for many VFs only: then it spares looking at each.
+        drivers=_drivers_by_device(files, files.list_dir(PCI_DRIVERS)) if of_all else {},
         netdevs=_netdevs_by_device(files) if of_all else None,
         vfs=set(),
     )
+
+
+def _drivers_by_device(files: FileTree, drivers: Sequence[str]) -> dict[str, str]:
+    return {
+        device: driver
+        for driver in drivers
+        for device in files.list_dir(f"{PCI_DRIVERS}/{driver}")
+        if ":" in device
+    }
 
 
 # Below its device a netdev costs four calls to find, and eight to miss; here it costs one.
@@ -282,8 +284,12 @@ def _nodes_of(
 
 
 def _drivers_of(files: FileTree, names: list[str], survey: _Survey) -> Sequence[str | None]:
-    if survey.drivers:
-        return [survey.drivers.get(name) for name in names]
+    bound = survey.drivers
+    # To list what a driver has takes about as long as the link of one VF.
+    if not bound and len(names) > len(drivers := files.list_dir(PCI_DRIVERS)):
+        bound = _drivers_by_device(files, drivers)
+    if bound:
+        return [bound.get(name) for name in names]
     return files.read_links(PCI_DEVICES, [f"{name}/driver" for name in names])
 
 
