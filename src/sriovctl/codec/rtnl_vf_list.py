@@ -127,9 +127,12 @@ def decode_vf_list(
         known.read(message, start, end, mac_size=mac_size)
         return known.vfs
     starts, ends = _places(message, start, end)
-    if only is not None:
+    if only is None:
+        return _decode_each(message, starts, ends, mac_size)
+    if len(only) < len(starts):  # else all are read, which tells their indices too
         starts, ends = _places_of(only, message, starts, ends)
-    return _decode_each(message, starts, ends, mac_size)
+    found = _decode_each(message, starts, ends, mac_size)
+    return tuple([vf for vf in found if vf.vf_index in only])
 
 
 def _decode_each(
