@@ -57,6 +57,10 @@ _COMMAND_LINE = re.compile(r"(?:Kernel command line|Command line): (.*)")
 _RELEASE = re.compile(r"Linux version (\S{1,128})")
 _ADDRESS = r"([0-9a-f]{4,8}:[0-9a-f]{2}:[01][0-9a-f]\.[0-7])"
 _GROUP = re.compile(rf"\S{{1,64}} {_ADDRESS}: Adding to iommu group (\d{{1,9}})")
+_GONE = re.compile(
+    rf"\S{{1,64}} {_ADDRESS}: Removing from iommu group |"
+    rf"(?:iommu|AMD-Vi|DMAR): Removing device {_ADDRESS} from group "
+)
 _GROUP_BEFORE_5_3 = re.compile(
     rf"(?:iommu|AMD-Vi|DMAR): Adding device {_ADDRESS} to group (\d{{1,9}})"
 )
@@ -137,14 +141,25 @@ def find_iommu_groups(messages: Iterable[str]) -> dict[PCIAddress, int]:
 
     The last message of a function counts: it may have gone and come back.
     """
-    found = {}
+    found: dict[PCIAddress, int] = {}
     for message in messages:
         if "group" not in message:
             continue
+        if gone := find_removed(message):
+            found.pop(gone, None)
         match = _GROUP.search(message) or _GROUP_BEFORE_5_3.search(message)
         if match is not None and is_pci_address(match[1]):
             found[parse_pci_address(match[1])] = int(match[2])
     return found
+
+
+def find_removed(message: str) -> PCIAddress | None:
+    """Read which function a message says to be gone: unplugged, or a VF switched off.  Pure."""
+    match = _GONE.search(message) if "Removing" in message else None
+    if match is None:
+        return None
+    name = match[1] or match[2]
+    return parse_pci_address(name) if is_pci_address(name) else None
 
 
 def find_acpi_tables(messages: Iterable[str]) -> ACPIListing:

@@ -11,6 +11,7 @@ from sriovctl.codec.kernel_log import (
     find_command_line,
     find_kernel_release,
     find_last_buses,
+    find_removed,
     with_kernel_log,
 )
 from sriovctl.model.address import is_pci_address, parse_pci_address
@@ -37,8 +38,10 @@ _NOTE = (
 
 def find_functions(messages: Iterable[str]) -> dict[PCIAddress, FunctionSnapshot]:
     """Find the functions that the kernel met, with their ids and classes.  Pure."""
-    found = {}
+    found: dict[PCIAddress, FunctionSnapshot] = {}
     for message in messages:
+        if gone := find_removed(message):
+            found.pop(gone, None)
         match = _FUNCTION.search(message) if " type " in message else None
         if match is not None and is_pci_address(match[1]):
             address = parse_pci_address(match[1])

@@ -69,6 +69,18 @@ def test_groups(message: str) -> None:
     assert find_iommu_groups((earlier, message, "iommu: Removing x from group 3")) == {ADDRESS: 14}
 
 
+@pytest.mark.parametrize(
+    "gone",
+    [
+        "pci 0000:00:1c.0: Removing from iommu group 14",
+        "iommu: Removing device 0000:00:1c.0 from group 14",
+    ],
+)
+def test_who_is_gone_has_no_group(gone: str) -> None:
+    assert find_iommu_groups((MESSAGE, gone)) == {}
+    assert find_iommu_groups((MESSAGE, gone, MESSAGE)) == {ADDRESS: 14}
+
+
 def test_groups_of_other_buses_are_not_ours() -> None:
     assert find_iommu_groups(("platform fsl: Adding to iommu group 3",)) == {}
 

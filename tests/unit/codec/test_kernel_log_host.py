@@ -44,6 +44,11 @@ def test_a_log_alone() -> None:
     assert "another machine" in snapshot.notes[0]
 
 
+def test_what_was_unplugged_is_not_there() -> None:
+    log = (*LOG, "igb 0000:01:00.0: Removing from iommu group 14")
+    assert [str(f.address)[5:] for f in snapshot_of_log(log).functions] == ["00:01.0", "07:00.0"]
+
+
 def test_bridges_in_a_circle() -> None:
     circle = ("pci 0000:05:00.0: [1:2] type 01", "pci 0000:05:00.0: PCI bridge to [bus 05]")
     log = (*LOG, *circle, "pci 0000:05:00.0: [8086:0001] type 01 class 0x060400")
