@@ -15,7 +15,6 @@ from sriovctl.cli.state_arguments import (
 )
 from sriovctl.codec.durations import duration_s
 from sriovctl.engine.runs.apply import ApplyOptions, Outcome, apply_plan
-from sriovctl.engine.runs.meanwhile import mark_journal
 from sriovctl.errors import EXIT_DONE, EXIT_FAILED, InputError, StalePlanError
 from sriovctl.host.signals import stopping_in_order
 from sriovctl.model.run import RunStatus
@@ -131,7 +130,7 @@ def _plan_and_bring(ready: ReadyState, args: argparse.Namespace, context: Contex
 
 
 def _plan_and_apply(ready: ReadyState, args: argparse.Namespace, context: Context) -> Outcome:
-    since = mark_journal(context.host(), context.journal())
+    since = context.users().mark()
     return _apply(plan_ready(ready, context), since, args, context)
 
 

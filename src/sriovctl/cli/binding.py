@@ -7,7 +7,6 @@ from sriovctl.cli.vf_arguments import find_vfs
 from sriovctl.engine.guests.iommu_group import read_groups
 from sriovctl.engine.inventory import read_inventory
 from sriovctl.engine.runs.apply import ApplyOptions, apply_plan
-from sriovctl.engine.runs.meanwhile import mark_journal
 from sriovctl.engine.runs.rebind import plan_rebinding
 from sriovctl.errors import EXIT_DONE
 from sriovctl.host.signals import stopping_in_order
@@ -48,7 +47,7 @@ def rebind_vfs(args: argparse.Namespace, context: Context, driver: str) -> int:
 
 def _rebind(args: argparse.Namespace, context: Context, driver: str) -> tuple[Chosen, Outcome]:
     host = context.host()
-    since = mark_journal(host, context.journal())
+    since = context.users().mark()
     pfs = read_inventory(host, name_of=lambda *_: None)
     chosen = find_vfs(args, pfs)
     plan = plan_rebinding(host.files, chosen, driver)

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import ExitStack
+from io import StringIO
 from typing import TYPE_CHECKING, Any
 
 from tests.unit.turns import Other, SharedBook, WithPoints
 
 from sriovctl.codec.state_file import parse_state
+from sriovctl.daemon.declaration import Declaration
+from sriovctl.daemon.keeper import Keeper
+from sriovctl.daemon.log import Log, Priority
 from sriovctl.engine.boot import read_boot_id
 from sriovctl.engine.guests.attach import attach_all
 from sriovctl.engine.guests.detach import detach
@@ -22,10 +26,10 @@ from sriovctl.engine.netns import attach as netns
 from sriovctl.engine.runs import handover
 from sriovctl.engine.runs.apply import ApplyOptions, Outcome, apply_plan
 from sriovctl.engine.runs.execute import Site
-from sriovctl.engine.runs.meanwhile import mark_journal
 from sriovctl.engine.runs.undo import undo_run
 from sriovctl.engine.runs.users import Users
 from sriovctl.engine.vf_attributes import write_link, write_vf_attributes
+from sriovctl.host.baseline_file import BaselineFile
 from sriovctl.host.journal import SQLiteJournal
 from sriovctl.host.leases import SQLiteLeaseBook
 from sriovctl.host.simulated import SimulatedHost, simulated_82576
@@ -62,7 +66,7 @@ STATES = {
     "more VFs": FIRST.replace("num_vfs: 2", "num_vfs: 3"),
     "fewer VFs": FIRST.replace("num_vfs: 2", "num_vfs: 1"),
 }
-OF_BORROWERS, OF_GUESTS, OF_NAMESPACES = 77, 88, 99
+OF_BORROWERS, OF_GUESTS, OF_NAMESPACES, STRANGE = 77, 88, 99, 7
 VF0 = parse_pci_address("0000:01:10.0")
 GUESTS = ("MyGuest", "Other")
 NAMESPACES = ("blue", "red")
@@ -79,8 +83,9 @@ def read_pf(host: Host) -> PF:
 class Person:
     """One who works on the host, alone or by turns with others."""
 
-    def __init__(self, site: Site, book: LeaseBook, libvirt: Libvirt) -> None:
+    def __init__(self, site: Site, directory: str, book: LeaseBook, libvirt: Libvirt) -> None:
         self.site = site
+        self.directory = directory
         self.book = book
         self.libvirt = libvirt
         self.users = Users(site, open_libvirt=lambda: libvirt, open_leases=lambda: book)
@@ -91,7 +96,7 @@ class Person:
         return Survey(pfs, self.users.but_leases(pfs).owners)
 
     def apply(self, name: str) -> Outcome:
-        since = mark_journal(self.site.host, self.site.journal)
+        since = self.users.mark()
         pfs = read_inventory(self.site.host, name_of=lambda *_: None)
         state = parse_state(STATES[name], source="x.yaml")
         plan = plan_state(state, pfs, owners=self.users.of(pfs).owners)
@@ -124,6 +129,21 @@ class Person:
 
     def renew(self) -> Lease:
         return self.desk.renew(1, None)
+
+    def change(self) -> None:
+        """Set what nobody wants."""
+        write_vf_attributes(self.site.host.rtnl, "eth0", [(0, WantedVF(vlan=VLAN(STRANGE)))])
+
+    # As a daemon that is started at this moment, whose files are as the last time.
+    def look_as_daemon(self) -> None:
+        memory, boot_id = BaselineFile(self.directory), read_boot_id(self.site.host.files)
+        declaration = Declaration(
+            lambda: (("host.yaml", FIRST),), self.site.journal, memory, boot_id=boot_id
+        )
+        log = Log(StringIO(), priorities=False, least=Priority.DEBUG)
+        keeper = Keeper(self.site, declaration, self.users, log, remind=lambda *_: None)
+        keeper.load(anew=False)
+        keeper.look_all()
 
     # As 'sriovctl attach' does.
     def attach(self, guest: str) -> None:
@@ -170,8 +190,9 @@ class Scene:
             self.libvirt.add(guest)
         for namespace in NAMESPACES:
             self.host.namespaces.add(f"/run/netns/{namespace}")
-        self.person = Person(site, SQLiteLeaseBook(directory), self.libvirt)
+        self.person = Person(site, directory, SQLiteLeaseBook(directory), self.libvirt)
         self.person.apply("first")
+        self.person.look_as_daemon()
 
     def _set_on_card(self, source: str, mac: str, vlan: int) -> None:
         assert source == str(VF0)
@@ -191,7 +212,7 @@ class Scene:
             journal: Any = site.journal
             book: Any = WithPoints(SharedBook(self.directory, self.opened), journal.point)
             libvirt: Any = WithPoints(self.libvirt, journal.point)
-            return work(Person(site, book, libvirt))
+            return work(Person(site, self.directory, book, libvirt))
 
         return Other(self.host, self.directory, work_at)
 

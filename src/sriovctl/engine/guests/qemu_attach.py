@@ -28,7 +28,6 @@ from sriovctl.engine.runs.handover import (
     refuse_owners,
     wait_until_closed,
 )
-from sriovctl.engine.runs.meanwhile import mark_journal
 from sriovctl.engine.runs.rebind import require_loaded
 from sriovctl.errors import BusyError, SriovctlError, VerifyError
 from sriovctl.model.binding import Binding
@@ -71,7 +70,7 @@ def attach(
     :raises VerifyError: QEMU took it, but does not show it, or the card shows other settings.
     """
     host = desk.site.host
-    since = mark_journal(host, desk.site.journal)
+    since = desk.users.mark()
     machine = read_machine(qmp)
     guest = machine.name or qmp.socket
     place = read_vf_place(host.files, vf)

@@ -29,7 +29,6 @@ from sriovctl.engine.runs.handover import (
     read_candidate,
     refuse_owners,
 )
-from sriovctl.engine.runs.meanwhile import mark_journal
 from sriovctl.engine.runs.rebind import require_loaded
 from sriovctl.errors import (
     BusyError,
@@ -78,7 +77,7 @@ def attach(
     :raises SriovctlError: a step failed; what was done is taken back.
     """
     host = desk.site.host
-    since = mark_journal(host, desk.site.journal)
+    since = desk.users.mark()
     namespace = find_namespace(host.files, netns)
     place = read_vf_place(host.files, vf)
     _require_network(place)
@@ -270,7 +269,7 @@ def detach(desk: Desk, *, vf: PCIAddress) -> NetnsDetachResult:
     :raises LostError: it is where nobody can see it.
     :raises SriovctlError: a step failed.
     """
-    since = mark_journal(desk.site.host, desk.site.journal)
+    since = desk.users.mark()
     place = read_vf_place(desk.site.host.files, vf)
     _require_network(place)
     candidate = read_candidate(desk, vf)

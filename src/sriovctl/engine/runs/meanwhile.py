@@ -3,6 +3,7 @@
 A plan is made of what a look shows, and carried out under the locks of its PFs.  Whatever ends in
 between makes it wrong: its steps would set what nobody wants any more, and undoing it would bring
 back what the look saw.  So the journal is read before the host, and once more under the lock.
+So is the book of leases: what a borrower had set of a VF is gone when it has been given back.
 """
 
 from __future__ import annotations
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Set as AbstractSet
 
     from sriovctl.host.api import Host, Journal
+    from sriovctl.host.lease_api import LeaseBook
+    from sriovctl.model.lease import BookMark
     from sriovctl.model.run import Run
 
 
@@ -26,24 +29,30 @@ class JournalMark(NamedTuple):
     boot_id: str | None
     newest: int
     running: tuple[int, ...]  # they may end, or be undone, without another run
+    book: LeaseBook | None = None
+    lent: BookMark | None = None  # how far that was
 
 
-def mark_journal(host: Host, journal: Journal) -> JournalMark:
+def mark_journal(host: Host, journal: Journal, book: LeaseBook | None = None) -> JournalMark:
     """Note how far the journal is; before the host is looked at for a plan.
 
-    :raises HostError: it cannot be read.
+    :param book: which VFs are lent, if there is such a book and leases matter to the plan.
+    :raises HostError: one of them cannot be read.
     """
     boot_id = read_boot_id(host.files)
     newest = journal.newest()
     running = journal.standing(boot_id, (RunStatus.RUNNING,))
-    return JournalMark(boot_id, newest, tuple(run.run_id for run in running))
+    lent = None if book is None else book.mark()
+    return JournalMark(boot_id, newest, tuple(run.run_id for run in running), book, lent)
 
 
 def refuse_stale(journal: Journal, mark: JournalMark, devices: AbstractSet[str]) -> None:
     """Refuse a plan for PFs on which a run has come, or ended, since; under their locks.
 
-    :raises StalePlanError: there is such a run.
-    :raises HostError: the journal cannot be read.
+    Likewise one for PFs of which a VF has been given back.
+
+    :raises StalePlanError: there is such a run, or VF.
+    :raises HostError: the journal, or the book of leases, cannot be read.
     """
     for run in _moved(journal, mark):
         if devices & set(run.devices):
@@ -52,6 +61,30 @@ def refuse_stale(journal: Journal, mark: JournalMark, devices: AbstractSet[str])
                 subject=", ".join(sorted(devices & set(run.devices))),
                 hint="run it again, to have it planned anew",
             )
+
+    for device in sorted(devices & _given_back(mark)):
+        raise StalePlanError(
+            "a VF of it was given back, and made clean, since it was looked at",
+            subject=device,
+            hint="run it again, to have it planned anew",
+        )
+
+
+# What is lent still, whoever looks for users sees.
+def _given_back(mark: JournalMark) -> set[str]:
+    if mark.book is None or mark.lent is None:
+        return set()
+    now = mark.book.mark()
+    found = {device for device, _ in mark.lent.kept - now.kept}
+    if now.newest > mark.lent.newest:
+        from sriovctl.model.lease import LeaseStatus
+
+        found |= {
+            lease.pf_device
+            for lease in mark.book.leases(ended=True)
+            if lease.lease_id > mark.lent.newest and lease.status is LeaseStatus.ENDED
+        }
+    return {device for device in found if device is not None}
 
 
 def moved_devices(journal: Journal, mark: JournalMark) -> set[str]:

@@ -6,6 +6,7 @@ from sriovctl.engine.boot import read_boot_id
 from sriovctl.engine.inventory import read_inventory
 from sriovctl.engine.owners import read_owners
 from sriovctl.engine.runs.apply import refuse_users
+from sriovctl.engine.runs.meanwhile import mark_journal
 from sriovctl.errors import PermissionDenied, SriovctlError
 from sriovctl.model.owner import Owner, OwnerKind, OwnerMap, OwnerReport
 from sriovctl.model.plan import Plan
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from sriovctl.engine.runs.execute import Check, Site
+    from sriovctl.engine.runs.meanwhile import JournalMark
     from sriovctl.host.lease_api import LeaseBook
     from sriovctl.host.libvirt_api import Libvirt
     from sriovctl.model.functions import PF
@@ -44,6 +46,14 @@ class Users:
         self._open_leases = open_leases
         self._warn = warn
         self._warned: set[str] = set()
+
+    def mark(self) -> JournalMark:
+        """Note what the journal and the book of leases hold, before the host is looked at.
+
+        :raises HostError: one of them cannot be read.
+        """
+        book = None if self._open_leases is None else self._open_leases()
+        return mark_journal(self._site.host, self._site.journal, book)
 
     def of(self, pfs: Sequence[PF]) -> OwnerReport:
         """Read who uses *pfs* and their VFs.
