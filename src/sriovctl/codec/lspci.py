@@ -188,7 +188,15 @@ def _merge(one: _Found, other: _Found) -> _Found:
     known = {name: value for name, value in lesser.function._asdict().items() if value is not None}
     known |= {name: value for name, value in better.function._asdict().items() if value is not None}
     function = better.function._replace(**known)
-    return better._replace(function=function, is_denied=one.is_denied and other.is_denied)
+    by_name = one.by_name and other.by_name
+    if better.by_name and not lesser.by_name and lesser.function.device_id is not None:
+        # A name may stand for several devices, a number for one.
+        ids = lesser.function
+        function = function._replace(vendor_id=ids.vendor_id, device_id=ids.device_id)
+    elif better.by_name:
+        by_name = True
+    is_denied = one.is_denied and other.is_denied
+    return better._replace(function=function, is_denied=is_denied, by_name=by_name)
 
 
 def _knowledge(one: _Found) -> tuple[bool, int, bool]:

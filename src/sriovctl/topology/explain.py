@@ -89,10 +89,9 @@ def _why_no_group(prediction: Prediction, address: PCIAddress) -> Iterator[str]:
         return
     for unknown in prediction.unknown:
         if address in unknown.members:
-            yield (
-                f"the group of {address} is not known: it may share one with up to "
-                f"{len(unknown.members) - 1} others"
-            )
+            most = len(unknown.members) - 1
+            others = "one other" if most == 1 else f"up to {most} others"
+            yield f"the group of {address} is not known: it may share one with {others}"
             yield from dict.fromkeys(explain_undecided(prediction, a) for a in unknown.undecided)
 
 

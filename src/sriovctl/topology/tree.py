@@ -202,6 +202,8 @@ class _Builder:
         for function in self._done.values():
             needs_port = function.port_type in (ENDPOINT, LEGACY_ENDPOINT, UPSTREAM_PORT)
             lonely = function.bridge is None and not function.is_vf and function.address.bus
+            if function.may_be_below:  # its group is not known, and why is said there
+                continue
             if needs_port and lonely and function.bus not in seen:
                 seen.add(function.bus)
                 yield (

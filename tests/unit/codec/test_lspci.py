@@ -422,6 +422,15 @@ def test_several_outputs_in_one_file_are_joined() -> None:
     assert "more than once" in snapshot.notes[0]
 
 
+def test_numbers_of_one_listing_count_more_than_names_of_another() -> None:
+    numbers = "01:00.0 Ethernet controller [0200]: Intel [8086:10fb]\n"
+    words = "01:00.0 Ethernet controller: Intel 82599\n\tControl: Mem+\n"
+    for text in (numbers + words, words + numbers):
+        snapshot = parse_lspci(text, source="d", ids_of=lambda _: (0x8086, 0x1234))
+        assert [f.device_id for f in snapshot.functions] == [0x10FB]
+        assert not any("without ids" in note for note in snapshot.notes)
+
+
 @pytest.mark.parametrize(
     ("text", "device_id"),
     [
