@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 
 from sriovctl.cli.guest_arguments import (
     add_guest_argument,
@@ -19,8 +19,10 @@ from sriovctl.model.address import parse_pci_address
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Iterator
 
     from sriovctl.cli.context import Context
+    from sriovctl.engine.guests.vf_place import VFPlace
     from sriovctl.model.address import PCIAddress
     from sriovctl.model.guest import AttachResult
 
@@ -140,17 +142,29 @@ def _reserve(
     vfs: tuple[PCIAddress, ...],
     reservations: ExitStack,
 ) -> None:
-    from sriovctl.engine.guests.reservation import reserving
     from sriovctl.engine.guests.vf_place import read_vf_place
 
-    host = context.host()
-    try:
-        for vf, lease_id in zip(vfs, args.leases or (None,) * len(vfs), strict=True):
-            place = read_vf_place(host.files, vf)
-            own = reserving(host, context.leases(), place, owner=args.guest, lease_id=lease_id)
-            reservations.enter_context(own)
-    except PermissionDenied as error:  # libvirt lets others than root attach, too
-        context.warn(f"whether the VF is lent could not be seen: {error}")
+    for vf, lease_id in zip(vfs, args.leases or (None,) * len(vfs), strict=True):
+        place = read_vf_place(context.host().files, vf)
+        reservations.enter_context(_reserving(args, context, place, lease_id))
+
+
+@contextmanager
+def _reserving(
+    args: argparse.Namespace, context: Context, place: VFPlace, lease_id: int | None = None
+) -> Iterator[None]:
+    from sriovctl.engine.guests.reservation import reserving
+
+    with ExitStack() as reservation:
+        try:
+            reservation.enter_context(
+                reserving(
+                    context.host(), context.leases(), place, owner=args.guest, lease_id=lease_id
+                )
+            )
+        except PermissionDenied as error:  # libvirt lets others than root attach, too
+            context.warn(f"whether the VF is lent could not be seen: {error}")
+        yield
 
 
 def _find_vfs(args: argparse.Namespace, context: Context) -> tuple[PCIAddress, ...]:
@@ -202,6 +216,7 @@ def _attach_from_network(args: argparse.Namespace, context: Context) -> None:
             network=args.network,
             wanted=wanted_from(args),
             lent=_lent(context),
+            reserve=lambda place: _reserving(args, context, place),
         )
         recorded.append(result)
     if args.json:

@@ -13,6 +13,8 @@ from sriovctl.cli.context import Context, HostKind
 from sriovctl.cli.lease_run import environment_of
 from sriovctl.cli.main import parse_arguments, run_verb
 from sriovctl.cli.state_arguments import ReadyState, plan_ready
+from sriovctl.engine.guests import network_attach
+from sriovctl.engine.guests.vf_place import read_vf_place
 from sriovctl.engine.runs.rebind import plan_rebinding
 from sriovctl.engine.vf_attributes import write_link, write_vf_attributes
 from sriovctl.errors import BusyError, InputError, LostError, PermissionDenied, SafetyError
@@ -20,6 +22,7 @@ from sriovctl.host.journal import SQLiteJournal
 from sriovctl.host.leases import SQLiteLeaseBook
 from sriovctl.host.simulated import SimulatedHost, simulated_82576
 from sriovctl.host.simulated_libvirt import SimulatedLibvirt
+from sriovctl.model.address import parse_pci_address
 from sriovctl.model.functions import VLAN
 from sriovctl.model.lease import Lease
 from sriovctl.model.owner import OwnerMap
@@ -459,6 +462,22 @@ def test_attach_refuses_what_is_lent_to_another(terminal: Terminal) -> None:
         terminal.run("attach", "MyGuest", "--vf", VF0)
     terminal.run("attach", "MyGuest", "--lease", "1")
     assert terminal.libvirt.attached[-1:] != []
+
+
+def test_attach_keeps_a_vf_of_a_network_from_being_lent(
+    terminal: Terminal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def attach_from_network(*_: object, **options: Any) -> None:  # noqa: ANN401  (as it is called)
+        place = read_vf_place(terminal.host.files, parse_pci_address(VF0))
+        with options["reserve"](place):
+            assert terminal.take("netdev=eth0", "--owner", "anna")["address"] == VF1
+        raise BusyError("was not tried")
+
+    monkeypatch.setattr(network_attach, "attach_from_network", attach_from_network)
+    terminal.libvirt.add("MyGuest")
+    with pytest.raises(BusyError, match="was not tried"):
+        terminal.run("attach", "MyGuest", "--network", "finance")
+    assert terminal.take("netdev=eth0", "--owner", "anna")["address"] == VF0
 
 
 def test_attach_takes_the_vf_of_a_lease_that_the_guest_owns(terminal: Terminal) -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+
 import pytest
 from tests.unit.engine.test_attach import MAC, PCI, PF, VF0, VF1, World, pf_netdev
 
@@ -9,6 +12,7 @@ from sriovctl.codec.libvirt_xml import parse_vf_pool
 from sriovctl.engine.guests.holders import read_guest, read_guests
 from sriovctl.engine.guests.network_attach import attach_from_network, detach_from_network
 from sriovctl.engine.guests.pick import pick_vfs, read_vf_users
+from sriovctl.engine.guests.reservation import reserving
 from sriovctl.engine.guests.vf_networks import (
     create_vf_network,
     delete_vf_network,
@@ -17,6 +21,7 @@ from sriovctl.engine.guests.vf_networks import (
     read_vf_networks,
     vfs_of_pool,
 )
+from sriovctl.engine.guests.vf_place import VFPlace
 from sriovctl.engine.vf_attributes import write_link
 from sriovctl.errors import (
     BusyError,
@@ -26,6 +31,7 @@ from sriovctl.errors import (
     UnsupportedError,
     VerifyError,
 )
+from sriovctl.host.leases import SQLiteLeaseBook
 from sriovctl.host.simulated_libvirt import SimulatedGuest, SimulatedLibvirt
 from sriovctl.model.guest import DetachResult, NetworkAttachResult, Wanted
 from sriovctl.model.guest_network import VFPool, parse_qbh
@@ -336,6 +342,43 @@ def test_a_vf_that_somebody_has_who_libvirt_does_not_see_is_not_asked_for(world:
             wanted=Wanted(),
             lent={str(VF0): "lease 3 of anna"},
         )
+
+
+def test_a_vf_that_is_lent_or_given_away_meanwhile_is_not_taken(world: Pooled) -> None:
+    world.create()
+    world.libvirt.add("Other")
+    book = SQLiteLeaseBook(None)
+
+    def take(reserve: Callable[[VFPlace], AbstractContextManager[None]]) -> None:
+        attach_from_network(
+            world.host,
+            world.libvirt,
+            guest="Other",
+            network="finance",
+            wanted=Wanted(),
+            reserve=reserve,
+        )
+
+    @contextmanager
+    def lend_first(place: VFPlace) -> Iterator[None]:
+        with reserving(world.host, book, place, owner="anna"), _for_other(place):
+            yield
+
+    @contextmanager
+    def attach_first(place: VFPlace) -> Iterator[None]:
+        world.attach(place.address)
+        with _for_other(place):
+            yield
+
+    def _for_other(place: VFPlace) -> AbstractContextManager[None]:
+        return reserving(world.host, book, place, owner="Other")
+
+    with pytest.raises(SafetyError, match="is lent to anna by lease 1"):
+        take(lend_first)
+    with pytest.raises(BusyError, match=f"{VF0}: was given to somebody else meanwhile"):
+        take(attach_first)
+    assert read_guest(world.libvirt, "Other").devices == ()
+    assert book.mark().kept == frozenset()
 
 
 def test_a_pool_that_is_not_started_gives_nothing_now(world: Pooled) -> None:

@@ -6,6 +6,8 @@ guest from another, since neither its VF nor, before libvirt has made one up, it
 
 from __future__ import annotations
 
+from contextlib import ExitStack, nullcontext
+
 from sriovctl.engine.guests import attach_checks as checks
 from sriovctl.engine.guests import attach_settings as rules
 from sriovctl.engine.guests.attach_checks import Scope
@@ -38,8 +40,10 @@ from sriovctl.render.libvirt_xml import format_network_attachment
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
+    from contextlib import AbstractContextManager
 
+    from sriovctl.engine.guests.vf_place import VFPlace
     from sriovctl.host.api import Host
     from sriovctl.host.libvirt_api import Libvirt
     from sriovctl.model.address import PCIAddress
@@ -79,10 +83,12 @@ def attach_from_network(
     network: str,
     wanted: Wanted,
     lent: Mapping[str, str] | None = None,
+    reserve: Callable[[VFPlace], AbstractContextManager[None]] = lambda _: nullcontext(),
 ) -> NetworkAttachResult:
     """Give the guest a VF out of a pool; nothing happens if it has one under that alias.
 
     :param lent: address of a VF -> who has a lease of it.
+    :param reserve: keeps others from lending the VF that libvirt would choose.
     :raises InputError: no such guest or network, or flags that do not fit the guest's state.
     :raises SafetyError: the MAC, or the VF that libvirt would choose, belongs to somebody else.
     :raises UnsupportedError: the network is not started, no IOMMU, or no free port.
@@ -98,8 +104,13 @@ def attach_from_network(
     warnings: tuple[str, ...] = ()
     if any(missing):
         job = _Job(target, pool, attachment, missing)
-        warnings = _check(host, libvirt, job, lent or {})
-        held = _carry_out(host, libvirt, job)
+        with ExitStack() as reservation:
+            following = _following(host, libvirt, job, lent or {})
+            if following is not None:
+                reservation.enter_context(reserve(following))
+                _require_following(host, libvirt, job, following)
+            warnings = _check(host, libvirt, job, following)
+            held = _carry_out(host, libvirt, job)
     return _result(guest, attachment, held, scope)._replace(changed=any(missing), warnings=warnings)
 
 
@@ -233,18 +244,33 @@ def _require(network: VFNetwork | None, name: str) -> VFNetwork:
     return network
 
 
-def _check(host: Host, libvirt: Libvirt, job: _Job, lent: Mapping[str, str]) -> tuple[str, ...]:
-    name, attachment = job.network.pool.name, job.attachment
-    rules.check_boot_order(job.guest, attachment.boot_order)
+def _following(host: Host, libvirt: Libvirt, job: _Job, lent: Mapping[str, str]) -> VFPlace | None:
+    name = job.network.pool.name
+    rules.check_boot_order(job.guest, job.attachment.boot_order)
     if not job.missing.live:
-        return () if job.network.autostart else (f"network {name} is not started with libvirt",)
+        return None
     if not job.network.active:
         raise UnsupportedError(
             "is not started", subject=f"network {name}", hint=f"virsh net-start {name}"
         )
     checks.check_room(job.guest)
+    following = _next_vf(host, libvirt, job.network, read_guests(libvirt), lent)
+    return read_vf_place(host.files, following)
+
+
+# It may have been given to somebody before it was reserved.
+def _require_following(host: Host, libvirt: Libvirt, job: _Job, place: VFPlace) -> None:
+    if _next_vf(host, libvirt, job.network, read_guests(libvirt), {}) != place.address:
+        raise BusyError(
+            "was given to somebody else meanwhile", subject=place.address, hint="run it again"
+        )
+
+
+def _check(host: Host, libvirt: Libvirt, job: _Job, place: VFPlace | None) -> tuple[str, ...]:
+    name, attachment = job.network.pool.name, job.attachment
+    if place is None:
+        return () if job.network.autostart else (f"network {name} is not started with libvirt",)
     guests = read_guests(libvirt)
-    place = read_vf_place(host.files, _next_vf(host, libvirt, job.network, guests, lent))
     checks.check_isolated(place)
     as_vf = VFAttachment(DeviceKind.INTERFACE, place.address, mac=attachment.mac)
     as_vf = as_vf._replace(teaming_with=attachment.teaming_with)
