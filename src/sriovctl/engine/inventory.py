@@ -31,6 +31,8 @@ IOMMU_GROUPS = "/sys/kernel/iommu_groups"
 PCI_DRIVERS = "/sys/bus/pci/drivers"
 NODES_ONLINE = "/sys/devices/system/node/online"
 _VIRTIO = "virtio-pci"
+# More VFs than a host has drivers: to list what one has takes about as long as the link of one VF.
+_MANY = 100
 
 
 def read_inventory(host: Host, *, name_of: NameLookup, with_links: bool = True) -> tuple[PF, ...]:
@@ -285,9 +287,8 @@ def _nodes_of(
 
 def _drivers_of(files: FileTree, names: list[str], survey: _Survey) -> Sequence[str | None]:
     bound = survey.drivers
-    # To list what a driver has takes about as long as the link of one VF.
-    if not bound and len(names) > len(drivers := files.list_dir(PCI_DRIVERS)):
-        bound = _drivers_by_device(files, drivers)
+    if not bound and len(names) > _MANY:
+        bound = _drivers_by_device(files, files.list_dir(PCI_DRIVERS))
     if bound:
         return [bound.get(name) for name in names]
     return files.read_links(PCI_DEVICES, [f"{name}/driver" for name in names])

@@ -13,7 +13,7 @@ from sriovctl.codec.netlink import decode_header
 from sriovctl.codec.rtnl import RTM_SETLINK
 from sriovctl.codec.rtnl_change import encode_set_vfs
 from sriovctl.codec.rtnl_vf_list import KnownVFs
-from sriovctl.engine.inventory import read_inventory
+from sriovctl.engine.inventory import read_inventory, read_pf
 from sriovctl.engine.rescan import read_again
 from sriovctl.engine.runs.apply import ApplyOptions, Outcome, apply_plan
 from sriovctl.engine.runs.execute import Site
@@ -184,6 +184,16 @@ def test_a_vf_with_a_driver_and_no_netdev_costs_a_look_no_more_than_one_without(
         assert {vf.driver for vf in pf.vfs} == {driver}
         asked.append(files.asked)
     assert asked[0] == asked[1]
+
+
+def test_a_look_at_one_pf_asks_no_link_to_a_driver_where_it_has_many_vfs() -> None:
+    counted = Counted(Card(INTEL_E810))
+    counted.apply(128, WantedVF(), WantedVF(driver="pci-stub"))
+    (pf,) = read_inventory(counted.host, name_of=lambda *_: None)
+    files = CountedFiles(counted.host)
+    assert read_pf(counted.host, counted.device) == pf
+    assert [vf.driver for vf in pf.vfs[:3]] == [None, "pci-stub", None]
+    assert files.asked["read_links"] == 2 * 128
 
 
 def test_a_look_at_a_thousand_vfs_asks_netlink_once_for_each_pf() -> None:
