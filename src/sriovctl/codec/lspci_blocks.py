@@ -82,6 +82,7 @@ class _Cutter:
         self.drafts: list[_Draft] = []
         self.log: list[str] = []
         self._table = Table()
+        self._is_apart = False  # the line before was empty
         self._group: int | None = None  # of the heading above
         self._grouped: set[PCIAddress] = set()  # named below headings so far
         self._last: PCIAddress | None = None  # named below this heading
@@ -90,7 +91,8 @@ class _Cutter:
         if ">" in line[:8]:
             line = _QUOTE.sub("", line, count=1)
         stripped = line.strip()
-        if not stripped:
+        is_apart, self._is_apart = self._is_apart, not stripped
+        if not stripped or (is_apart and "..." in stripped[:8]):  # left out between functions
             return
         if self._goes_on_with_flags():
             self.drafts[-1].lines[-1] += f" {stripped}"

@@ -49,6 +49,8 @@ _BAR = re.compile(
 _BAR_SIZE = re.compile(r"\[size=(\d{1,6}[KMGTP]?)\]")
 # lspci -vmm names by keys what stands on the first line otherwise.
 _KEYED = re.compile(r"(Class|Vendor|Device):\s{1,8}(.*)")
+# What people put where they left lines out.
+_ELISION = re.compile(r"\W{0,6}(?:\.{3,8}|\u2026|-*\s?snip\w{0,4}\s?-*)\W{0,6}", re.IGNORECASE)
 _COMMAND_BITS = (
     "I/O", "Mem", "BusMaster", "SpecCycle", "MemWINV", "VGASnoop", "ParErr", "Stepping", "SERR",
     "FastB2B", "DisINTx",
@@ -87,12 +89,15 @@ class _Reading:
         self.has_list: bool | None = None
         self.is_denied = False
         self.is_gone = False
+        self.is_cut = False
         self.keyed: dict[str, str] = {}
         self.capabilities: list[tuple[re.Match[str], list[str]]] = []
 
     def take(self, line: str) -> None:
         if line.startswith("Capabilities:"):
             self._take_capability(line)
+        elif _ELISION.fullmatch(line):
+            self.is_cut = True
         elif not self._take_plain(line) and self.capabilities:
             self.capabilities[-1][1].append(line)
 
@@ -201,7 +206,7 @@ def _config(reading: _Reading) -> ConfigSpace | None:
     )
     # A snippet that shows neither Control nor Flags was cut by hand: more may have been there.
     # So with a list that is promised and not shown.
-    is_cut = reading.command is None or (has_list and not texts)
+    is_cut = reading.is_cut or reading.command is None or (has_list and not texts)
     config = ConfigSpace(
         header=header,
         capabilities=tuple(entries),

@@ -207,6 +207,22 @@ def test_access_denied_is_not_absence() -> None:
     assert "without root" in snapshot.notes[0]
 
 
+@pytest.mark.parametrize(
+    "mark", ["[...]", "(...)", "...", "[snip]", "--- snip ---", "…", "<snipped>"]
+)
+def test_what_was_left_out_is_not_absent(mark: str) -> None:
+    express = "Capabilities: [a0] Express (v2) Endpoint"
+    head = f"01:00.0 Ethernet controller: x\n\tControl: Mem+\n\t{express}"
+    config = only(f"{head}, MSI 00\n\t{mark}\n\tKernel driver in use: ixgbe\n").config
+    assert config is not None
+    assert not config.knows_extended
+    assert config.express is not None
+    shown = f"{head}, MSI 00\n\tCapabilities: [100 v1] Virtual Channel\n"
+    whole = parse(f"{shown}\n[...]\n\n{shown.replace('01:', '02:')}").functions[0].config
+    assert whole is not None
+    assert whole.knows_extended
+
+
 def test_a_bare_list_tells_nothing_of_config_space() -> None:
     snapshot = parse("00:1f.6 Ethernet controller [0200]: Intel Corporation I219 [8086:15b8]\n")
     (found,) = snapshot.functions
