@@ -94,7 +94,7 @@ class _Cutter:
         is_apart, self._is_apart = self._is_apart, not stripped
         if not stripped or (is_apart and "..." in stripped[:8]):  # left out between functions
             return
-        if self._goes_on_with_flags():
+        if not is_apart and self._goes_on_with_flags() and not read_headings(line):
             self.drafts[-1].lines[-1] += f" {stripped}"
             return
         if self._take_bytes(line) or self._take_heading(line):
@@ -102,7 +102,7 @@ class _Cutter:
         if _is_of_log(stripped):
             self.log.append(stripped)
         else:
-            self._take_words(stripped)
+            self._take_words(stripped, is_apart=is_apart)
 
     def _take_bytes(self, line: str) -> bool:
         match = _HEX.fullmatch(line)
@@ -142,10 +142,10 @@ class _Cutter:
         self._last = address
         return self._group
 
-    def _take_words(self, stripped: str) -> None:
+    def _take_words(self, stripped: str, *, is_apart: bool) -> None:
         if _COMMAND.match(stripped):
             self._group = None
-        elif self.drafts and self._goes_on(stripped):
+        elif self.drafts and not is_apart and self._goes_on(stripped):
             self.drafts[-1].head += f" {stripped}"
         elif self.drafts:
             self.drafts[-1].lines.append(stripped)

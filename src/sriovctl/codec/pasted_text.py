@@ -21,6 +21,7 @@ _BEGINS = re.compile(  # a function, or a line of a kernel log
 )
 _FIRST_LINES = 400  # enough to see what all lines have in front
 _SOFT_BREAK = re.compile(r"=[ \t]{0,8}\r?\n")  # of quoted-printable mail
+_NO_MAIL = re.compile(r"=(?![0-9A-F]{2}|[ \t]{0,8}\r?\n)")
 _MANY_BREAKS = 2
 
 
@@ -32,7 +33,7 @@ def unwrap_pasted(text: str) -> str:
     """
     if "\x1b" in text:
         text = _COLOUR.sub("", text)
-    if "=3D" in text:
+    if "=" in text:
         text = _unwrap_mail(text)
     if "&" in text and _ENTITY.search(text):
         from html import unescape
@@ -46,8 +47,8 @@ def unwrap_pasted(text: str) -> str:
 
 
 def _unwrap_mail(text: str) -> str:
-    # No line of lspci or of a kernel ends so; several do only in mail as it is sent.
-    if len(_SOFT_BREAK.findall(text)) < _MANY_BREAKS:
+    # In mail as it is sent, each of these signs breaks a line or stands before two digits.
+    if _NO_MAIL.search(text) or len(_SOFT_BREAK.findall(text)) < _MANY_BREAKS:
         return text
     from binascii import a2b_qp
 

@@ -457,7 +457,7 @@ def test_numbers_of_one_listing_count_more_than_names_of_another() -> None:
         ("00:05.2 System peripheral [0880]: Intel Corporation Xeon E5/Core i7\n"
          "Control Status and Global Errors [8086:3c2a]\n", 0x3C2A),
         ("00:18.0 Host bridge [0600]: Advanced Micro Devices, Inc. [AMD] Data\n"
-         "Fabric: Device 18h; Function 0 [1022:1460]\n```\nThanks [1234:5678]\n", 0x1460),
+         "Fabric: Device 18h; Function 0 [1022:1460]\n\nThanks [1234:5678]\n", 0x1460),
     ],
 )  # fmt: skip
 def test_a_wrapped_first_line(text: str, device_id: int) -> None:
@@ -470,6 +470,8 @@ def test_a_wrapped_group_is_no_heading() -> None:
         "group 13\n\n00:02.0 PCI bridge: y\n\tFlags: fast devsel\n"
     )
     assert groups_in(text) == {"00:01.0": 13, "00:02.0": None}
+    cut = "00:01.0 PCI bridge: x\n\tFlags: bus master,\n00:02.0 PCI bridge: y\n"
+    assert list(groups_in(cut)) == ["00:01.0", "00:02.0"]
 
 
 def test_bus_numbers_are_no_line_numbers() -> None:
