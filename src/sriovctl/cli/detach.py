@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack, suppress
+
 from sriovctl.cli.guest_arguments import (
     add_guest_argument,
     add_scope_arguments,
@@ -9,7 +11,7 @@ from sriovctl.cli.guest_arguments import (
 )
 from sriovctl.engine.guests.detach import DETACH_TIMEOUT_S, detach, held_vfs
 from sriovctl.engine.guests.recording import recording, vfs_of_network
-from sriovctl.errors import EXIT_DONE
+from sriovctl.errors import EXIT_DONE, SriovctlError
 from sriovctl.model.address import parse_pci_address
 from sriovctl.render.guests import detach_as_json, format_detach
 
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from sriovctl.cli.context import Context
+    from sriovctl.model.address import PCIAddress
     from sriovctl.model.guest import DetachResult
 
 SUMMARY = "take a VF back from a libvirt guest"
@@ -90,18 +93,42 @@ def _detach(args: argparse.Namespace, context: Context) -> Iterator[DetachResult
         yield from results
     named = tuple(parse_pci_address(text) for text in args.vfs or ())
     for vf in held_vfs(host, libvirt, guest=args.guest) if args.all else named:
-        with recording(context.site(), "detach", args.guest, [vf], warn=context.warn) as recorded:
-            result = detach(
-                host,
-                libvirt,
-                guest=args.guest,
-                vf=vf,
-                live=args.live,
-                config=args.config,
-                timeout_s=args.timeout,
-            )
-            recorded.append(result)
-        yield result
+        yield _detach_one(args, context, vf)
+
+
+def _detach_one(args: argparse.Namespace, context: Context, vf: PCIAddress) -> DetachResult:
+    with ExitStack() as entered:
+        _reserve(entered, args, context, vf)
+        recorded = entered.enter_context(
+            recording(context.site(), "detach", args.guest, [vf], warn=context.warn)
+        )
+        result = detach(
+            context.host(),
+            context.libvirt(),
+            guest=args.guest,
+            vf=vf,
+            live=args.live,
+            config=args.config,
+            timeout_s=args.timeout,
+        )
+        recorded.append(result)
+    return result
+
+
+# What libvirt puts back is written down afterwards; nobody is to plan by what he sees before.
+def _reserve(
+    entered: ExitStack, args: argparse.Namespace, context: Context, vf: PCIAddress
+) -> None:
+    from sriovctl.engine.guests.reservation import reserving_till_back
+    from sriovctl.engine.guests.vf_place import is_vf, read_vf_place
+
+    host = context.host()
+    if not is_vf(host.files, vf):
+        return
+    place = read_vf_place(host.files, vf)
+    # libvirt lets others than root detach, too; and a full disk is to keep nobody from it.
+    with suppress(SriovctlError):
+        entered.enter_context(reserving_till_back(host, context.leases(), place, owner=args.guest))
 
 
 def _networks(args: argparse.Namespace, context: Context) -> tuple[str, ...]:

@@ -14,6 +14,7 @@ from sriovctl.cli.lease_run import environment_of
 from sriovctl.cli.main import parse_arguments, run_verb
 from sriovctl.cli.state_arguments import ReadyState, plan_ready
 from sriovctl.engine.guests import network_attach
+from sriovctl.engine.guests.detach import detach
 from sriovctl.engine.guests.vf_place import read_vf_place
 from sriovctl.engine.runs.rebind import plan_rebinding
 from sriovctl.engine.vf_attributes import write_link, write_vf_attributes
@@ -24,6 +25,7 @@ from sriovctl.host.simulated import SimulatedHost, simulated_82576
 from sriovctl.host.simulated_libvirt import SimulatedLibvirt
 from sriovctl.model.address import parse_pci_address
 from sriovctl.model.functions import VLAN
+from sriovctl.model.guest import DetachResult
 from sriovctl.model.lease import Lease
 from sriovctl.model.owner import OwnerMap
 from sriovctl.model.plan import Plan
@@ -478,6 +480,21 @@ def test_attach_keeps_a_vf_of_a_network_from_being_lent(
     with pytest.raises(BusyError, match="was not tried"):
         terminal.run("attach", "MyGuest", "--network", "finance")
     assert terminal.take("netdev=eth0", "--owner", "anna")["address"] == VF0
+
+
+def test_detach_keeps_a_vf_from_others_until_it_is_as_it_was(
+    terminal: Terminal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def detach_and_look(*args: Any, **options: Any) -> DetachResult:  # noqa: ANN401  (as called)
+        result = detach(*args, **options)
+        assert [one["owner"] for one in terminal.json("lease", "list")["leases"]] == ["MyGuest"]
+        return result
+
+    monkeypatch.setattr("sriovctl.cli.detach.detach", detach_and_look)
+    terminal.libvirt.add("MyGuest")
+    terminal.run("attach", "MyGuest", "--vf", VF0)
+    terminal.run("detach", "MyGuest", "--vf", VF0)
+    assert terminal.json("lease", "list")["leases"] == []
 
 
 def test_attach_takes_the_vf_of_a_lease_that_the_guest_owns(terminal: Terminal) -> None:

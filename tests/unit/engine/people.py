@@ -18,7 +18,7 @@ from sriovctl.engine.guests.attach import attach_all
 from sriovctl.engine.guests.detach import detach
 from sriovctl.engine.guests.holders import holders, read_guests
 from sriovctl.engine.guests.recording import recording
-from sriovctl.engine.guests.reservation import reserving
+from sriovctl.engine.guests.reservation import reserving, reserving_till_back
 from sriovctl.engine.guests.vf_place import read_vf_place
 from sriovctl.engine.inventory import read_inventory
 from sriovctl.engine.leases.lending import Desk, Survey
@@ -156,8 +156,12 @@ class Person:
             done += attach_all(host, self.libvirt, guest=guest, wanted=wanted)
 
     def detach(self, guest: str) -> None:
-        with recording(self.site, "detach", guest, [VF0], warn=print) as done:
-            done.append(detach(self.site.host, self.libvirt, guest=guest, vf=VF0))
+        host = self.site.host
+        with ExitStack() as entered:
+            place = read_vf_place(host.files, VF0)
+            entered.enter_context(reserving_till_back(host, self.book, place, owner=guest))
+            done = entered.enter_context(recording(self.site, "detach", guest, [VF0], warn=print))
+            done.append(detach(host, self.libvirt, guest=guest, vf=VF0))
 
     def move(self, namespace: str) -> None:
         netns.attach(

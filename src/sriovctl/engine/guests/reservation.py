@@ -19,6 +19,7 @@ from sriovctl.model.lease import (
     Lease,
     LeaseStatus,
     Reason,
+    is_reservation,
 )
 
 TYPE_CHECKING = False
@@ -47,6 +48,27 @@ def reserving(
         if held is not None:
             _require_own(held, owner, lease_id)
         reservation = None if held is not None else table.add(_draft(host, place, owner))
+    with _ending(book, reservation):
+        yield
+
+
+@contextmanager
+def reserving_till_back(
+    host: Host, book: LeaseBook, place: VFPlace, *, owner: str
+) -> Iterator[None]:
+    """Keep a VF from others until *owner* has let go of it, and it is as it was.
+
+    Who has a lease of it keeps it.  Where its PF is being changed, nothing is reserved.
+    """
+    with book.writing() as table:
+        is_free = table.share(str(place.pf)) and _lease_of(host, table, place) is None
+        reservation = table.add(_draft(host, place, owner)) if is_free else None
+    with _ending(book, reservation):
+        yield
+
+
+@contextmanager
+def _ending(book: LeaseBook, reservation: Lease | None) -> Iterator[None]:
     try:
         yield
     finally:
@@ -120,6 +142,12 @@ def _require_own(lease: Lease, owner: str, lease_id: int | None) -> None:
             subject=name,
             hint="'sriovctl lease reap' tries again, and says what keeps it",
             evidence={"status": lease.status, **({"note": lease.note} if lease.note else {})},
+        )
+    if is_reservation(lease) and lease.owner == owner:  # of another who does the same
+        raise BusyError(
+            f"is being given to {owner}, or taken back, at this moment",
+            subject=name,
+            hint="wait for it; 'sriovctl guests' shows what the guest has",
         )
     if lease.lease_id != lease_id and lease.owner != owner:
         raise SafetyError(
