@@ -139,7 +139,8 @@ def _combine(decoded: ConfigSpace | None, shown: ConfigSpace | None) -> ConfigSp
         return decoded if shown is None else shown
     if decoded.header is None:
         return decoded if decoded.is_gone else shown
-    assert shown.header is not None
+    if shown.header is None:  # the words say that it was asleep; the bytes were read later
+        return decoded
     sizes: list[int | None] = [None] * 6
     for bar in shown.header.bars:
         if bar.bar_index < len(sizes):

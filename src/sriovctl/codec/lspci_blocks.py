@@ -143,7 +143,7 @@ class _Cutter:
         return self._group
 
     def _take_words(self, stripped: str, *, is_apart: bool) -> None:
-        if _COMMAND.match(stripped):
+        if "lspci" in stripped and _COMMAND.match(stripped):
             self._group = None
         elif self.drafts and not is_apart and self._goes_on(stripped):
             self.drafts[-1].head += f" {stripped}"

@@ -21,6 +21,7 @@ _HEAD = re.compile(
     re.DOTALL,
 )
 # [RESET], [R], (12), [8086:1901], a bullet: what scripts and web pages put before the address.
+_IN_ADDRESS = ":0123456789abcdefABCDEF"
 _MARKED = re.compile(
     r"((?:\s{0,64}(?:\[[^\]\s]{1,16}\]|\(\d{1,9}\)|[^\w\s/:\[(]{1,3})){1,4})"
     rf"\s{{0,64}}{_ADDRESS}(?=\s|$)\s*(.*)",
@@ -50,7 +51,10 @@ def read_headings(line: str) -> tuple[Heading, ...]:
 
     :return: none for all other lines.
     """
-    match = _HEAD.match(line)
+    # Most lines of a dump begin with a word, which is soon seen.
+    word = line.lstrip()[:3]
+    begins_with_word = word[:1].isalpha() and word[2:] not in _IN_ADDRESS
+    match = None if begins_with_word else _HEAD.match(line)
     if match is not None:
         if _MANY.fullmatch(line):
             return tuple(Heading(word, "") for word in line.split())
@@ -60,8 +64,10 @@ def read_headings(line: str) -> tuple[Heading, ...]:
     if " -> " in line:
         link = _LINK.search(line)
         return () if link is None else (Heading(link[1], ""),)
-    slot = _SLOT.fullmatch(line)
-    return _marked(line) if slot is None else (Heading(slot[1], ""),)
+    if not begins_with_word:
+        return _marked(line)
+    slot = _SLOT.fullmatch(line) if "Slot:" in line else None
+    return () if slot is None else (Heading(slot[1], ""),)
 
 
 def _of_groups(line: str) -> tuple[Heading, ...]:

@@ -490,6 +490,12 @@ def test_a_function_that_sleeps() -> None:
     assert config.is_gone
 
 
+def test_bytes_of_what_was_asleep_before() -> None:
+    data = build_config(vendor_id=0x8086, device_id=1, class_code=0x020000)
+    found = only(f"01:00.0 x: y\n\t!!! Unknown header type 7f\n{hex_lines(data)}")
+    assert found.vendor_id == 0x8086
+
+
 def test_impossible_numbers_of_vfs() -> None:
     sriov = SRIOVCapability(65535, 65535, 65535, 1, 1, 0x10CA, vf_enable=True)
     data = build_config(vendor_id=0x8086, device_id=1, class_code=0x020000, sriov=sriov)
