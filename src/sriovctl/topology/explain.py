@@ -232,7 +232,8 @@ def _differences(
 
 
 def _why_none_on_arm(prediction: Prediction, address: PCIAddress) -> Iterator[str]:
-    # Source: kernel commits bcb81ac6ae3c (iommu) and b00d24997a11 (arm-smmu-v3).
+    # Source: kernel changes "iommu: Get DT/ACPI parsing into the proper probe path", and
+    # "iommu/arm-smmu-v3: Fix iommu_device_probe bug due to duplicated stream ids".
     around = prediction.surroundings
     if around.release is not None and not around.is_older_than((6, 15)):
         return
