@@ -133,6 +133,7 @@ def apply(doors: Doors, job: Job, made: MadePlan, wish: Wish) -> None:
     """
     job.notes = doors.hear()
     site = _told(doors, job)
+    doors.reap_leases()
     users = doors.users()
     # Minutes may lie between a plan that somebody reads and the word to carry it out.
     plan = made.plan._replace(steps=users.affected(made.plan.steps))

@@ -130,6 +130,7 @@ def _plan_and_bring(ready: ReadyState, args: argparse.Namespace, context: Contex
 
 
 def _plan_and_apply(ready: ReadyState, args: argparse.Namespace, context: Context) -> Outcome:
+    context.reap_leases()
     since = context.users().mark()
     return _apply(plan_ready(ready, context), since, args, context)
 

@@ -47,6 +47,7 @@ def rebind_vfs(args: argparse.Namespace, context: Context, driver: str) -> int:
 
 def _rebind(args: argparse.Namespace, context: Context, driver: str) -> tuple[Chosen, Outcome]:
     host = context.host()
+    context.reap_leases()
     since = context.users().mark()
     pfs = read_inventory(host, name_of=lambda *_: None)
     chosen = find_vfs(args, pfs)

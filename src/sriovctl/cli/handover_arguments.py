@@ -52,7 +52,11 @@ def find_vf_address(args: argparse.Namespace, context: Context) -> PCIAddress:
 
 
 def desk_from(args: argparse.Namespace, context: Context) -> Desk:
-    """Bring together what a handover needs of the host, and whom it may disturb."""
+    """Bring together what a handover needs of the host, and whom it may disturb.
+
+    VFs whose leases are over are made clean before: what they are to be like is found out then.
+    """
     from sriovctl.engine.runs.handover import Desk
 
+    context.reap_leases()
     return Desk(context.site(), context.users(), frozenset(args.allow))

@@ -138,6 +138,15 @@ class Doors:
 
         return Desk(self.site(), self.leases(), self._survey)
 
+    def reap_leases(self) -> None:
+        """Make VFs clean whose leases are over, lest that undoes what is set of them from now on.
+
+        :raises SriovctlError: who uses them cannot be found out, or the book cannot be written.
+        """
+        book = self._written_leases()
+        if book is not None and book.leases():
+            self.desk().reap()
+
     def _survey(self) -> Survey:
         from sriovctl.engine.inventory import read_inventory
         from sriovctl.engine.leases.lending import Survey

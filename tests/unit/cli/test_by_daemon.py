@@ -342,6 +342,22 @@ def test_leases_are_taken_renewed_and_given_back(pair: Pair) -> None:
     }
 
 
+def test_a_lease_that_is_over_takes_nothing_back_that_is_applied_after_it(pair: Pair) -> None:
+    pair.both("apply", pair.direct.state(2, vlan=42))
+    pair.both("lease", "take", f"address={PF}", "--count", "2", "--owner", "anna", "--ttl", "1h")
+    for side in (pair.direct, pair.served):
+        side.host.clock.sleep(2 * 3600)
+    assert pair.both("apply", pair.direct.state(2, vlan=50)).status == 0
+    pair.both("lease", "take", f"address={PF}", "--owner", "bob")
+    assert pair.both("lease", "list", "--all").out.count("ended") == 2
+    assert vlans(pair.direct) == vlans(pair.served) == [50, 50]
+
+
+def vlans(side: Side) -> list[int]:
+    (pf, *_) = json.loads(side.run("ls", "--json").out)["pfs"]
+    return [vf["vlan"]["id"] for vf in pf["vfs"]]
+
+
 def test_a_file_that_says_something_else_than_its_pool_is_told_of(pair: Pair) -> None:
     file = pair.direct.state(2)
     pair.both("apply", file)

@@ -11,6 +11,7 @@ from sriovctl.cli.context import Context, HostKind
 from sriovctl.cli.main import parse_arguments, run_verb
 from sriovctl.errors import InputError, PermissionDenied
 from sriovctl.host.journal import SQLiteJournal
+from sriovctl.host.leases import SQLiteLeaseBook
 from sriovctl.host.simulated import SimulatedHost, simulated_82576
 from sriovctl.host.simulated_libvirt import SimulatedLibvirt
 
@@ -26,6 +27,7 @@ class Desk:
         self.host.files.write_text(f"/sys/bus/pci/devices/{PF}/sriov_numvfs", "2")
         self.handle = self.host.namespaces.add("/run/netns/blue")
         self.journal = SQLiteJournal(None)
+        self.book = SQLiteLeaseBook(None)
 
     def run(self, *argv: str) -> str:
         out = io.StringIO()
@@ -33,6 +35,7 @@ class Desk:
             open_host=lambda: self.host,
             open_libvirt=lambda: SimulatedLibvirt(self.host.clock),
             open_journal=lambda: self.journal,
+            open_leases=lambda: self.book,
             out=out,
             color=False,
             kind=HostKind.LIVE,
@@ -44,6 +47,16 @@ class Desk:
 @pytest.fixture
 def desk() -> Desk:
     return Desk()
+
+
+def test_a_lease_that_is_over_takes_nothing_back_from_a_namespace(desk: Desk) -> None:
+    desk.run("lease", "take", f"address={PF}", "--owner", "anna", "--ttl", "1h")
+    desk.host.clock.sleep(2 * 3600)
+    desk.run("netns", "attach", VF0, "blue", "--vlan", "42")
+    desk.run("lease", "take", f"address={PF}", "--owner", "bob")
+    assert "dirty" not in desk.run("lease", "list")
+    (pf, *_) = json.loads(desk.run("ls", "--json"))["pfs"]
+    assert [vf["vlan"]["id"] for vf in pf["vfs"]] == [42, 0]
 
 
 def test_there_and_back_in_words(desk: Desk) -> None:
