@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from tempfile import TemporaryDirectory
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -17,8 +18,10 @@ from sriovctl.engine.runs.apply import ApplyOptions, apply_plan
 from sriovctl.engine.runs.execute import Site
 from sriovctl.engine.runs.undo import undo_run
 from sriovctl.errors import BusyError
+from sriovctl.model.functions import VLAN
 from sriovctl.model.health import Health
 from sriovctl.model.run import RunKind
+from sriovctl.model.state import WantedVF
 from sriovctl.planner.diff import plan_state
 from tests.unit.daemon.rig import STATE, Rig
 from tests.unit.turns import Other, site_with_points
@@ -107,3 +110,57 @@ def test_nothing_is_repaired_while_people_work(
 
 def repairs_of(rig: Rig) -> int:
     return [run.kind for run in rig.runs()].count(RunKind.REPAIR)
+
+
+# --- one story at a time ---------------------------------------------------------------------
+
+
+@pytest.fixture
+def rig() -> Rig:
+    rig = Rig()
+    rig.begin()
+    rig.pass_time(30)
+    assert rig.health() is Health.HEALTHY, rig.log()
+    return rig
+
+
+def test_a_plan_is_stale_when_a_persons_run_has_come_since_the_look(rig: Rig) -> None:
+    # The person's apply begins and ends between the look and the lock.
+    files, path = rig.host.files, "/proc/sys/kernel/random/boot_id"
+
+    def apply_once() -> None:
+        if len(rig.runs()) == 1:
+            rig.apply(STATE.replace("42", "45"))
+
+    rig.ip_set(0, WantedVF(vlan=VLAN(99)))
+    files.before(path, lambda: files.before(path, apply_once))
+    rig.pass_time(10)
+    assert "another run has come, or ended, since it was looked at" in rig.log()
+    assert rig.vlans() == [45, 43, 45]
+    assert rig.health() is Health.HEALTHY
+
+
+def test_a_plan_is_stale_when_an_undo_has_ended_since_the_look(rig: Rig) -> None:
+    # The look falls into the undo: the host is as before, and the journal does not say so yet.
+    run_id = rig.apply(STATE.replace("id: 43", "id: 50"))
+    files, path = rig.host.files, "/proc/sys/kernel/random/boot_id"
+    site = rig.site
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(rig.journal, "finish", _interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            undo_run(site, run_id)
+    assert rig.vlans() == [42, 43, 42]
+
+    def end_undo() -> None:
+        undo_run(site, run_id)
+
+    files.before(path, lambda: files.before(path, end_undo))
+    rig.pass_time(10)
+    assert "another run has come, or ended, since it was looked at" in rig.log()
+    assert [run.kind for run in rig.runs()].count(RunKind.REPAIR) == 1  # the first of all
+    assert rig.vlans() == [42, 43, 42]
+    assert rig.health() is Health.HEALTHY
+
+
+def _interrupt(*_: object) -> None:
+    raise KeyboardInterrupt
